@@ -1,0 +1,33 @@
+# Helpers for the libraries and tools of this project.
+
+# gpfq_library(Name SOURCES a.cpp ... [DEPENDS TableGenTarget ...] [LINK lib ...] [MLIR])
+# A static, position-independent library. MLIR: it includes MLIR headers and links libMLIR.so, so it is built without RTTI-dependent flags of its own.
+function(gpfq_library name)
+  cmake_parse_arguments(ARG "MLIR" "" "SOURCES;DEPENDS;LINK" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  if(ARG_MLIR)
+    target_link_libraries(${name} PUBLIC MLIR LLVM)
+  endif()
+  if(ARG_DEPENDS)
+    add_dependencies(${name} ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+# gpfq_tool(name SOURCES a.cpp ... LINK lib ...): an executable in build/bin.
+function(gpfq_tool name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;LINK" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LINK})
+  # Plugins resolve MLIR symbols from the tool's process.
+  set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
+  install(TARGETS ${name} RUNTIME DESTINATION bin)
+endfunction()
+
+# gpfq_passes(Folder Group): Passes.h.inc and the pass reference from Passes.td in the current directory.
+function(gpfq_passes group)
+  set(LLVM_TARGET_DEFINITIONS Passes.td)
+  mlir_tablegen(Passes.h.inc -gen-pass-decls -name ${group})
+  add_public_tablegen_target(GPFQ${group}PassesIncGen)
+  add_mlir_doc(Passes ${group}Passes ./ -gen-pass-doc)
+endfunction()
