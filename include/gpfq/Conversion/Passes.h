@@ -1,0 +1,18 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_CONVERSION_PASSES_H
+#define GPFQ_CONVERSION_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::gpfq {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "gpfq/Conversion/Passes.h.inc"
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_CONVERSION_PASSES_H

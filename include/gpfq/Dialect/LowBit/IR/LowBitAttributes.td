@@ -1,0 +1,126 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef LOWBIT_ATTRIBUTES
+#define LOWBIT_ATTRIBUTES
+
+include "gpfq/Dialect/LowBit/IR/LowBitDialect.td"
+include "mlir/IR/AttrTypeBase.td"
+include "mlir/IR/EnumAttr.td"
+
+class LowBit_Attr<string name, string attrMnemonic, list<Trait> traits = []>
+    : AttrDef<LowBit_Dialect, name, traits> {
+  let mnemonic = attrMnemonic;
+}
+
+//===----------------------------------------------------------------------===//
+// Alphabet
+//===----------------------------------------------------------------------===//
+
+def LowBit_AlphabetKind : I32EnumAttr<"AlphabetKind", "how the levels of an alphabet are named", [
+  I32EnumAttrCase<"MidTread", 0, "mid_tread">,
+  I32EnumAttrCase<"MidRise", 1, "mid_rise">,
+  I32EnumAttrCase<"Range", 2, "range">,
+  I32EnumAttrCase<"Levels", 3, "levels">
+]> {
+  let cppNamespace = "::mlir::lowbit";
+  let genSpecializedAttr = 0;
+}
+
+def LowBit_AlphabetAttr : LowBit_Attr<"Alphabet", "alphabet"> {
+  let summary = "The integer levels that a weight can take";
+  let description = [{
+    | syntax | levels | in the paper (Zhang, Zhou, Saab 2023) |
+    |---|---|---|
+    | `mid_tread, [K]` | -K, ..., K | the alphabet A_K with step delta = scale |
+    | `mid_rise, [K]` | ±1, ±3, ..., ±(2K-1) | ±(k - 1/2) delta with delta = 2 scale; K = 1 is binary |
+    | `range, [lo, hi]` | lo, lo+1, ..., hi | two's complement |
+    | `levels, [a, b, ...]` | the list, strictly ascending | any other, e.g. {0} and ±(l + k d) of hard thresholding |
+
+    All levels lie in -128..127. The bits of a weight are the least b with 2^b >= the number of levels.
+
+    ```mlir
+    #lowbit.alphabet<mid_tread, [7]>     // 4 bits, -7..7
+    #lowbit.alphabet<mid_rise, [2]>      // 2 bits, {-3, -1, 1, 3}
+    #lowbit.alphabet<levels, [-5, -4, -3, 0, 3, 4, 5]>
+    ```
+  }];
+  let parameters = (ins
+    EnumParameter<LowBit_AlphabetKind>:$kind,
+    ArrayRefParameter<"int32_t">:$values
+  );
+  let assemblyFormat = "`<` $kind `,` `[` $values `]` `>`";
+  let genVerifyDecl = 1;
+  let extraClassDeclaration = [{
+    /// All levels, ascending.
+    ::llvm::SmallVector<int32_t> getLevels() const;
+    int32_t getMinLevel() const;
+    int32_t getMaxLevel() const;
+    /// The largest |level|.
+    int32_t getMaxMagnitude() const;
+    int64_t getNumLevels() const;
+    /// The least b with 2^b >= the number of levels, at least 1.
+    unsigned getBits() const;
+    bool containsLevel(int32_t level) const;
+    /// The default of a bit width in 1..8: mid-rise with 2^bits levels up to 3 bits, else mid-tread
+    /// with 2^bits - 1 levels (docs/rationale.md has the measurement).
+    static AlphabetAttr getDefault(::mlir::MLIRContext *context, unsigned bits);
+  }];
+}
+
+//===----------------------------------------------------------------------===//
+// Layer
+//===----------------------------------------------------------------------===//
+
+def LowBit_Granularity : I32EnumAttr<"Granularity", "how many weights share a scale", [
+  I32EnumAttrCase<"Tensor", 0, "tensor">,
+  I32EnumAttrCase<"Channel", 1, "channel">
+]> {
+  let cppNamespace = "::mlir::lowbit";
+  let genSpecializedAttr = 0;
+}
+
+def LowBit_LayerAttr : LowBit_Attr<"Layer", "layer"> {
+  let summary = "What is to be done to one quantisable op";
+  let description = [{
+    A discardable attribute `lowbit.layer` that `gpfq-annotate-layers` puts on linalg convolutions and
+    matmuls and that `gpfq-quantize-weights` consumes. Nothing may run in between that drops
+    discardable attributes (generalisation does).
+
+    ```mlir
+    lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>
+    ```
+  }];
+  let parameters = (ins
+    StringRefParameter<"name of the layer, unique in the function">:$name,
+    "AlphabetAttr":$alphabet,
+    EnumParameter<LowBit_Granularity>:$granularity
+  );
+  let assemblyFormat = "`<` $name `,` $alphabet `,` $granularity `>`";
+}
+
+//===----------------------------------------------------------------------===//
+// Layout
+//===----------------------------------------------------------------------===//
+
+def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
+  let summary = "How the weights of a packed op are laid out in bytes";
+  let description = [{
+    `target` names the kernel family. Output channels are grouped in panels of `lanes * vectors`; within
+    a panel the bytes go: kernel row, k-step, bit plane, vector, lane, byte. `kernel` is the shape of the
+    weights before packing: `[OC, KH, KW, IC / groups]` for `conv_2d`, `[KH, KW, C]` for
+    `depthwise_conv_2d`, `[N, K]` for `matmul`.
+  }];
+  let parameters = (ins
+    StringRefParameter<"kernel family">:$target,
+    "int64_t":$lanes,
+    "int64_t":$vectors,
+    ArrayRefParameter<"int64_t">:$kernel
+  );
+  let assemblyFormat = [{
+    `<` $target `,` `lanes` `=` $lanes `,` `vectors` `=` $vectors `,` `kernel` `=` `[` $kernel `]` `>`
+  }];
+}
+
+#endif // LOWBIT_ATTRIBUTES

@@ -1,0 +1,41 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef LOWBIT_INTERFACES
+#define LOWBIT_INTERFACES
+
+include "mlir/IR/OpBase.td"
+
+def LowBitComputeOpInterface : OpInterface<"LowBitComputeOpInterface"> {
+  let cppNamespace = "::mlir::lowbit";
+  let description = [{
+    A contraction of an activation with constant integer weights, followed by an epilogue region:
+    `lowbit.conv_2d`, `lowbit.depthwise_conv_2d`, `lowbit.matmul`. Operands are, in this order, the
+    input, the weights, the fused operands and the init.
+  }];
+  let methods = [
+    InterfaceMethod<"The activation: u8 codes in i8, or f32.", "::mlir::Value", "getInput">,
+    InterfaceMethod<"The weights: levels in i8, or packed bytes where there is a layout.",
+                    "::mlir::Value", "getWeights">,
+    InterfaceMethod<"One operand for each block argument after the accumulator.",
+                    "::mlir::Operation::operand_range", "getFused">,
+    InterfaceMethod<"The destination.", "::mlir::Value", "getInit">,
+    InterfaceMethod<"The epilogue.", "::mlir::Region &", "getEpilogue">,
+    InterfaceMethod<"The levels of the weights.", "::mlir::lowbit::AlphabetAttr", "getAlphabet">,
+    InterfaceMethod<"Name of the layer; null if unknown.", "::mlir::StringAttr", "getLayerAttr">,
+    InterfaceMethod<"Layout of packed weights; null before packing.",
+                    "::mlir::lowbit::LayoutAttr", "getLayoutAttr">,
+    InterfaceMethod<"Shape of the weights before packing.",
+                    "::llvm::SmallVector<int64_t>", "getKernelShape">,
+    InterfaceMethod<"Number of products in one accumulator.", "int64_t", "getReductionLength">
+  ];
+  let extraSharedClassDeclaration = [{
+    /// i32 for u8 codes, f32 for float activations.
+    bool hasIntegerAccumulator() {
+      return $_op.getEpilogue().getArgument(0).getType().isInteger(32);
+    }
+  }];
+}
+
+#endif // LOWBIT_INTERFACES

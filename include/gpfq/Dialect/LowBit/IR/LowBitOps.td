@@ -1,0 +1,211 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef LOWBIT_OPS
+#define LOWBIT_OPS
+
+include "gpfq/Dialect/LowBit/IR/LowBitAttributes.td"
+include "gpfq/Dialect/LowBit/IR/LowBitInterfaces.td"
+include "mlir/Interfaces/ControlFlowInterfaces.td"
+include "mlir/Interfaces/DestinationStyleOpInterface.td"
+include "mlir/Interfaces/SideEffectInterfaces.td"
+
+class LowBit_Op<string mnemonic, list<Trait> traits = []>
+    : Op<LowBit_Dialect, mnemonic, traits>;
+
+//===----------------------------------------------------------------------===//
+// Level 2: quantise and dequantise
+//===----------------------------------------------------------------------===//
+
+def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
+  let summary = "Float activations to unsigned codes";
+  let description = [{
+    With scale s (one positive element), zero point z and b bits, element by element:
+
+        q(x) = z                                              if x is NaN
+        q(x) = clamp(roundeven(x / s) + z, 0, 2^b - 1)        else
+
+    in f32; `roundeven` rounds halves to the even integer; the clamp is done in float, before the
+    conversion, so infinities saturate. The code is stored in signless `i8` and is unsigned.
+
+    ```mlir
+    %q = lowbit.quantize %x, %s zero_point 3 : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
+    ```
+  }];
+  let arguments = (ins
+    RankedTensorOf<[F32]>:$input,
+    RankedTensorOf<[F32]>:$scale,
+    DefaultValuedAttr<I32Attr, "0">:$zero_point,
+    DefaultValuedAttr<I32Attr, "8">:$bits
+  );
+  let results = (outs RankedTensorOf<[I8]>:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`zero_point` $zero_point^)? (`bits` $bits^)? attr-dict
+    `:` type($input) `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+  let hasFolder = 1;
+}
+
+def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
+  let summary = "Codes or weight levels to floats";
+  let description = [{
+    Without an alphabet the input holds unsigned codes q of an activation, with one scale s and zero
+    point z:
+
+        x = (float(q) - z) * s
+
+    With an alphabet the input holds signed levels l of a weight, and the scale has one element or, with
+    `axis`, one for each index i of that dimension:
+
+        w[.., i, ..] = float(l[.., i, ..]) * s[i]
+
+    `layer` names the layer that the weights belong to.
+
+    ```mlir
+    %x = lowbit.dequantize %q, %s zero_point 3 : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
+    %w = lowbit.dequantize %l, %t axis 0 alphabet <mid_tread, [7]> layer "conv1"
+       : tensor<16x3x3x4xi8>, tensor<16xf32> -> tensor<16x3x3x4xf32>
+    ```
+  }];
+  let arguments = (ins
+    RankedTensorOf<[I8]>:$input,
+    RankedTensorOf<[F32]>:$scale,
+    DefaultValuedAttr<I32Attr, "0">:$zero_point,
+    OptionalAttr<I64Attr>:$axis,
+    OptionalAttr<LowBit_AlphabetAttr>:$alphabet,
+    OptionalAttr<StrAttr>:$layer
+  );
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat = [{
+    $input `,` $scale (`zero_point` $zero_point^)? (`axis` $axis^)? (`alphabet` $alphabet^)?
+    (`layer` $layer^)? attr-dict `:` type($input) `,` type($scale) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
+// Levels 3 to 5: integer compute ops
+//===----------------------------------------------------------------------===//
+
+def LowBit_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+def LowBit_YieldOp : LowBit_Op<"yield", [Pure, ReturnLike, Terminator]> {
+  let summary = "Ends an epilogue with the element to be stored";
+  let arguments = (ins AnyTypeOf<[I8, I32, F32]>:$value);
+  let assemblyFormat = "$value attr-dict `:` type($value)";
+}
+
+class LowBit_ComputeOp<string mnemonic> : LowBit_Op<mnemonic, [
+    DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<LowBitComputeOpInterface, ["getKernelShape", "getReductionLength"]>,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
+    SingleBlock
+  ]> {
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let regions = (region SizedRegion<1>:$epilogue);
+  let hasVerifier = 1;
+  let assemblyFormat = [{
+    `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
+    (`fused` `(` $fused^ `:` type($fused) `)`)? `outs` `(` $init `:` type($init) `)`
+    attr-dict `epilogue` $epilogue (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+}
+
+def LowBit_Conv2DOp : LowBit_ComputeOp<"conv_2d"> {
+  let summary = "2-D convolution, NHWC, with an epilogue";
+  let description = [{
+    Shapes: input `N x H x W x C`, weights `OC x KH x KW x C/groups`, init and result `N x OH x OW x OC`.
+    `padding` is `[top, bottom, left, right]`; taps outside of the input read the code
+    `padding_value` (the zero point of the input). With g = oc / (OC / groups):
+
+        acc(n, y, x, oc) = sum over ky, kx, c of
+            input(n, y*sh + ky*dh - top, x*sw + kx*dw - left, g*C/groups + c) * weights(oc, ky, kx, c)
+
+    An `i8` input is unsigned (zero-extended), a level is signed; the sum is an exact i32: the verifier
+    proves that `255 * max|level| * reduction length` fits. An `f32` input (weights-only
+    quantisation) is accumulated in f32 by fused multiply-add in the order ky, kx, c, from +0.0; the
+    padding value is then 0.0. The zero point is not subtracted: `-z * sum(w)` belongs in a fused operand.
+
+    The region computes the stored element. Its block arguments are the accumulator and one scalar for
+    each fused operand, which is broadcast to the result shape as in numpy: shapes are aligned at the
+    last dimension, and dimensions of size 1 are repeated. `lowbit.yield` gives the element; unsigned
+    codes are yielded as `i8`. The body consists of arith and math ops.
+
+    ```mlir
+    %r = lowbit.conv_2d ins(%x, %w : tensor<1x8x8x4xi8>, tensor<16x3x3x4xi8>)
+        fused(%s, %b : tensor<16xf32>, tensor<16xf32>) outs(%init : tensor<1x8x8x16xf32>)
+        {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding = array<i64: 1, 1, 1, 1>, padding_value = 3 : i32} epilogue {
+    ^bb0(%acc: i32, %scale: f32, %bias: f32):
+      %f = arith.sitofp %acc : i32 to f32
+      %m = arith.mulf %f, %scale : f32
+      %y = arith.addf %m, %bias : f32
+      lowbit.yield %y : f32
+    } -> tensor<1x8x8x16xf32>
+    ```
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$weights,
+    Variadic<LowBit_TensorOrMemRef>:$fused,
+    LowBit_TensorOrMemRef:$init,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$strides,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilations,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding,
+    DefaultValuedAttr<I32Attr, "0">:$padding_value,
+    DefaultValuedAttr<I64Attr, "1">:$groups,
+    LowBit_AlphabetAttr:$alphabet,
+    OptionalAttr<StrAttr>:$layer,
+    OptionalAttr<LowBit_LayoutAttr>:$layout
+  );
+}
+
+def LowBit_DepthwiseConv2DOp : LowBit_ComputeOp<"depthwise_conv_2d"> {
+  let summary = "Depthwise 2-D convolution, NHWC, with an epilogue";
+  let description = [{
+    As `conv_2d` with one filter a channel: weights `KH x KW x C`, result `N x OH x OW x C`,
+
+        acc(n, y, x, c) = sum over ky, kx of
+            input(n, y*sh + ky*dh - top, x*sw + kx*dw - left, c) * weights(ky, kx, c)
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$weights,
+    Variadic<LowBit_TensorOrMemRef>:$fused,
+    LowBit_TensorOrMemRef:$init,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$strides,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{1, 1}">:$dilations,
+    DefaultValuedAttr<DenseI64ArrayAttr, "{0, 0, 0, 0}">:$padding,
+    DefaultValuedAttr<I32Attr, "0">:$padding_value,
+    LowBit_AlphabetAttr:$alphabet,
+    OptionalAttr<StrAttr>:$layer,
+    OptionalAttr<LowBit_LayoutAttr>:$layout
+  );
+}
+
+def LowBit_MatmulOp : LowBit_ComputeOp<"matmul"> {
+  let summary = "Matrix product with constant weights, with an epilogue";
+  let description = [{
+    Shapes: input `M x K`, weights `N x K` (one row an output), init and result `M x N`. With a batch
+    dimension the input is `B x M x K` and the result `B x M x N`; the weights are shared by the batch.
+
+        acc(b, m, n) = sum over k of input(b, m, k) * weights(n, k)
+
+    Arithmetic, fused operands and region are those of `conv_2d`.
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$weights,
+    Variadic<LowBit_TensorOrMemRef>:$fused,
+    LowBit_TensorOrMemRef:$init,
+    LowBit_AlphabetAttr:$alphabet,
+    OptionalAttr<StrAttr>:$layer,
+    OptionalAttr<LowBit_LayoutAttr>:$layout
+  );
+}
+
+#endif // LOWBIT_OPS

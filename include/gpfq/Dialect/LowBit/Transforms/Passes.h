@@ -1,0 +1,18 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_DIALECT_LOWBIT_TRANSFORMS_PASSES_H
+#define GPFQ_DIALECT_LOWBIT_TRANSFORMS_PASSES_H
+
+#include "mlir/Pass/Pass.h"
+
+namespace mlir::lowbit {
+
+#define GEN_PASS_DECL
+#define GEN_PASS_REGISTRATION
+#include "gpfq/Dialect/LowBit/Transforms/Passes.h.inc"
+
+} // namespace mlir::lowbit
+
+#endif // GPFQ_DIALECT_LOWBIT_TRANSFORMS_PASSES_H

@@ -1,0 +1,161 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/DialectImplementation.h"
+#include "llvm/ADT/TypeSwitch.h"
+
+using namespace mlir;
+using namespace mlir::lowbit;
+
+#include "gpfq/Dialect/LowBit/IR/LowBitDialect.cpp.inc"
+#include "gpfq/Dialect/LowBit/IR/LowBitEnums.cpp.inc"
+#include "gpfq/Dialect/LowBit/IR/LowBitInterfaces.cpp.inc"
+
+#define GET_ATTRDEF_CLASSES
+#include "gpfq/Dialect/LowBit/IR/LowBitAttributes.cpp.inc"
+
+void LowBitDialect::initialize() {
+  addAttributes<
+#define GET_ATTRDEF_LIST
+#include "gpfq/Dialect/LowBit/IR/LowBitAttributes.cpp.inc"
+      >();
+  addOperations<
+#define GET_OP_LIST
+#include "gpfq/Dialect/LowBit/IR/LowBitOps.cpp.inc"
+      >();
+}
+
+//===----------------------------------------------------------------------===//
+// AlphabetAttr
+//===----------------------------------------------------------------------===//
+
+static constexpr int32_t minStoredLevel = -128, maxStoredLevel = 127;
+
+LogicalResult AlphabetAttr::verify(function_ref<InFlightDiagnostic()> emitError, AlphabetKind kind,
+                                   ArrayRef<int32_t> values) {
+  auto expectValues = [&](size_t count) -> LogicalResult {
+    if (values.size() == count)
+      return success();
+    return emitError() << "alphabet '" << stringifyAlphabetKind(kind) << "' takes " << count
+                       << " value(s), got " << values.size();
+  };
+  switch (kind) {
+  case AlphabetKind::MidTread:
+    if (failed(expectValues(1)))
+      return failure();
+    if (values[0] < 1 || values[0] > maxStoredLevel)
+      return emitError() << "mid_tread takes K in 1..127, got " << values[0];
+    return success();
+  case AlphabetKind::MidRise:
+    if (failed(expectValues(1)))
+      return failure();
+    if (values[0] < 1 || values[0] > 64)
+      return emitError() << "mid_rise takes K in 1..64 (levels up to 127), got " << values[0];
+    return success();
+  case AlphabetKind::Range:
+    if (failed(expectValues(2)))
+      return failure();
+    if (values[0] < minStoredLevel || values[1] > maxStoredLevel || values[0] >= values[1])
+      return emitError() << "range takes -128 <= lo < hi <= 127, got " << values[0] << " and "
+                         << values[1];
+    return success();
+  case AlphabetKind::Levels:
+    if (values.size() < 2)
+      return emitError() << "an alphabet needs at least two levels";
+    for (auto [a, b] : llvm::zip(values.drop_back(), values.drop_front()))
+      if (a >= b)
+        return emitError() << "levels must be strictly ascending, got " << a << " before " << b;
+    if (values.front() < minStoredLevel || values.back() > maxStoredLevel)
+      return emitError() << "levels must lie in -128..127";
+    return success();
+  }
+  llvm_unreachable("covered switch");
+}
+
+SmallVector<int32_t> AlphabetAttr::getLevels() const {
+  SmallVector<int32_t> levels;
+  switch (getKind()) {
+  case AlphabetKind::MidTread:
+    llvm::append_range(levels, llvm::seq_inclusive(-getValues()[0], getValues()[0]));
+    break;
+  case AlphabetKind::MidRise:
+    for (int32_t level = getMinLevel(); level <= getMaxLevel(); level += 2)
+      levels.push_back(level);
+    break;
+  case AlphabetKind::Range:
+    llvm::append_range(levels, llvm::seq_inclusive(getValues()[0], getValues()[1]));
+    break;
+  case AlphabetKind::Levels:
+    llvm::append_range(levels, getValues());
+    break;
+  }
+  return levels;
+}
+
+int32_t AlphabetAttr::getMinLevel() const {
+  switch (getKind()) {
+  case AlphabetKind::MidTread:
+    return -getValues()[0];
+  case AlphabetKind::MidRise:
+    return 1 - 2 * getValues()[0];
+  case AlphabetKind::Range:
+  case AlphabetKind::Levels:
+    return getValues().front();
+  }
+  llvm_unreachable("covered switch");
+}
+
+int32_t AlphabetAttr::getMaxLevel() const {
+  switch (getKind()) {
+  case AlphabetKind::MidTread:
+    return getValues()[0];
+  case AlphabetKind::MidRise:
+    return 2 * getValues()[0] - 1;
+  case AlphabetKind::Range:
+  case AlphabetKind::Levels:
+    return getValues().back();
+  }
+  llvm_unreachable("covered switch");
+}
+
+int32_t AlphabetAttr::getMaxMagnitude() const {
+  return std::max(std::abs(getMinLevel()), std::abs(getMaxLevel()));
+}
+
+int64_t AlphabetAttr::getNumLevels() const {
+  switch (getKind()) {
+  case AlphabetKind::MidTread:
+  case AlphabetKind::Range:
+    return int64_t(getMaxLevel()) - getMinLevel() + 1;
+  case AlphabetKind::MidRise:
+    return 2 * int64_t(getValues()[0]);
+  case AlphabetKind::Levels:
+    return getValues().size();
+  }
+  llvm_unreachable("covered switch");
+}
+
+unsigned AlphabetAttr::getBits() const { return std::max(1u, llvm::Log2_64_Ceil(getNumLevels())); }
+
+bool AlphabetAttr::containsLevel(int32_t level) const {
+  if (level < getMinLevel() || level > getMaxLevel())
+    return false;
+  if (getKind() == AlphabetKind::MidRise)
+    return level % 2 != 0;
+  if (getKind() == AlphabetKind::Levels)
+    return llvm::is_contained(getValues(), level);
+  return true;
+}
+
+AlphabetAttr AlphabetAttr::getDefault(MLIRContext *context, unsigned bits) {
+  assert(bits >= 1 && bits <= 8 && "weights have 1 to 8 bits");
+  if (bits <= 3)
+    return get(context, AlphabetKind::MidRise, {1 << (bits - 1)});
+  return get(context, AlphabetKind::MidTread, {(1 << (bits - 1)) - 1});
+}

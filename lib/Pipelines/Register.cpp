@@ -1,0 +1,28 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Pipelines/Register.h"
+
+#include "gpfq/Conversion/Passes.h"
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/Transforms/BufferizableOpInterfaceImpl.h"
+#include "gpfq/Dialect/LowBit/Transforms/Passes.h"
+#include "gpfq/Transforms/Passes.h"
+#include "mlir/InitAllDialects.h"
+#include "mlir/InitAllExtensions.h"
+#include "mlir/InitAllPasses.h"
+
+void mlir::gpfq::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registry.insert<lowbit::LowBitDialect>();
+  lowbit::registerBufferizableOpInterfaceExternalModels(registry);
+}
+
+void mlir::gpfq::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerTransformsPasses();
+  registerConversionPasses();
+  lowbit::registerLowBitPasses();
+}

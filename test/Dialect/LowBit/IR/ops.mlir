@@ -1,0 +1,66 @@
+// RUN: gpfq-opt %s | gpfq-opt | FileCheck %s
+// RUN: gpfq-opt %s -mlir-print-op-generic | gpfq-opt | FileCheck %s
+
+// CHECK-LABEL: func @quantize
+func.func @quantize(%x: tensor<1x8x8x4xf32>, %s: tensor<1xf32>) -> tensor<1x8x8x4xf32> {
+  // CHECK: lowbit.quantize %{{.*}}, %{{.*}} zero_point 3 : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
+  %q = lowbit.quantize %x, %s zero_point 3 : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
+  // CHECK: lowbit.dequantize %{{.*}}, %{{.*}} zero_point 3 : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
+  %y = lowbit.dequantize %q, %s zero_point 3 : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
+  return %y : tensor<1x8x8x4xf32>
+}
+
+// CHECK-LABEL: func @weights
+func.func @weights(%l: tensor<16x3x3x4xi8>, %s: tensor<16xf32>) -> tensor<16x3x3x4xf32> {
+  // CHECK: lowbit.dequantize %{{.*}}, %{{.*}} axis 0 alphabet <mid_tread, [7]> layer "conv1"
+  %w = lowbit.dequantize %l, %s axis 0 alphabet <mid_tread, [7]> layer "conv1"
+     : tensor<16x3x3x4xi8>, tensor<16xf32> -> tensor<16x3x3x4xf32>
+  return %w : tensor<16x3x3x4xf32>
+}
+
+// CHECK-LABEL: func @conv_2d
+func.func @conv_2d(%x: tensor<1x8x8x4xi8>, %w: tensor<16x3x3x4xi8>, %s: tensor<16xf32>, %b: tensor<16xf32>,
+                   %init: tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32> {
+  // CHECK: lowbit.conv_2d ins(%{{.*}}, %{{.*}} : tensor<1x8x8x4xi8>, tensor<16x3x3x4xi8>) fused(%{{.*}}, %{{.*}} : tensor<16xf32>, tensor<16xf32>) outs(%{{.*}} : tensor<1x8x8x16xf32>)
+  // CHECK-SAME: alphabet = #lowbit.alphabet<mid_tread, [7]>
+  // CHECK-SAME: epilogue {
+  // CHECK-NEXT: ^bb0(%{{.*}}: i32, %{{.*}}: f32, %{{.*}}: f32):
+  // CHECK: lowbit.yield %{{.*}} : f32
+  // CHECK: -> tensor<1x8x8x16xf32>
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x8x8x4xi8>, tensor<16x3x3x4xi8>)
+      fused(%s, %b : tensor<16xf32>, tensor<16xf32>) outs(%init : tensor<1x8x8x16xf32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding = array<i64: 1, 1, 1, 1>, padding_value = 3 : i32} epilogue {
+  ^bb0(%acc: i32, %scale: f32, %bias: f32):
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    %y = arith.addf %m, %bias : f32
+    lowbit.yield %y : f32
+  } -> tensor<1x8x8x16xf32>
+  return %r : tensor<1x8x8x16xf32>
+}
+
+// CHECK-LABEL: func @depthwise
+func.func @depthwise(%x: memref<1x8x8x4xi8>, %w: memref<3x3x4xi8>, %init: memref<1x3x3x4xi32>) {
+  // CHECK: lowbit.depthwise_conv_2d ins(%{{.*}}, %{{.*}} : memref<1x8x8x4xi8>, memref<3x3x4xi8>) outs(%{{.*}} : memref<1x3x3x4xi32>)
+  lowbit.depthwise_conv_2d ins(%x, %w : memref<1x8x8x4xi8>, memref<3x3x4xi8>) outs(%init : memref<1x3x3x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_rise, [2]>, strides = array<i64: 2, 2>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}
+
+// CHECK-LABEL: func @matmul
+func.func @matmul(%x: tensor<2x5x64xf32>, %w: tensor<10x64xi8>, %init: tensor<2x5x10xf32>) -> tensor<2x5x10xf32> {
+  // CHECK: lowbit.matmul ins(%{{.*}}, %{{.*}} : tensor<2x5x64xf32>, tensor<10x64xi8>) outs(%{{.*}} : tensor<2x5x10xf32>)
+  %r = lowbit.matmul ins(%x, %w : tensor<2x5x64xf32>, tensor<10x64xi8>) outs(%init : tensor<2x5x10xf32>)
+      {alphabet = #lowbit.alphabet<levels, [-5, -4, -3, 0, 3, 4, 5]>, layer = "fc"} epilogue {
+  ^bb0(%acc: f32):
+    lowbit.yield %acc : f32
+  } -> tensor<2x5x10xf32>
+  return %r : tensor<2x5x10xf32>
+}
+
+// CHECK-LABEL: func @layer
+// CHECK-SAME: lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>
+func.func @layer() attributes {lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>} { return }
