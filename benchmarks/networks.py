@@ -1,0 +1,172 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The networks and data sets that the benchmarks and whole-network tests use.
+
+They come from a folder (GPFQ_DATA, by default ../shared/data beside the project) that
+holds models.py, weights and images, and stay outside the repository.
+
+    python benchmarks/networks.py --out DIR [NET ...]
+
+writes for each network NET.mlir, NET.calib.npy, NET.test.npy, NET.labels.npy,
+NET.test64.npy (the first 64 test images) and NET.test64.float.npy (torch's outputs on
+them), plus resnet20.dynamic.mlir. Files that exist are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+ROOT = Path(__file__).resolve().parent.parent
+NETWORKS = (
+    "lenet",
+    "resnet8",
+    "resnet20",
+    "resnet56",
+    "squeezenet1_1",
+    "mobilenet_v2",
+    "efficientnet_lite0",
+    "text_direction",
+)
+RANDOM_NETWORKS = ("resnet18",)  # no training: for compile time and size only
+TEST64 = 64
+
+
+def data_folder() -> Path | None:
+    """The folder of models and images, or None when this machine does not have it."""
+    folder = Path(os.environ.get("GPFQ_DATA") or ROOT.parent / "shared" / "data")
+    return folder if (folder / "models.py").is_file() else None
+
+
+def models_module() -> ModuleType:
+    folder = data_folder()
+    if folder is None:
+        raise FileNotFoundError("no models.py in GPFQ_DATA (default ../shared/data): set it to the folder of networks")
+    spec = importlib.util.spec_from_file_location("gpfq_data_models", folder / "models.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def build(name: str) -> tuple[torch.nn.Module, dict]:
+    """(network in evaluation mode, preprocessing)."""
+    if name in RANDOM_NETWORKS:
+        import resnet18
+
+        return resnet18.build(), {"size": 224}
+    return models_module().load(name)
+
+
+def example_input(name: str, info: dict) -> torch.Tensor:
+    import torch
+
+    shapes = {"lenet": (1, 1, 28, 28), "text_direction": (1, 3, 48, 192)}
+    size = 32 if name.startswith("resnet") and name not in RANDOM_NETWORKS else info.get("size", 224)
+    return torch.zeros(shapes.get(name, (1, 3, size, size)))
+
+
+def images(name: str, info: dict, split: str, limit: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Preprocessed f32 NCHW images and labels of split "calib" or "test"."""
+    import torch
+
+    if name in RANDOM_NETWORKS:
+        count = min(limit or 32, 32)
+        x = torch.randn((count, 3, 224, 224), generator=torch.Generator().manual_seed(int(split == "test")))
+        return x.numpy(), np.zeros(count, np.int64)
+    models, folder = models_module(), data_folder()
+    calib = split == "calib"
+    if name.startswith("resnet"):
+        pixels, labels = models.read_cifar(
+            folder / "cifar10" / ("calib_train_2000.bin" if calib else "test_first5000.bin")
+        )
+    elif name == "lenet":
+        pixels, labels = models.read_idx(str(folder / "mnist" / ("calib_train3000" if calib else "test_first5000")))
+    elif name == "text_direction":
+        file = "calib_300.npz" if calib else "test_1000.npz"
+        pixels, labels = models.read_text_direction(folder / "text_direction" / file)
+    else:
+        from PIL import Image
+
+        rows = models.read_list(str(folder / "imagenet" / ("calib_train1000" if calib else "val_acuity_1_650")))[:limit]
+        out = np.empty((len(rows), 3, info["size"], info["size"]), np.float32)
+        for i, (file, _) in enumerate(rows):
+            with Image.open(file) as image:
+                out[i] = models.preprocess(info, image)[0].numpy()
+        return out, np.array([label for _, label in rows], np.int64)
+    return models.normalise(info, pixels[:limit]).contiguous().numpy(), labels[:limit].numpy()
+
+
+def evaluate(network: torch.nn.Module, x: np.ndarray, batch: int = 16) -> np.ndarray:
+    import torch
+
+    with torch.no_grad():
+        parts = [network(torch.from_numpy(x[i : i + batch])).numpy() for i in range(0, len(x), batch)]
+    return np.concatenate(parts)
+
+
+def _save(path: Path, array: np.ndarray) -> None:
+    temporary = path.with_suffix(".partial")
+    with open(temporary, "wb") as out:
+        np.save(out, np.ascontiguousarray(array))
+    temporary.replace(path)
+
+
+def export(name: str, out: Path, *, samples: int = 1000, fuse_batch_norm: bool = False) -> None:
+    """Writes the files of one network that are not there yet (see the module's text)."""
+    import gpfq
+
+    network, info = build(name)
+    example = example_input(name, info)
+    variants = [(f"{name}.fused" if fuse_batch_norm else name, False)]
+    if name == "resnet20":
+        variants.append((f"{variants[0][0]}.dynamic", True))
+    for stem, dynamic in variants:
+        if not (out / f"{stem}.mlir").exists():
+            gpfq.import_torch(
+                network,
+                example,
+                out / f"{stem}.mlir",
+                dynamic_batch=dynamic,
+                fuse_batch_norm=fuse_batch_norm,
+                function_name=name,
+            )
+    if not (out / f"{name}.calib.npy").exists():
+        _save(out / f"{name}.calib.npy", images(name, info, "calib", samples)[0])
+    if not (out / f"{name}.test64.float.npy").exists():
+        x, labels = images(name, info, "test")
+        _save(out / f"{name}.test.npy", x)
+        _save(out / f"{name}.labels.npy", labels)
+        _save(out / f"{name}.test64.npy", x[:TEST64])
+        _save(out / f"{name}.test64.float.npy", evaluate(network, x[:TEST64]))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Export the benchmark networks and their data.")
+    parser.add_argument("nets", nargs="*", metavar="NET", help=", ".join(NETWORKS + RANDOM_NETWORKS))
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--samples", type=int, default=1000, help="calibration samples at most")
+    parser.add_argument("--fuse-batch-norm", action="store_true", help="fold batch norms in torch: NET.fused.mlir")
+    args = parser.parse_args()
+    unknown = sorted(set(args.nets) - set(NETWORKS + RANDOM_NETWORKS))
+    if unknown:
+        parser.error(f"unknown network {', '.join(unknown)}")
+    args.out.mkdir(parents=True, exist_ok=True)
+    for name in args.nets or NETWORKS + RANDOM_NETWORKS:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        export(name, args.out, samples=args.samples, fuse_batch_norm=args.fuse_batch_norm)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,217 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Loads a shared library made by gpfq-compile and runs it on numpy arrays."""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import os
+import threading
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+__all__ = ["CompiledModel", "LoadError", "TensorInfo", "UnsupportedCpuError", "load"]
+
+_ABI_VERSION = 1
+_DTYPES = {0: np.float32, 1: np.uint8, 2: np.int8, 3: np.int32, 4: np.int64}
+
+
+class LoadError(RuntimeError):
+    """The file is not a library of this loader's ABI."""
+
+
+class UnsupportedCpuError(RuntimeError):
+    """This CPU lacks what the library was compiled for; the message names it."""
+
+
+class _TensorInfo(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_char_p),
+        ("dtype", ctypes.c_int32),
+        ("rank", ctypes.c_int32),
+        ("shape", ctypes.POINTER(ctypes.c_int64)),
+    ]
+
+
+_Check = ctypes.CFUNCTYPE(ctypes.c_char_p)
+_Run = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_int64,
+    ctypes.c_void_p,
+)
+
+
+class _ModelInfo(ctypes.Structure):
+    _fields_ = [
+        ("abi_version", ctypes.c_uint32),
+        ("struct_bytes", ctypes.c_uint32),
+        ("name", ctypes.c_char_p),
+        ("target", ctypes.c_char_p),
+        ("num_inputs", ctypes.c_int32),
+        ("num_outputs", ctypes.c_int32),
+        ("inputs", ctypes.POINTER(_TensorInfo)),
+        ("outputs", ctypes.POINTER(_TensorInfo)),
+        ("workspace_bytes", ctypes.c_uint64),
+        ("workspace_alignment", ctypes.c_uint64),
+        ("weight_bytes", ctypes.c_uint64),
+        ("check", _Check),
+        ("run", _Run),
+    ]
+
+
+@dataclass(frozen=True)
+class TensorInfo:
+    """An input or output: a dense row-major array. shape[0] is -1 where the batch is dynamic."""
+
+    name: str
+    dtype: np.dtype
+    shape: tuple[int, ...]
+
+    @property
+    def dynamic_batch(self) -> bool:
+        return bool(self.shape) and self.shape[0] < 0
+
+    def concrete_shape(self, batch: int) -> tuple[int, ...]:
+        return (batch, *self.shape[1:]) if self.dynamic_batch else self.shape
+
+    def __str__(self) -> str:
+        shape = "x".join("?" if n < 0 else str(n) for n in self.shape)
+        return f"{self.name}: {shape or 'scalar'} {self.dtype}"
+
+
+class CompiledModel:
+    """A compiled network; call it with one numpy array for each input.
+
+    Arrays must have the dtype and shape that `inputs` names; they are copied only where
+    they are not row-major, aligned and in native byte order. The result is one array, or
+    a tuple when there are several outputs. Calls from several threads are safe: every
+    thread has its own workspace, kept between calls.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path).resolve()
+        self._library = _open(self.path)
+        self._info = _model_info(self._library, self.path)
+        message = self._info.check()
+        if message is not None:
+            raise UnsupportedCpuError(f"{self.path}: {message.decode(errors='replace')}")
+        self.name: str = _text(self._info.name)
+        self.target: str = _text(self._info.target)
+        self.weight_bytes: int = self._info.weight_bytes
+        self.workspace_bytes: int = self._info.workspace_bytes
+        self.inputs: tuple[TensorInfo, ...] = _tensors(self._info.inputs, self._info.num_inputs, "input", self.path)
+        self.outputs: tuple[TensorInfo, ...] = _tensors(self._info.outputs, self._info.num_outputs, "output", self.path)
+        self._alignment = max(64, self._info.workspace_alignment)
+        self._local = threading.local()
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        """Runs the network. TypeError: number, kind or dtype of arguments; ValueError: shapes."""
+        if len(arrays) != len(self.inputs):
+            expected = ", ".join(map(str, self.inputs))
+            raise TypeError(f"{self.name} takes {len(self.inputs)} input(s) ({expected}), got {len(arrays)}")
+        batch = self._check(arrays)
+        inputs = [np.require(a, info.dtype, ["C", "A"]) for a, info in zip(arrays, self.inputs, strict=True)]
+        outputs = [np.empty(info.concrete_shape(batch), info.dtype) for info in self.outputs]
+        status = self._info.run(_pointers(inputs), _pointers(outputs), batch, self._workspace())
+        if status != 0:
+            raise RuntimeError(f"{self.name}: run() failed with status {status}")
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def __repr__(self) -> str:
+        inputs, outputs = (", ".join(map(str, side)) for side in (self.inputs, self.outputs))
+        return f"<gpfq.CompiledModel {self.name} ({inputs}) -> ({outputs}), target {self.target}>"
+
+    def _check(self, arrays: tuple[np.ndarray, ...]) -> int:
+        """The number of samples; raises when an argument does not fit its input."""
+        batch: int | None = None
+        for i, (array, info) in enumerate(zip(arrays, self.inputs, strict=True)):
+            what = f"{self.name}: input {i} ({info})"
+            if not isinstance(array, np.ndarray):
+                raise TypeError(f"{what} must be a numpy array, not {type(array).__name__}")
+            if array.dtype.newbyteorder("=") != info.dtype:
+                raise TypeError(f"{what} got dtype {array.dtype}; convert it with .astype('{info.dtype}')")
+            if array.ndim != len(info.shape):
+                raise ValueError(f"{what} must have {len(info.shape)} dimensions, got shape {array.shape}")
+            if any(want not in (-1, got) for want, got in zip(info.shape, array.shape, strict=True)):
+                raise ValueError(f"{what} got shape {array.shape}")
+            if not info.dynamic_batch:
+                continue
+            if array.shape[0] == 0:
+                raise ValueError(f"{what} got an empty batch")
+            if batch is not None and array.shape[0] != batch:
+                raise ValueError(f"{what} has batch {array.shape[0]}, but an earlier input has {batch}")
+            batch = array.shape[0]
+        return 1 if batch is None else batch
+
+    def _workspace(self) -> int | None:
+        """Address of this thread's workspace."""
+        if self.workspace_bytes == 0:
+            return None
+        memory = getattr(self._local, "memory", None)
+        if memory is None:
+            memory = self._local.memory = np.empty(self.workspace_bytes + self._alignment, np.uint8)
+        return -(-memory.ctypes.data // self._alignment) * self._alignment
+
+
+def load(path: str | os.PathLike[str]) -> CompiledModel:
+    """Loads the library that `gpfq-compile ... -o libnet.so` wrote.
+
+    Raises FileNotFoundError, LoadError when the file is no such library, and
+    UnsupportedCpuError when this CPU cannot run it.
+    """
+    return CompiledModel(path)
+
+
+def _open(path: Path) -> ctypes.CDLL:
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such library")
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as error:
+        raise LoadError(f"{path}: cannot be loaded as a shared library: {error}") from error
+
+
+def _model_info(library: ctypes.CDLL, path: Path) -> _ModelInfo:
+    try:
+        entry = library.gpfq_default_model
+    except AttributeError:
+        raise LoadError(f"{path}: not made by gpfq-compile (no symbol gpfq_default_model)") from None
+    entry.restype = ctypes.POINTER(_ModelInfo)
+    entry.argtypes = []
+    pointer = entry()
+    if not pointer:
+        raise LoadError(f"{path}: gpfq_default_model() returns null")
+    info = pointer.contents
+    if info.abi_version != _ABI_VERSION or info.struct_bytes < ctypes.sizeof(_ModelInfo):
+        raise LoadError(
+            f"{path}: ABI version {info.abi_version} with {info.struct_bytes} bytes; this loader reads "
+            f"version {_ABI_VERSION} with {ctypes.sizeof(_ModelInfo)}: compile the network again"
+        )
+    return info
+
+
+def _tensors(pointer: ctypes._Pointer, count: int, kind: str, path: Path) -> tuple[TensorInfo, ...]:
+    tensors = []
+    for i in range(count):
+        tensor = pointer[i]
+        if tensor.dtype not in _DTYPES:
+            raise LoadError(f"{path}: {kind} {i} has unknown dtype {tensor.dtype}")
+        shape = tuple(tensor.shape[d] for d in range(tensor.rank))
+        if any(n < 0 for n in shape[1:]) or math.prod(shape[1:]) == 0:
+            raise LoadError(f"{path}: {kind} {i} has shape {shape}")
+        tensors.append(TensorInfo(_text(tensor.name) or f"{kind}{i}", np.dtype(_DTYPES[tensor.dtype]), shape))
+    return tuple(tensors)
+
+
+def _pointers(arrays: list[np.ndarray]) -> ctypes.Array:
+    return (ctypes.c_void_p * len(arrays))(*(array.ctypes.data for array in arrays))
+
+
+def _text(value: bytes | None) -> str:
+    return "" if value is None else value.decode(errors="replace")
