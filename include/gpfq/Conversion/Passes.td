@@ -7,4 +7,41 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
+  let summary = "Lower the lowbit dialect to upstream ops";
+  let description = [{
+    The written semantics of the dialect: every other lowering of levels 3 to 6 gives the same bits. The
+    result consists of linalg, tensor, arith and math ops only, with signless `i8` and `i32`, which IREE
+    accepts.
+
+    - `lowbit.quantize` and `lowbit.dequantize` become elementwise generics.
+    - A compute op becomes a `tensor.pad` with the padding value, a contraction into an accumulator
+      (`i32` by `extui`, `extsi`, `muli`, `addi`; or `f32` by `math.fma` in the order kernel row, kernel
+      column, channel) and an elementwise generic with the body of the epilogue.
+
+    Packed ops are lowered where their layout can be unpacked; any op that is left is an error.
+
+    ```mlir
+    %q = lowbit.quantize %x, %s : tensor<8xf32>, tensor<1xf32> -> tensor<8xi8>
+    ```
+    becomes, with a constant scale of 0.5,
+    ```mlir
+    %q = linalg.generic ins(%x) outs(%empty) {
+    ^bb0(%in: f32, %out: i8):
+      %0 = arith.divf %in, %cst_0.5 : f32
+      %1 = math.roundeven %0 : f32
+      %2 = arith.cmpf ogt, %1, %cst_0 : f32
+      %3 = arith.select %2, %1, %cst_0 : f32
+      %4 = arith.cmpf olt, %3, %cst_255 : f32
+      %5 = arith.select %4, %3, %cst_255 : f32
+      %6 = arith.fptoui %5 : f32 to i8
+      linalg.yield %6 : i8
+    }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
+                           "tensor::TensorDialect"];
+  let statistics = [Statistic<"numLowered", "lowered", "Number of lowbit ops lowered">];
+}
+
 #endif // GPFQ_CONVERSION_PASSES

@@ -98,6 +98,7 @@ def LowBit_YieldOp : LowBit_Op<"yield", [Pure, ReturnLike, Terminator]> {
 }
 
 class LowBit_ComputeOp<string mnemonic> : LowBit_Op<mnemonic, [
+    IsolatedFromAbove,
     DestinationStyleOpInterface,
     DeclareOpInterfaceMethods<LowBitComputeOpInterface, ["getKernelShape", "getReductionLength"]>,
     DeclareOpInterfaceMethods<MemoryEffectsOpInterface>,
@@ -134,7 +135,8 @@ def LowBit_Conv2DOp : LowBit_ComputeOp<"conv_2d"> {
     The region computes the stored element. Its block arguments are the accumulator and one scalar for
     each fused operand, which is broadcast to the result shape as in numpy: shapes are aligned at the
     last dimension, and dimensions of size 1 are repeated. `lowbit.yield` gives the element; unsigned
-    codes are yielded as `i8`. The body consists of arith and math ops.
+    codes are yielded as `i8`. The body consists of arith and math ops and uses no value from outside of the
+    region, so constants stand in it.
 
     ```mlir
     %r = lowbit.conv_2d ins(%x, %w : tensor<1x8x8x4xi8>, tensor<16x3x3x4xi8>)
