@@ -6,6 +6,7 @@
 
 #include "gpfq/Conversion/Passes.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
+#include "gpfq/Dialect/LowBit/Transforms/UnpackWeights.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -355,7 +356,7 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
     int64_t before = 0, after = 0;
     getOperation()->walk([&](Operation *op) { before += isLowBit(op); });
     RewritePatternSet patterns(&getContext());
-    populateLowBitToLinalgPatterns(patterns);
+    populateLowBitToLinalgPatterns(patterns, lowbit::unpackWeights);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     getOperation()->walk([&](Operation *op) {
       if (!isLowBit(op))

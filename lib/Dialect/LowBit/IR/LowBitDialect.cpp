@@ -159,3 +159,21 @@ AlphabetAttr AlphabetAttr::getDefault(MLIRContext *context, unsigned bits) {
     return get(context, AlphabetKind::MidRise, {1 << (bits - 1)});
   return get(context, AlphabetKind::MidTread, {(1 << (bits - 1)) - 1});
 }
+
+//===----------------------------------------------------------------------===//
+// LayoutAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
+                                 int64_t lanes, int64_t vectors, FieldEncoding, int64_t run,
+                                 ArrayRef<int64_t> kernel) {
+  if (lanes < 1 || vectors < 1 || run < 1)
+    return emitError() << "lanes, vectors and run must be positive";
+  if (kernel.size() < 2 || kernel.size() > 4 ||
+      llvm::any_of(kernel, [](int64_t size) { return size < 1; }))
+    return emitError() << "kernel must have 2 to 4 positive sizes";
+  int64_t outputs = kernel.size() == 3 ? kernel.back() : kernel.front();
+  if (ShapedType::getNumElements(kernel) / outputs % run != 0)
+    return emitError() << "run " << run << " does not divide the reduction of the kernel";
+  return success();
+}

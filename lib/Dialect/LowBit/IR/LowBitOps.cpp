@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -184,6 +185,10 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   if (op.getLayoutAttr()) {
     if (weightsType.getRank() != 1)
       return op->emitOpError("packed weights are a list of bytes, got ") << weightsType;
+    int64_t bytes = PackedGeometry(op).getTotalBytes();
+    if (weightsType.getDimSize(0) != bytes)
+      return op->emitOpError("layout needs ")
+             << bytes << " bytes of packed weights, got " << weightsType;
     return success();
   }
   return verifyLevels(op, op.getWeights(), alphabet);

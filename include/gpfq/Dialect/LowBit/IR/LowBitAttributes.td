@@ -104,23 +104,54 @@ def LowBit_LayerAttr : LowBit_Attr<"Layer", "layer"> {
 // Layout
 //===----------------------------------------------------------------------===//
 
+def LowBit_FieldEncoding : I32EnumAttr<"FieldEncoding", "how a level is stored in a field of b bits", [
+  I32EnumAttrCase<"TopAligned", 0, "top_aligned">,
+  I32EnumAttrCase<"Offset", 1, "offset">
+]> {
+  let cppNamespace = "::mlir::lowbit";
+  let genSpecializedAttr = 0;
+}
+
 def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
   let summary = "How the weights of a packed op are laid out in bytes";
   let description = [{
-    `target` names the kernel family. Output channels are grouped in panels of `lanes * vectors`; within
-    a panel the bytes go: kernel row, k-step, bit plane, vector, lane, byte. `kernel` is the shape of the
-    weights before packing: `[OC, KH, KW, IC / groups]` for `conv_2d`, `[KH, KW, C]` for
-    `depthwise_conv_2d`, `[N, K]` for `matmul`.
+    `target` names the kernel family. `kernel` is the shape of the weights before packing:
+    `[OC, KH, KW, IC / groups]` for `conv_2d`, `[KH, KW, C]` for `depthwise_conv_2d`, `[N, K]` for `matmul`.
+
+    The products of one output are taken in *runs* of `run` elements, which lie side by side in memory (a
+    kernel row of all channels, the channels of one tap, a row of a matrix; the taps of a depthwise
+    kernel). A run is cut in *quads* of four elements, one byte lane of a dot product. If its length is no
+    multiple of four, the last quad of a run of four or more elements covers its last four, and the
+    elements that it repeats are zero; a depthwise or shorter run is filled up with zeros behind.
+
+    Output channels are grouped in panels of `lanes * vectors`; the last panel of a channel group has only as
+    many vectors as it needs. The bytes go: channel group, panel, run, step, vector, bit plane, register, lane,
+    byte in the quad.
+
+    A weight is a field f of b bits, an unsigned number. b is the least width that holds the level in
+    two's complement, or (level - 1) / 2 where all levels are odd. b = 3, 5, 6, 7 is split in *bit planes*
+    of 2+1, 4+1, 4+2, 4+2+1 bits, the highest bits first; other widths have one plane. A *step* is the least
+    number of quads that fills whole registers of `4 * lanes` bytes in every plane. In a plane of p bits, register r of a step
+    holds the quads r * 8/p + i, i = 0 .. 8/p - 1, in bits i*p .. i*p + p - 1 of each byte.
+
+    | encoding | field of level l | l odd |
+    |---|---|---|
+    | `top_aligned` | l mod 2^b: unpacks to the byte l * 2^(8-b), whose products are shifted back in the sum | (l-1)/2 mod 2^b, to the byte l * 2^(7-b) |
+    | `offset` | l + 2^(b-1): unpacks to the byte l | (l-1)/2 + 2^(b-1) |
   }];
   let parameters = (ins
     StringRefParameter<"kernel family">:$target,
     "int64_t":$lanes,
     "int64_t":$vectors,
+    EnumParameter<LowBit_FieldEncoding>:$encoding,
+    "int64_t":$run,
     ArrayRefParameter<"int64_t">:$kernel
   );
   let assemblyFormat = [{
-    `<` $target `,` `lanes` `=` $lanes `,` `vectors` `=` $vectors `,` `kernel` `=` `[` $kernel `]` `>`
+    `<` $target `,` `lanes` `=` $lanes `,` `vectors` `=` $vectors `,` $encoding `,` `run` `=` $run `,`
+    `kernel` `=` `[` $kernel `]` `>`
   }];
+  let genVerifyDecl = 1;
 }
 
 #endif // LOWBIT_ATTRIBUTES

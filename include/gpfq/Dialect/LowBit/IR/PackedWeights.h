@@ -1,0 +1,87 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_DIALECT_LOWBIT_IR_PACKEDWEIGHTS_H
+#define GPFQ_DIALECT_LOWBIT_IR_PACKEDWEIGHTS_H
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "llvm/Support/MathExtras.h"
+#include <vector>
+
+namespace mlir::lowbit {
+
+/// Where each weight of a packed op is. The terms are those of `LayoutAttr`, whose documentation has the format.
+struct PackedGeometry {
+  PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups = 1);
+  explicit PackedGeometry(LowBitComputeOpInterface op);
+
+  /// Channel groups, and output channels in each.
+  int64_t groups, channels;
+  /// Runs of one output channel, and elements in each.
+  int64_t runs, run;
+  /// Lanes of a vector and vectors of a full panel.
+  int64_t lanes, vectors;
+  /// Bits of a field, and whether it stands for the odd level 2f + 1.
+  unsigned bits;
+  bool odd;
+  FieldEncoding encoding;
+  bool depthwise;
+  /// Widths of the bit planes, the highest bits first.
+  SmallVector<unsigned, 3> planes;
+  int64_t quadsPerStep;
+
+  int64_t getQuads() const { return llvm::divideCeil(run, 4); }
+  int64_t getSteps() const { return llvm::divideCeil(getQuads(), quadsPerStep); }
+  /// First element of a run that `quad` covers.
+  int64_t getQuadStart(int64_t quad) const;
+  /// Bytes of `quad` below this one repeat elements of the quad before; they are zero.
+  int64_t getQuadSkip(int64_t quad) const { return 4 * quad - getQuadStart(quad); }
+  /// One past the last byte of `quad` that is an element.
+  int64_t getQuadEnd(int64_t quad) const;
+
+  int64_t getFullPanels() const { return channels / (lanes * vectors); }
+  /// Channels that are left after the full panels.
+  int64_t getTailChannels() const { return channels % (lanes * vectors); }
+  /// Vectors of the last panel if it is not full.
+  int64_t getTailVectors() const { return llvm::divideCeil(getTailChannels(), lanes); }
+
+  int64_t getRegisterBytes() const { return 4 * lanes; }
+  /// Registers that one vector takes in a step.
+  int64_t getRegistersPerStep() const { return bits * quadsPerStep / 8; }
+  int64_t getStepBytes(int64_t panelVectors) const {
+    return panelVectors * getRegistersPerStep() * getRegisterBytes();
+  }
+  int64_t getPanelBytes(int64_t panelVectors) const {
+    return runs * getSteps() * getStepBytes(panelVectors);
+  }
+  int64_t getGroupBytes() const {
+    return getFullPanels() * getPanelBytes(vectors) + getPanelBytes(getTailVectors());
+  }
+  int64_t getTotalBytes() const { return groups * getGroupBytes(); }
+
+  /// An unpacked byte is level << getShift().
+  unsigned getShift() const {
+    return encoding == FieldEncoding::TopAligned ? 8 - bits - (odd ? 1 : 0) : 0;
+  }
+
+  /// Field of a level and level of a field.
+  unsigned encode(int32_t level) const;
+  int32_t decode(unsigned field) const;
+
+  /// Index in the weights before packing of element `element` of run `run` of a channel of a group.
+  int64_t getLevelIndex(int64_t group, int64_t channel, int64_t run, int64_t element) const;
+};
+
+/// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
+unsigned getFieldBits(AlphabetAttr alphabet);
+
+/// The packed bytes of `levels`, which are row-major in the shape `kernel` of the layout.
+std::vector<int8_t> packLevels(const PackedGeometry &geometry, ArrayRef<int8_t> levels);
+
+/// The inverse of `packLevels`.
+std::vector<int8_t> unpackLevels(const PackedGeometry &geometry, ArrayRef<int8_t> bytes);
+
+} // namespace mlir::lowbit
+
+#endif // GPFQ_DIALECT_LOWBIT_IR_PACKEDWEIGHTS_H

@@ -1,0 +1,70 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_TARGET_TARGET_H
+#define GPFQ_TARGET_TARGET_H
+
+#include "mlir/IR/Builders.h"
+#include "mlir/IR/Diagnostics.h"
+
+namespace mlir::gpfq {
+
+/// Size of the block of accumulators that an inner loop keeps in registers: `rows` output pixels (or rows of a matrix)
+/// times `vectors` vectors of output channels.
+struct TileShape {
+  int64_t rows;
+  int64_t vectors;
+};
+
+/// What a kernel generator needs to know about an instruction set. The only code that names one is in lib/Target.
+class KernelTarget {
+public:
+  virtual ~KernelTarget() = default;
+
+  /// Name for `--target=`, for the `target` field of a layout and for messages.
+  virtual StringRef getName() const = 0;
+  /// i32 elements of a vector register.
+  virtual int64_t getLanes() const = 0;
+  /// The tile for integer kernels of `rows` output rows in all; few rows take more vectors, to hide latency.
+  virtual TileShape getIntegerTile(int64_t rows) const = 0;
+  /// The tile for f32 kernels.
+  virtual TileShape getFloatTile(int64_t rows) const = 0;
+  /// Rows of a tile of depthwise convolutions.
+  virtual int64_t getDepthwiseRows() const = 0;
+
+  /// True if the dot product is exact for any signed byte, so that b-bit weights may be unpacked to the top of their
+  /// byte (as w * 2^(8-b), without a sign extension) and the accumulator shifted back at the end.
+  virtual bool prefersTopAligned() const = 0;
+
+  /// acc + sum over the four bytes of each lane of codes (unsigned) * levels (signed).
+  /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`; `maxMagnitude` bounds |levels|.
+  /// The result is exact modulo 2^32.
+  virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
+                        int32_t maxMagnitude) const = 0;
+
+  /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
+  virtual StringRef getTriple() const { return ""; }
+  virtual StringRef getCpu() const = 0;
+  virtual StringRef getFeatures() const { return ""; }
+  /// CPU features, in LLVM's spelling, without which the code must not run.
+  virtual ArrayRef<StringLiteral> getRequiredFeatures() const = 0;
+};
+
+/// `emitDot` in plain arithmetic of `lanes` lanes: correct on every target.
+Value emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
+
+/// The target called `name`; `host` is the best that this CPU can run. An unknown name is an error that lists the
+/// known ones.
+FailureOr<const KernelTarget *> getKernelTarget(StringRef name,
+                                                function_ref<InFlightDiagnostic()> emitError);
+
+/// All targets, the fastest first; the last, `generic`, runs anywhere.
+ArrayRef<const KernelTarget *> getKernelTargets();
+
+/// True if this CPU has all required features of `target`.
+bool canRunOnHost(const KernelTarget &target);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_TARGET_TARGET_H

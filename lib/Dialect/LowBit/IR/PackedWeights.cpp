@@ -1,0 +1,154 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
+
+using namespace mlir;
+using namespace mlir::lowbit;
+
+static bool hasOnlyOddLevels(AlphabetAttr alphabet) {
+  return llvm::all_of(alphabet.getLevels(), [](int32_t level) { return level % 2 != 0; });
+}
+
+/// (level - 1) / 2 of an odd level.
+static int32_t halveOdd(int32_t level) { return (level - 1) / 2; }
+
+unsigned mlir::lowbit::getFieldBits(AlphabetAttr alphabet) {
+  int32_t low = alphabet.getMinLevel(), high = alphabet.getMaxLevel();
+  if (hasOnlyOddLevels(alphabet)) {
+    low = halveOdd(low);
+    high = halveOdd(high);
+  }
+  unsigned bits = 1;
+  while (low < -(1 << (bits - 1)) || high > (1 << (bits - 1)) - 1)
+    ++bits;
+  return bits;
+}
+
+static SmallVector<unsigned, 3> getBitPlanes(unsigned bits) {
+  SmallVector<unsigned, 3> planes;
+  for (unsigned width : {8, 4, 2, 1})
+    if (bits & width)
+      planes.push_back(width);
+  return planes;
+}
+
+PackedGeometry::PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups)
+    : groups(groups), run(layout.getRun()), lanes(layout.getLanes()), vectors(layout.getVectors()),
+      bits(getFieldBits(alphabet)), odd(hasOnlyOddLevels(alphabet)), encoding(layout.getEncoding()),
+      depthwise(layout.getKernel().size() == 3), planes(getBitPlanes(bits)),
+      quadsPerStep(8 / planes.back()) {
+  ArrayRef<int64_t> kernel = layout.getKernel();
+  int64_t outputs = depthwise ? kernel.back() : kernel.front();
+  channels = outputs / groups;
+  runs = ShapedType::getNumElements(kernel) / outputs / run;
+}
+
+static int64_t getGroups(LowBitComputeOpInterface op) {
+  auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+  return conv ? conv.getGroups() : 1;
+}
+
+PackedGeometry::PackedGeometry(LowBitComputeOpInterface op)
+    : PackedGeometry(op.getLayoutAttr(), op.getAlphabet(), ::getGroups(op)) {}
+
+int64_t PackedGeometry::getQuadStart(int64_t quad) const {
+  bool overlaps = !depthwise && run >= 4;
+  return overlaps ? std::min(4 * quad, run - 4) : 4 * quad;
+}
+
+int64_t PackedGeometry::getQuadEnd(int64_t quad) const {
+  return std::min<int64_t>(4, run - getQuadStart(quad));
+}
+
+unsigned PackedGeometry::encode(int32_t level) const {
+  int32_t value = odd ? halveOdd(level) : level;
+  if (encoding == FieldEncoding::Offset)
+    value += 1 << (bits - 1);
+  return value & ((1 << bits) - 1);
+}
+
+int32_t PackedGeometry::decode(unsigned field) const {
+  int32_t half = 1 << (bits - 1);
+  int32_t value = field;
+  if (encoding == FieldEncoding::Offset)
+    value -= half;
+  else if (value >= half)
+    value -= 2 * half;
+  return odd ? 2 * value + 1 : value;
+}
+
+int64_t PackedGeometry::getLevelIndex(int64_t group, int64_t channel, int64_t run,
+                                      int64_t element) const {
+  int64_t reduction = run * this->run + element;
+  if (depthwise)
+    return reduction * channels + channel;
+  return (group * channels + channel) * runs * this->run + reduction;
+}
+
+/// Calls `visit(levelIndex, byteIndex, bitInByte, width, bitInField)` for each piece of each field: bits
+/// `bitInField ..` of the level's field are bits `bitInByte ..` of the byte. The level index of filling is -1.
+template <typename Visitor> static void visitFields(const PackedGeometry &g, Visitor visit) {
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t channel = 0; channel < g.channels; ++channel) {
+      int64_t panel = channel / (g.lanes * g.vectors);
+      int64_t inPanel = channel % (g.lanes * g.vectors);
+      int64_t panelVectors = panel < g.getFullPanels() ? g.vectors : g.getTailVectors();
+      int64_t vector = inPanel / g.lanes, lane = inPanel % g.lanes;
+      int64_t panelStart = group * g.getGroupBytes() + panel * g.getPanelBytes(g.vectors);
+      for (int64_t run = 0; run < g.runs; ++run)
+        for (int64_t quad = 0; quad < g.getQuads(); ++quad) {
+          int64_t step = run * g.getSteps() + quad / g.quadsPerStep;
+          int64_t start = panelStart + step * g.getStepBytes(panelVectors) +
+                          vector * g.getRegistersPerStep() * g.getRegisterBytes();
+          int64_t quadInStep = quad % g.quadsPerStep;
+          for (int64_t byte = 0; byte < 4; ++byte) {
+            bool filling = byte < g.getQuadSkip(quad) || byte >= g.getQuadEnd(quad);
+            int64_t level =
+                filling ? -1
+                        : g.getLevelIndex(group, channel, run, g.getQuadStart(quad) + byte);
+            int64_t planeRegister = 0;
+            unsigned bitInField = g.bits;
+            for (unsigned width : g.planes) {
+              bitInField -= width;
+              int64_t perByte = 8 / width;
+              int64_t index = start + lane * 4 + byte +
+                              (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
+              visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
+              planeRegister += g.quadsPerStep / perByte;
+            }
+          }
+        }
+    }
+}
+
+std::vector<int8_t> mlir::lowbit::packLevels(const PackedGeometry &geometry,
+                                             ArrayRef<int8_t> levels) {
+  std::vector<int8_t> bytes(geometry.getTotalBytes(), int8_t(0));
+  visitFields(geometry, [&](int64_t level, int64_t byte, unsigned bitInByte, unsigned width,
+                            unsigned bitInField) {
+    // An odd alphabet has no zero: there the kernel clears the codes.
+    int32_t value = level >= 0 ? levels[level] : geometry.odd ? 1 : 0;
+    unsigned piece = (geometry.encode(value) >> bitInField) & ((1u << width) - 1);
+    bytes[byte] = int8_t(uint8_t(bytes[byte]) | (piece << bitInByte));
+  });
+  return bytes;
+}
+
+std::vector<int8_t> mlir::lowbit::unpackLevels(const PackedGeometry &geometry,
+                                               ArrayRef<int8_t> bytes) {
+  int64_t count = geometry.groups * geometry.channels * geometry.runs * geometry.run;
+  std::vector<unsigned> fields(count, 0);
+  visitFields(geometry, [&](int64_t level, int64_t byte, unsigned bitInByte, unsigned width,
+                            unsigned bitInField) {
+    if (level < 0)
+      return;
+    unsigned piece = (uint8_t(bytes[byte]) >> bitInByte) & ((1u << width) - 1);
+    fields[level] |= piece << bitInField;
+  });
+  std::vector<int8_t> levels(count);
+  for (auto [level, field] : llvm::zip_equal(levels, fields))
+    level = int8_t(geometry.decode(field));
+  return levels;
+}

@@ -1,0 +1,154 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
+#include "gpfq/Dialect/LowBit/Transforms/Passes.h"
+#include "gpfq/Support/Constants.h"
+#include "gpfq/Target/Target.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::lowbit {
+#define GEN_PASS_DEF_LOWBITPACK
+#include "gpfq/Dialect/LowBit/Transforms/Passes.h.inc"
+} // namespace mlir::lowbit
+
+using namespace mlir;
+using namespace mlir::lowbit;
+using gpfq::KernelTarget;
+
+/// Depthwise kernels of at most this many taps are unrolled whole; larger ones a kernel row at a time.
+static constexpr int64_t maxUnrolledTaps = 64;
+
+/// Elements that lie side by side in the input and in one output channel's weights.
+static int64_t getRun(LowBitComputeOpInterface op) {
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  if (isa<DepthwiseConv2DOp>(op)) {
+    int64_t taps = kernel[0] * kernel[1];
+    return taps <= maxUnrolledTaps ? taps : kernel[1];
+  }
+  if (auto conv = dyn_cast<Conv2DOp>(op.getOperation())) {
+    bool rowIsContiguous = conv.getGroups() == 1 && conv.getDilations()[1] == 1;
+    return rowIsContiguous ? kernel[2] * kernel[3] : kernel[3];
+  }
+  return kernel[1];
+}
+
+/// Output rows that share weights: pixels of an image, or rows of a matrix.
+static int64_t getRows(LowBitComputeOpInterface op) {
+  ArrayRef<int64_t> shape = cast<ShapedType>(op.getInit().getType()).getShape();
+  if (isa<MatmulOp>(op))
+    return shape[shape.size() - 2];
+  return shape[1] * shape[2];
+}
+
+/// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
+static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTarget &target) {
+  bool odd = llvm::all_of(op.getAlphabet().getLevels(), [](int32_t level) { return level % 2; });
+  unsigned shift = 8 - getFieldBits(op.getAlphabet()) - (odd ? 1 : 0);
+  if (shift == 0)
+    return FieldEncoding::TopAligned;
+  if (!target.prefersTopAligned() || !op.hasIntegerAccumulator())
+    return FieldEncoding::Offset;
+  int32_t magnitude = op.getAlphabet().getMaxMagnitude() << shift;
+  return op.getReductionLength() <= getMaxReductionLength(magnitude) ? FieldEncoding::TopAligned
+                                                                     : FieldEncoding::Offset;
+}
+
+static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
+  int64_t vectors = 1;
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  if (!isa<DepthwiseConv2DOp>(op)) {
+    auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+    int64_t channels = kernel[0] / (conv ? conv.getGroups() : 1);
+    int64_t rows = getRows(op);
+    vectors = op.hasIntegerAccumulator() ? target.getIntegerTile(rows).vectors
+                                         : target.getFloatTile(rows).vectors;
+    vectors = std::min<int64_t>(vectors, llvm::divideCeil(channels, target.getLanes()));
+  }
+  return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
+                         chooseEncoding(op, target), getRun(op), kernel);
+}
+
+/// Replaces the padding of a convolution by a padded input.
+template <typename ConvOp> static void materializePadding(OpBuilder &builder, ConvOp op) {
+  ArrayRef<int64_t> padding = op.getPadding();
+  if (llvm::all_of(padding, [](int64_t amount) { return amount == 0; }))
+    return;
+  Location loc = op.getLoc();
+  auto type = cast<RankedTensorType>(op.getInput().getType());
+  SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
+  shape[1] += padding[0] + padding[1];
+  shape[2] += padding[2] + padding[3];
+  Type element = type.getElementType();
+  TypedAttr value = element.isF32()
+                        ? TypedAttr(builder.getF32FloatAttr(0.0f))
+                        : TypedAttr(builder.getIntegerAttr(element, int8_t(op.getPaddingValue())));
+  Value code = arith::ConstantOp::create(builder, loc, value);
+  Value empty = tensor::EmptyOp::create(builder, loc, shape, element);
+  Value filled = linalg::FillOp::create(builder, loc, code, empty).getResult(0);
+  SmallVector<OpFoldResult> offsets = {builder.getIndexAttr(0), builder.getIndexAttr(padding[0]),
+                                       builder.getIndexAttr(padding[2]), builder.getIndexAttr(0)};
+  SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(builder.getContext(), type.getShape());
+  SmallVector<OpFoldResult> strides(4, builder.getIndexAttr(1));
+  Value padded = tensor::InsertSliceOp::create(builder, loc, op.getInput(), filled, offsets, sizes,
+                                               strides);
+  op.getInputMutable().assign(padded);
+  op.setPadding({0, 0, 0, 0});
+  op.setPaddingValue(0);
+}
+
+namespace {
+
+struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
+  using LowBitPackBase::LowBitPackBase;
+
+  void runOnOperation() override {
+    FailureOr<const KernelTarget *> found = gpfq::getKernelTarget(
+        target, [&] { return getOperation().emitError("lowbit-pack: "); });
+    if (failed(found))
+      return signalPassFailure();
+    getOperation().walk([&](LowBitComputeOpInterface op) {
+      if (isa<RankedTensorType>(op.getInit().getType()) && !op.getLayoutAttr())
+        pack(op, **found);
+    });
+  }
+
+  void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget) {
+    std::optional<gpfq::ConstantTensor<int8_t>> levels = gpfq::getConstantBytes(op.getWeights());
+    if (!levels) {
+      ++notPacked;
+      op->emitRemark("not packed: the weights are not constant");
+      return;
+    }
+    OpBuilder builder(op);
+    LayoutAttr layout = chooseLayout(op, kernelTarget);
+    auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+    PackedGeometry geometry(layout, op.getAlphabet(), conv ? conv.getGroups() : 1);
+    std::vector<int8_t> bytes = packLevels(geometry, levels->values);
+    std::string name = levels->name.empty() ? "" : levels->name + ".packed";
+    Value packedWeights = gpfq::createByteConstant(builder, op->getLoc(), {int64_t(bytes.size())},
+                                                   bytes, name);
+    Operation *unpacked = op.getWeights().getDefiningOp();
+    op->setOperand(1, packedWeights);
+    if (isOpTriviallyDead(unpacked))
+      unpacked->erase();
+    if (conv) {
+      conv.setLayoutAttr(layout);
+      materializePadding(builder, conv);
+    } else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation())) {
+      depthwise.setLayoutAttr(layout);
+      materializePadding(builder, depthwise);
+    } else {
+      cast<MatmulOp>(op.getOperation()).setLayoutAttr(layout);
+    }
+    ++packed;
+    packedBytes += bytes.size();
+  }
+};
+
+} // namespace

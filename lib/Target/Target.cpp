@@ -1,0 +1,62 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Target/Target.h"
+
+#include "Targets.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/TargetParser/Host.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+Value mlir::gpfq::emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                                  Value levels) {
+  auto type = cast<VectorType>(acc.getType());
+  auto splat = [&](int32_t value) -> Value {
+    return arith::ConstantOp::create(
+        builder, loc, DenseElementsAttr::get(type, builder.getI32IntegerAttr(value)));
+  };
+  Value codeLanes = vector::BitCastOp::create(builder, loc, type, codes);
+  Value levelLanes = vector::BitCastOp::create(builder, loc, type, levels);
+  for (int32_t byte = 0; byte < 4; ++byte) {
+    Value code = codeLanes, level = levelLanes;
+    if (byte > 0)
+      code = arith::ShRUIOp::create(builder, loc, code, splat(8 * byte));
+    if (byte < 3) {
+      code = arith::AndIOp::create(builder, loc, code, splat(0xff));
+      level = arith::ShLIOp::create(builder, loc, level, splat(24 - 8 * byte));
+    }
+    level = arith::ShRSIOp::create(builder, loc, level, splat(24));
+    Value product = arith::MulIOp::create(builder, loc, code, level);
+    acc = arith::AddIOp::create(builder, loc, acc, product);
+  }
+  return acc;
+}
+
+ArrayRef<const KernelTarget *> mlir::gpfq::getKernelTargets() {
+  static const KernelTarget *const targets[] = {&getAvx512VnniTarget(), &getAvxVnniTarget(),
+                                                &getAvx2Target(), &getGenericTarget()};
+  return targets;
+}
+
+bool mlir::gpfq::canRunOnHost(const KernelTarget &target) {
+  static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
+  return llvm::all_of(target.getRequiredFeatures(),
+                      [](StringRef feature) { return features.lookup(feature); });
+}
+
+FailureOr<const KernelTarget *>
+mlir::gpfq::getKernelTarget(StringRef name, function_ref<InFlightDiagnostic()> emitError) {
+  for (const KernelTarget *target : getKernelTargets())
+    if (name == "host" ? canRunOnHost(*target) : target->getName() == name)
+      return target;
+  InFlightDiagnostic diagnostic = emitError();
+  diagnostic << "unknown target '" << name << "'; known are host";
+  for (const KernelTarget *target : getKernelTargets())
+    diagnostic << ", " << target->getName();
+  return diagnostic;
+}

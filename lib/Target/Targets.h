@@ -1,0 +1,19 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_LIB_TARGET_TARGETS_H
+#define GPFQ_LIB_TARGET_TARGETS_H
+
+#include "gpfq/Target/Target.h"
+
+namespace mlir::gpfq {
+
+const KernelTarget &getAvx512VnniTarget();
+const KernelTarget &getAvxVnniTarget();
+const KernelTarget &getAvx2Target();
+const KernelTarget &getGenericTarget();
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_LIB_TARGET_TARGETS_H

@@ -1,0 +1,164 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "Targets.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+/// Required by all x86 targets here: the features of -march=x86-64-v3 that LLVM uses unasked.
+#define GPFQ_X86_64_V3                                                                             \
+  StringLiteral("avx"), StringLiteral("avx2"), StringLiteral("bmi"), StringLiteral("bmi2"),        \
+      StringLiteral("f16c"), StringLiteral("fma"), StringLiteral("lzcnt"), StringLiteral("movbe"), \
+      StringLiteral("popcnt")
+
+static Value callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
+                           ValueRange arguments) {
+  return LLVM::CallIntrinsicOp::create(builder, loc, type, builder.getStringAttr(name), arguments)
+      .getResult(0);
+}
+
+static Value splat(OpBuilder &builder, Location loc, VectorType type, int64_t value) {
+  return arith::ConstantOp::create(
+      builder, loc,
+      DenseElementsAttr::get(type, builder.getIntegerAttr(type.getElementType(), value)));
+}
+
+namespace {
+
+/// vpdpbusd: four exact byte products added to a lane, any signed byte.
+class VnniTarget : public KernelTarget {
+public:
+  bool prefersTopAligned() const override { return true; }
+
+protected:
+  static Value emitVpdpbusd(OpBuilder &builder, Location loc, StringRef intrinsic, Value acc,
+                            Value codes, Value levels) {
+    return callIntrinsic(builder, loc, intrinsic, acc.getType(), {acc, codes, levels});
+  }
+};
+
+class Avx512VnniTarget final : public VnniTarget {
+public:
+  StringRef getName() const override { return "avx512vnni"; }
+  int64_t getLanes() const override { return 16; }
+  TileShape getIntegerTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 8} : TileShape{10, 2};
+  }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  int64_t getDepthwiseRows() const override { return 4; }
+  Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
+                int32_t) const override {
+    return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.512", acc, codes, levels);
+  }
+  StringRef getCpu() const override { return "x86-64-v4"; }
+  StringRef getFeatures() const override { return "+avx512vnni"; }
+  ArrayRef<StringLiteral> getRequiredFeatures() const override {
+    static const StringLiteral features[] = {
+        GPFQ_X86_64_V3,           StringLiteral("avx512f"),  StringLiteral("avx512bw"),
+        StringLiteral("avx512cd"), StringLiteral("avx512dq"), StringLiteral("avx512vl"),
+        StringLiteral("avx512vnni")};
+    return features;
+  }
+};
+
+class AvxVnniTarget final : public VnniTarget {
+public:
+  StringRef getName() const override { return "avxvnni"; }
+  int64_t getLanes() const override { return 8; }
+  TileShape getIntegerTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
+  }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  int64_t getDepthwiseRows() const override { return 4; }
+  Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
+                int32_t) const override {
+    return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
+  }
+  StringRef getCpu() const override { return "x86-64-v3"; }
+  StringRef getFeatures() const override { return "+avxvnni"; }
+  ArrayRef<StringLiteral> getRequiredFeatures() const override {
+    static const StringLiteral features[] = {GPFQ_X86_64_V3, StringLiteral("avxvnni")};
+    return features;
+  }
+};
+
+class Avx2Target final : public KernelTarget {
+public:
+  StringRef getName() const override { return "avx2"; }
+  int64_t getLanes() const override { return 8; }
+  TileShape getIntegerTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
+  }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  int64_t getDepthwiseRows() const override { return 2; }
+  bool prefersTopAligned() const override { return false; }
+  Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
+                int32_t maxMagnitude) const override {
+    return maxMagnitude <= maxPairMagnitude ? emitBytePairs(builder, loc, acc, codes, levels)
+                                            : emitWordPairs(builder, loc, acc, codes, levels);
+  }
+  StringRef getCpu() const override { return "x86-64-v3"; }
+  ArrayRef<StringLiteral> getRequiredFeatures() const override {
+    static const StringLiteral features[] = {GPFQ_X86_64_V3};
+    return features;
+  }
+
+private:
+  /// vpmaddubsw saturates the sum of two products at 2^15 - 1: 2 * 255 * 64 fits.
+  static constexpr int32_t maxPairMagnitude = 64;
+
+  /// Pairs of byte products as i16, then pairs of those as i32.
+  static Value emitBytePairs(OpBuilder &builder, Location loc, Value acc, Value codes,
+                             Value levels) {
+    auto words = VectorType::get(16, builder.getI16Type());
+    Value pairs =
+        callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.ub.sw", words, {codes, levels});
+    Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(),
+                                {pairs, splat(builder, loc, words, 1)});
+    return arith::AddIOp::create(builder, loc, acc, quads);
+  }
+
+  /// Even and odd bytes widened to i16: exact for any byte.
+  static Value emitWordPairs(OpBuilder &builder, Location loc, Value acc, Value codes,
+                             Value levels) {
+    auto words = VectorType::get(16, builder.getI16Type());
+    Value eight = splat(builder, loc, words, 8);
+    Value codeWords = vector::BitCastOp::create(builder, loc, words, codes);
+    Value levelWords = vector::BitCastOp::create(builder, loc, words, levels);
+    Value evenCodes =
+        arith::AndIOp::create(builder, loc, codeWords, splat(builder, loc, words, 0xff));
+    Value oddCodes = arith::ShRUIOp::create(builder, loc, codeWords, eight);
+    Value evenLevels = arith::ShLIOp::create(builder, loc, levelWords, eight);
+    evenLevels = arith::ShRSIOp::create(builder, loc, evenLevels, eight);
+    Value oddLevels = arith::ShRSIOp::create(builder, loc, levelWords, eight);
+    StringRef multiplyAdd = "llvm.x86.avx2.pmadd.wd";
+    Value even =
+        callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {evenCodes, evenLevels});
+    Value odd = callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {oddCodes, oddLevels});
+    acc = arith::AddIOp::create(builder, loc, acc, even);
+    return arith::AddIOp::create(builder, loc, acc, odd);
+  }
+};
+
+} // namespace
+
+const KernelTarget &mlir::gpfq::getAvx512VnniTarget() {
+  static const Avx512VnniTarget target;
+  return target;
+}
+
+const KernelTarget &mlir::gpfq::getAvxVnniTarget() {
+  static const AvxVnniTarget target;
+  return target;
+}
+
+const KernelTarget &mlir::gpfq::getAvx2Target() {
+  static const Avx2Target target;
+  return target;
+}
