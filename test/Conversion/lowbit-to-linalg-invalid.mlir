@@ -1,10 +1,10 @@
 // RUN: gpfq-opt %s --lowbit-to-linalg -split-input-file -verify-diagnostics
 
-func.func @unknown_layout(%x: tensor<1x8xi8>, %w: tensor<64xi8>, %init: tensor<1x4xi32>) -> tensor<1x4xi32> {
+func.func @unknown_layout(%x: tensor<1x8xi8>, %w: tensor<32xi8>, %init: tensor<1x4xi32>) -> tensor<1x4xi32> {
   // expected-error @+1 {{has packed weights in a layout that cannot be unpacked: #lowbit.layout<"no such target"}}
-  %r = lowbit.matmul ins(%x, %w : tensor<1x8xi8>, tensor<64xi8>) outs(%init : tensor<1x4xi32>)
+  %r = lowbit.matmul ins(%x, %w : tensor<1x8xi8>, tensor<32xi8>) outs(%init : tensor<1x4xi32>)
       {alphabet = #lowbit.alphabet<mid_tread, [7]>,
-       layout = #lowbit.layout<"no such target", lanes = 8, vectors = 1, kernel = [4, 8]>} epilogue {
+       layout = #lowbit.layout<"no such target", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8]>} epilogue {
   ^bb0(%acc: i32):
     lowbit.yield %acc : i32
   } -> tensor<1x4xi32>

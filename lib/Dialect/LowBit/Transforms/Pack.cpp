@@ -109,7 +109,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
 
   void runOnOperation() override {
     FailureOr<const KernelTarget *> found = gpfq::getKernelTarget(
-        target, [&] { return getOperation().emitError("lowbit-pack: "); });
+        target, [&] { return getOperation().emitError(); });
     if (failed(found))
       return signalPassFailure();
     getOperation().walk([&](LowBitComputeOpInterface op) {

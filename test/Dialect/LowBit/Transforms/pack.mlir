@@ -1,0 +1,49 @@
+// RUN: gpfq-opt %s --lowbit-pack=target=avx2 | FileCheck %s --check-prefixes=CHECK,AVX2
+// RUN: gpfq-opt %s --lowbit-pack=target=avx512vnni | FileCheck %s --check-prefixes=CHECK,VNNI
+// RUN: gpfq-opt %s --lowbit-pack=target=avx2 --lowbit-to-linalg | FileCheck %s --check-prefix=UNPACK
+// RUN: gpfq-opt %s --lowbit-pack=target=avx512vnni --lowbit-to-linalg | FileCheck %s --check-prefix=UNPACK
+
+// CHECK-LABEL: @padded_conv
+// AVX2: %[[W:.+]] = arith.constant dense<[40, 38, 47, 46,{{.*}}]> : tensor<32xi8>
+// VNNI: %[[W:.+]] = arith.constant dense<[2, 12, 5, 4,{{.*}}]> : tensor<64xi8>
+// CHECK: %[[Z:.+]] = arith.constant 3 : i8
+// CHECK: %[[E:.+]] = tensor.empty() : tensor<1x8x10x3xi8>
+// CHECK: %[[F:.+]] = linalg.fill ins(%[[Z]] : i8) outs(%[[E]] : tensor<1x8x10x3xi8>)
+// CHECK: %[[P:.+]] = tensor.insert_slice %{{.+}} into %[[F]][0, 0, 1, 0] [1, 8, 8, 3] [1, 1, 1, 1]
+// CHECK: lowbit.conv_2d ins(%[[P]], %[[W]]
+// AVX2-SAME: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 9, kernel = [3, 1, 3, 3]>
+// VNNI-SAME: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 1, top_aligned, run = 9, kernel = [3, 1, 3, 3]>
+// UNPACK-LABEL: @padded_conv
+// UNPACK: arith.constant dense<{{\[\[\[\[}}-3, 1, 3], [1, 1, -1], [3, 3, 1]]], {{\[\[\[}}-3, 1, 3], [1, 1, -1], [3, 3, 1]]], {{\[\[\[}}-3, 1, 3], [1, 1, -1], [3, 3, -3]]]]> : tensor<3x1x3x3xi8>
+func.func @padded_conv(%x: tensor<1x8x8x3xi8>, %s: tensor<3xf32>) -> tensor<1x8x8x3xf32> {
+  %w = arith.constant dense<[[[[-3,1,3],[1,1,-1],[3,3,1]]],[[[-3,1,3],[1,1,-1],[3,3,1]]],[[[-3,1,3],[1,1,-1],[3,3,-3]]]]> : tensor<3x1x3x3xi8>
+  %init = tensor.empty() : tensor<1x8x8x3xf32>
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x8x8x3xi8>, tensor<3x1x3x3xi8>)
+      fused(%s : tensor<3xf32>) outs(%init : tensor<1x8x8x3xf32>)
+      {alphabet = #lowbit.alphabet<mid_rise, [2]>, padding = array<i64: 0, 0, 1, 1>, padding_value = 3 : i32} epilogue {
+  ^bb0(%acc: i32, %scale: f32):
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    lowbit.yield %m : f32
+  } -> tensor<1x8x8x3xf32>
+  return %r : tensor<1x8x8x3xf32>
+}
+
+// Four bits a weight: 64 * 128 / 2 bytes.
+// CHECK-LABEL: @matmul
+// CHECK: arith.constant {{.*}} : tensor<4096xi8>
+// CHECK: lowbit.matmul
+// AVX2-SAME: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 128, kernel = [64, 128]>
+// VNNI-SAME: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 2, top_aligned, run = 128, kernel = [64, 128]>
+// UNPACK-LABEL: @matmul
+// UNPACK: linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<20x128xi8>, tensor<64x128xi8>)
+func.func @matmul(%x: tensor<20x128xi8>) -> tensor<20x64xi32> {
+  %w = arith.constant dense<-5> : tensor<64x128xi8>
+  %init = tensor.empty() : tensor<20x64xi32>
+  %r = lowbit.matmul ins(%x, %w : tensor<20x128xi8>, tensor<64x128xi8>) outs(%init : tensor<20x64xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<20x64xi32>
+  return %r : tensor<20x64xi32>
+}
