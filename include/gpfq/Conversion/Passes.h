@@ -5,6 +5,11 @@
 #ifndef GPFQ_CONVERSION_PASSES_H
 #define GPFQ_CONVERSION_PASSES_H
 
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::gpfq {
