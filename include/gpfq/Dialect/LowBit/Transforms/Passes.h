@@ -5,6 +5,9 @@
 #ifndef GPFQ_DIALECT_LOWBIT_TRANSFORMS_PASSES_H
 #define GPFQ_DIALECT_LOWBIT_TRANSFORMS_PASSES_H
 
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Pass/Pass.h"
 
 namespace mlir::lowbit {

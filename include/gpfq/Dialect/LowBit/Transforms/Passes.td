@@ -47,4 +47,45 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect", "::mlir::lowbit::LowBitDialect"];
 }
 
+def LowBitPlanMemory : Pass<"lowbit-plan-memory", "func::FuncOp"> {
+  let summary = "Place every buffer of a function in one arena";
+  let description = [{
+    Every `memref.alloc` of the function becomes a `memref.view` of one new last argument, the arena.
+    Two buffers share bytes only if the ranges between the first and the last use, counted in
+    operations of the function's block and followed through views, casts and results of structured
+    control flow, are disjoint. Larger buffers are placed first, each in the smallest gap that fits
+    (best fit). Offsets are multiples of 64 bytes; the caller's arena must be aligned likewise.
+
+    The function must have one block, and allocations static shapes and the identity layout; anything else
+    is an error. `memref.dealloc` is removed. The size in bytes, `slack` included, is the length of the
+    argument and the attribute `lowbit.workspace_bytes`.
+
+    ```mlir
+    func.func @f(%x: memref<4xf32>, %y: memref<4xf32>) {
+      %t = memref.alloc() : memref<4xf32>
+      linalg.exp ins(%x : memref<4xf32>) outs(%t : memref<4xf32>)
+      linalg.abs ins(%t : memref<4xf32>) outs(%y : memref<4xf32>)
+      return
+    }
+    // becomes
+    func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %arena: memref<128xi8>)
+        attributes {lowbit.workspace_bytes = 128 : i64} {
+      %c0 = arith.constant 0 : index
+      %t = memref.view %arena[%c0][] : memref<128xi8> to memref<4xf32>
+      ...
+    ```
+  }];
+  let options = [
+    Option<"slack", "slack", "int64_t", /*default=*/"64",
+           "Bytes after the last buffer that kernels may read (never write)">
+  ];
+  let statistics = [
+    Statistic<"numBuffers", "buffers", "Buffers placed">,
+    Statistic<"arenaBytes", "arena-bytes", "Size of the arena without slack">,
+    Statistic<"lowerBoundBytes", "lower-bound-bytes",
+              "Largest sum of the sizes of buffers that are live together">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "memref::MemRefDialect"];
+}
+
 #endif // LOWBIT_TRANSFORMS_PASSES
