@@ -8,6 +8,7 @@
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/Transforms/BufferizableOpInterfaceImpl.h"
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
+#include "gpfq/Pipelines/Pipelines.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -25,4 +26,5 @@ void mlir::gpfq::registerAllPasses() {
   registerTransformsPasses();
   registerConversionPasses();
   lowbit::registerLowBitPasses();
+  registerPipelines();
 }

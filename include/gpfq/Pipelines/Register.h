@@ -11,11 +11,13 @@ class DialectRegistry;
 
 namespace mlir::gpfq {
 
-/// Adds the lowbit dialect, the upstream dialects that its programs use, and all extensions (bufferization and other
-/// external models) to `registry`. Shared by gpfq-opt, gpfq-compile, the plugin and the language server.
+/// Adds the lowbit dialect, the upstream dialects that its programs use, and all extensions
+/// (bufferization and other external models) to `registry`. Shared by gpfq-opt, gpfq-compile, the
+/// plugin and the language server.
 void registerAllDialects(DialectRegistry &registry);
 
-/// Registers the passes and pipelines of this project and of upstream MLIR with the global registry.
+/// Registers the passes and pipelines of this project and of upstream MLIR with the global
+/// registry.
 void registerAllPasses();
 
 } // namespace mlir::gpfq

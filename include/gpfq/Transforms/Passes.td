@@ -7,4 +7,51 @@
 
 include "mlir/Pass/PassBase.td"
 
+def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
+  let summary = "Fuse chains of elementwise float ops on tensors";
+  let description = [{
+    Generalises elementwise named ops (`linalg.broadcast`, `linalg.transpose`, `linalg.map`,
+    `linalg.elementwise`, `linalg.add`, ...) and fuses a generic into its only user when that user is
+    elementwise too. Reductions, convolutions and lowbit ops are left alone: an input of those would be
+    computed once for each element of the reduction.
+
+    ```mlir
+    %1 = linalg.exp ins(%x : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    %2 = linalg.abs ins(%1 : tensor<4xf32>) outs(%e : tensor<4xf32>) -> tensor<4xf32>
+    // becomes one linalg.generic with math.exp and math.absf
+    ```
+  }];
+  let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "math::MathDialect"];
+}
+
+def GPFQRemoveAsserts : Pass<"gpfq-remove-asserts"> {
+  let summary = "Remove run-time assertions";
+  let description = [{
+    Front ends guard divisions by `cf.assert` (torch-mlir: "unimplemented: tensor with zero element"). A
+    compiled library has no way to stop its host, so the assertions go and IEEE arithmetic decides: the
+    quotient is infinite, as it is in the source framework.
+  }];
+  let statistics = [Statistic<"numRemoved", "removed", "Assertions removed">];
+}
+
+def GPFQLayoutFloatWeights : Pass<"gpfq-layout-float-weights", "func::FuncOp"> {
+  let summary = "Store constant float weights in the order that loops read them";
+  let description = [{
+    Convolutions that stay in float get their constant filter permuted so that the output channel is the
+    last dimension: consecutive results then read consecutive weights. Values that are copies of a
+    constant (a transposed weight of a linear layer) become constants.
+
+    ```mlir
+    %r = linalg.conv_2d_nhwc_fhwc ins(%x, %w : tensor<1x8x8x4xf32>, tensor<16x3x3x4xf32>) outs(%i : ...)
+    // becomes
+    %r = linalg.conv_2d_nhwc_hwcf ins(%x, %v : tensor<1x8x8x4xf32>, tensor<3x3x4x16xf32>) outs(%i : ...)
+    ```
+  }];
+  let statistics = [
+    Statistic<"numFilters", "filters", "Filters permuted">,
+    Statistic<"numFolded", "folded-constants", "Copies of constants made constants">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
+}
+
 #endif // GPFQ_TRANSFORMS_PASSES

@@ -1,0 +1,47 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_PIPELINES_PIPELINES_H
+#define GPFQ_PIPELINES_PIPELINES_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::gpfq {
+
+/// Options of `lowbit-to-llvm`.
+struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
+  PassOptions::Option<std::string> target{
+      *this, "target",
+      llvm::cl::desc("Target of the kernels: host, avx512vnni, avxvnni, avx2 or generic"),
+      llvm::cl::init("host")};
+  PassOptions::Option<bool> reference{
+      *this, "reference",
+      llvm::cl::desc("Lower the integer ops by lowbit-to-linalg instead of packed kernels"),
+      llvm::cl::init(false)};
+};
+
+/// Level 2 or 3 (or a float network) to level 4: fusion of epilogues, packing, fusion of
+/// elementwise float ops.
+void buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
+
+/// Level 4 to level 5: bufferization with results written to output arguments, and one planned
+/// arena, which becomes the last argument.
+void buildLowBitBufferizePipeline(OpPassManager &pm);
+
+/// Level 5 to level 6: kernels, loops, LLVM dialect with bare pointers for memref arguments.
+void buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
+
+/// The three above one after the other: `lowbit-to-llvm`.
+void buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
+
+/// Registers the pipelines with the global registry.
+void registerPipelines();
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_PIPELINES_PIPELINES_H

@@ -1,0 +1,81 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Pipelines/Pipelines.h"
+
+#include "gpfq/Conversion/Passes.h"
+#include "gpfq/Dialect/LowBit/Transforms/Passes.h"
+#include "gpfq/Transforms/Passes.h"
+#include "mlir/Conversion/Passes.h"
+#include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/MemRef/Transforms/Passes.h"
+#include "mlir/Pass/PassManager.h"
+#include "mlir/Transforms/Passes.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+void mlir::gpfq::buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  pm.addPass(createInlinerPass());
+  pm.addPass(createGPFQRemoveAsserts());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createGPFQFuseElementwise());
+  pm.addNestedPass<func::FuncOp>(createGPFQLayoutFloatWeights());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
+  pm.addPass(bufferization::createEmptyTensorEliminationPass());
+  bufferization::OneShotBufferizePassOptions bufferize;
+  bufferize.bufferizeFunctionBoundaries = true;
+  bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
+  pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  bufferization::BufferResultsToOutParamsPassOptions outParams;
+  outParams.hoistStaticAllocs = true;
+  outParams.modifyPublicFunctions = true;
+  pm.addPass(bufferization::createBufferResultsToOutParamsPass(outParams));
+  pm.addPass(createCanonicalizerPass());
+  pm.addNestedPass<func::FuncOp>(lowbit::createLowBitPlanMemory());
+}
+
+void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  GPFQExpandMathOptions math;
+  math.round = options.target == "generic";
+  pm.addPass(createGPFQExpandMath(math));
+  pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops());
+  pm.addPass(memref::createExpandStridedMetadataPass());
+  pm.addPass(createLowerAffinePass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+  pm.addPass(createSCFToControlFlowPass());
+  pm.addPass(createConvertVectorToLLVMPass());
+  pm.addPass(createConvertMathToLLVMPass());
+  pm.addPass(createFinalizeMemRefToLLVMConversionPass());
+  ConvertFuncToLLVMPassOptions func;
+  func.useBarePtrCallConv = true;
+  pm.addPass(createConvertFuncToLLVMPass(func));
+  pm.addPass(createArithToLLVMConversionPass());
+  pm.addPass(createConvertIndexToLLVMPass());
+  pm.addPass(createConvertControlFlowToLLVMPass());
+  pm.addPass(createUBToLLVMConversionPass());
+  pm.addPass(createReconcileUnrealizedCastsPass());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::gpfq::buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  buildLowBitPackPipeline(pm, options);
+  buildLowBitBufferizePipeline(pm);
+  buildLowBitLowerPipeline(pm, options);
+}
+
+void mlir::gpfq::registerPipelines() {
+  PassPipelineRegistration<LowBitToLLVMOptions>("lowbit-to-llvm",
+                                                "A quantised or float network to the LLVM dialect",
+                                                buildLowBitToLLVMPipeline);
+}
