@@ -1,0 +1,31 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_COMPILER_ABI_H
+#define GPFQ_COMPILER_ABI_H
+
+#include "gpfq/Compiler/ModelInterface.h"
+
+namespace llvm {
+class Module;
+class raw_ostream;
+} // namespace llvm
+
+namespace mlir::gpfq {
+
+/// Adds the functions of the C ABI to `module`: `<symbol>_info`, `<symbol>_check`, `<symbol>_run`,
+/// hidden
+/// `<symbol>_check_cpu(const gpfq_cpu *)` that tests given features instead of those of the
+/// machine, and, for a shared library, `gpfq_default_model`. `network` is the function on bare
+/// pointers (inputs, outputs, workspace); `requiredFeatures` are CPU features in LLVM's spelling.
+LogicalResult addAbi(llvm::Module &module, StringRef network, const ModelInterface &interface,
+                     ArrayRef<StringLiteral> requiredFeatures, bool isSharedLibrary, Location loc);
+
+/// Writes the header, for C99 and C++, that declares the ABI and documents shapes, types and the
+/// workspace.
+void writeHeader(llvm::raw_ostream &os, const ModelInterface &interface);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_COMPILER_ABI_H

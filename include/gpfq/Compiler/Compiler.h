@@ -1,0 +1,35 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_COMPILER_COMPILER_H
+#define GPFQ_COMPILER_COMPILER_H
+
+#include "gpfq/Compiler/ModelInterface.h"
+
+namespace mlir::gpfq {
+
+/// What becomes of a network at level 0 to 3.
+struct CompilerOptions {
+  /// Name of a kernel target.
+  std::string target = "host";
+  /// Lower the integer ops by lowbit-to-linalg instead of packed kernels.
+  bool reference = false;
+  /// 0 to 3 as in -O.
+  unsigned optimization = 3;
+};
+
+/// Lowers `module`, a network of one public function, to the LLVM dialect, and completes
+/// `interface` (target, workspace, weight bytes).
+LogicalResult lowerNetwork(ModuleOp module, const CompilerOptions &options,
+                           ModelInterface &interface);
+
+/// Compiles a lowered module to `outputFile`, a shared library (.so), static library (.a) or object
+/// (.o) by its extension, and writes the header beside it (libnet.so gives libnet.h). Either both
+/// files appear or none.
+LogicalResult writeLibrary(ModuleOp module, const CompilerOptions &options,
+                           const ModelInterface &interface, StringRef outputFile);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_COMPILER_COMPILER_H

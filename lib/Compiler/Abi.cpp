@@ -1,0 +1,241 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Compiler/Abi.h"
+
+#include "gpfq/Runtime/CpuCheck.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/IR/IRBuilder.h"
+#include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using llvm::Constant;
+using llvm::ConstantInt;
+using llvm::ConstantStruct;
+using llvm::GlobalValue;
+
+/// Status codes of `run`; the header documents them.
+enum RunStatus : int32_t { Ok = 0, BadBatch = 1, NullPointer = 2, MisalignedWorkspace = 3 };
+
+static const uint8_t cpuCheckBitcode[] = {
+#include "gpfq/Runtime/CpuCheckBitcode.inc"
+};
+
+namespace {
+
+/// Builds the functions and tables in one module.
+class AbiBuilder {
+public:
+  AbiBuilder(llvm::Module &module, const ModelInterface &interface)
+      : module(module), interface(interface), b(module.getContext()), ptr(b.getPtrTy()),
+        i32(b.getInt32Ty()), i64(b.getInt64Ty()) {}
+
+  LogicalResult linkCpuCheck(Location loc);
+  LogicalResult buildCheck(ArrayRef<StringLiteral> requiredFeatures, Location loc);
+  void buildRun(llvm::Function *network);
+  void buildInfo(bool isSharedLibrary);
+
+private:
+  llvm::Function *
+  createFunction(const Twine &name, llvm::Type *result, ArrayRef<llvm::Type *> arguments,
+                 GlobalValue::VisibilityTypes visibility = GlobalValue::DefaultVisibility);
+  llvm::GlobalVariable *createTable(Constant *initializer);
+  Constant *createString(const Twine &text) {
+    return b.CreateGlobalString(text.str(), "", 0, &module);
+  }
+  Constant *createTensorTable(ArrayRef<TensorInfo> tensors);
+
+  llvm::Module &module;
+  const ModelInterface &interface;
+  llvm::IRBuilder<> b;
+  llvm::PointerType *ptr;
+  llvm::IntegerType *i32, *i64;
+  llvm::Function *check = nullptr, *run = nullptr;
+};
+
+} // namespace
+
+llvm::Function *AbiBuilder::createFunction(const Twine &name, llvm::Type *result,
+                                           ArrayRef<llvm::Type *> arguments,
+                                           GlobalValue::VisibilityTypes visibility) {
+  auto *function = llvm::Function::Create(llvm::FunctionType::get(result, arguments, false),
+                                          GlobalValue::ExternalLinkage, name, module);
+  function->setVisibility(visibility);
+  function->setDoesNotThrow();
+  b.SetInsertPoint(llvm::BasicBlock::Create(module.getContext(), "entry", function));
+  return function;
+}
+
+llvm::GlobalVariable *AbiBuilder::createTable(Constant *initializer) {
+  return new llvm::GlobalVariable(module, initializer->getType(), /*isConstant=*/true,
+                                  GlobalValue::InternalLinkage, initializer);
+}
+
+LogicalResult AbiBuilder::linkCpuCheck(Location loc) {
+  StringRef bytes(reinterpret_cast<const char *>(cpuCheckBitcode), sizeof(cpuCheckBitcode));
+  auto check =
+      llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, "CpuCheck"), module.getContext());
+  if (!check)
+    return emitError(loc) << "cannot read the embedded CPU check: "
+                          << llvm::toString(check.takeError());
+  (*check)->setTargetTriple(module.getTargetTriple());
+  (*check)->setDataLayout(module.getDataLayout());
+  if (llvm::Linker::linkModules(module, std::move(*check)))
+    return emitError(loc, "cannot link the embedded CPU check");
+  for (StringRef name : {"gpfq_cpu_check", "gpfq_cpu_detect"})
+    module.getFunction(name)->setLinkage(GlobalValue::InternalLinkage);
+  return success();
+}
+
+LogicalResult AbiBuilder::buildCheck(ArrayRef<StringLiteral> requiredFeatures, Location loc) {
+  auto *requirementType = llvm::StructType::get(i32, i32, i32, ptr, ptr);
+  SmallVector<Constant *> requirements;
+  for (StringLiteral name : requiredFeatures) {
+    const gpfq_cpu_feature *feature = gpfq_cpu_find_feature(name.data());
+    if (!feature)
+      return emitError(loc) << "no run-time check is known for the CPU feature '" << name << "'";
+    std::string built = "built for " + interface.target + ": ";
+    requirements.push_back(ConstantStruct::get(
+        requirementType,
+        {b.getInt32(feature->word), b.getInt32(feature->mask), b.getInt32(feature->state),
+         createString(built + "this CPU lacks " + name),
+         createString(built + "the operating system does not enable the registers of " + name)}));
+  }
+  auto *tableType = llvm::ArrayType::get(requirementType, requirements.size());
+  llvm::GlobalVariable *table = createTable(llvm::ConstantArray::get(tableType, requirements));
+
+  llvm::Function *checkCpu =
+      createFunction(interface.symbol + "_check_cpu", ptr, {ptr}, GlobalValue::HiddenVisibility);
+  b.CreateRet(b.CreateCall(module.getFunction("gpfq_cpu_check"),
+                           {table, b.getInt32(requirements.size()), checkCpu->getArg(0)}));
+
+  check = createFunction(interface.symbol + "_check", ptr, {});
+  llvm::Value *cpu = b.CreateAlloca(llvm::ArrayType::get(i32, GPFQ_CPU_WORDS));
+  b.CreateCall(module.getFunction("gpfq_cpu_detect"), {cpu});
+  b.CreateRet(b.CreateCall(checkCpu, {cpu}));
+  return success();
+}
+
+void AbiBuilder::buildRun(llvm::Function *network) {
+  run = createFunction(interface.symbol + "_run", i32, {ptr, ptr, i64, ptr});
+  llvm::Argument *inputs = run->getArg(0), *outputs = run->getArg(1), *batch = run->getArg(2),
+                 *workspace = run->getArg(3);
+  llvm::LLVMContext &context = module.getContext();
+
+  // Refuses calls that would read or write out of bounds.
+  auto returnIf = [&](llvm::Value *condition, RunStatus status) {
+    auto *bad = llvm::BasicBlock::Create(context, "bad", run);
+    auto *good = llvm::BasicBlock::Create(context, "good", run);
+    b.CreateCondBr(condition, bad, good);
+    b.SetInsertPoint(bad);
+    b.CreateRet(b.getInt32(status));
+    b.SetInsertPoint(good);
+  };
+  llvm::Value *zero = b.getInt64(0);
+  returnIf(interface.dynamicBatch ? b.CreateICmpSLT(batch, zero)
+                                  : b.CreateICmpNE(batch, b.getInt64(1)),
+           BadBatch);
+  if (interface.workspaceBytes > 0) {
+    returnIf(b.CreateIsNull(workspace), NullPointer);
+    llvm::Value *low =
+        b.CreateAnd(b.CreatePtrToInt(workspace, i64), interface.workspaceAlignment - 1);
+    returnIf(b.CreateICmpNE(low, zero), MisalignedWorkspace);
+  }
+  SmallVector<std::pair<llvm::Value *, int64_t>> tensors;
+  for (auto [table, infos] :
+       {std::pair(inputs, &interface.inputs), std::pair(outputs, &interface.outputs)}) {
+    if (infos->empty())
+      continue;
+    returnIf(b.CreateIsNull(table), NullPointer);
+    for (auto [i, info] : llvm::enumerate(*infos)) {
+      llvm::Value *tensor = b.CreateLoad(ptr, b.CreateConstInBoundsGEP1_64(ptr, table, i));
+      returnIf(b.CreateIsNull(tensor), NullPointer);
+      tensors.push_back({tensor, info.getSampleBytes()});
+    }
+  }
+
+  // for (sample = 0; sample < batch; ++sample) network(...)
+  llvm::BasicBlock *entry = b.GetInsertBlock();
+  auto *loop = llvm::BasicBlock::Create(context, "loop", run);
+  auto *body = llvm::BasicBlock::Create(context, "body", run);
+  auto *exit = llvm::BasicBlock::Create(context, "exit", run);
+  b.CreateBr(loop);
+  b.SetInsertPoint(loop);
+  llvm::PHINode *sample = b.CreatePHI(i64, 2);
+  sample->addIncoming(zero, entry);
+  b.CreateCondBr(b.CreateICmpSLT(sample, batch), body, exit);
+  b.SetInsertPoint(body);
+  SmallVector<llvm::Value *> arguments;
+  for (auto [tensor, bytes] : tensors)
+    arguments.push_back(b.CreateGEP(b.getInt8Ty(), tensor, b.CreateMul(sample, b.getInt64(bytes))));
+  arguments.push_back(workspace);
+  b.CreateCall(network, arguments);
+  sample->addIncoming(b.CreateAdd(sample, b.getInt64(1)), body);
+  b.CreateBr(loop);
+  b.SetInsertPoint(exit);
+  b.CreateRet(b.getInt32(Ok));
+}
+
+Constant *AbiBuilder::createTensorTable(ArrayRef<TensorInfo> tensors) {
+  auto *infoType = llvm::StructType::get(ptr, i32, i32, ptr);
+  SmallVector<Constant *> infos;
+  for (const TensorInfo &tensor : tensors) {
+    SmallVector<int64_t> shape = tensor.shape;
+    for (int64_t &size : shape)
+      size = ShapedType::isDynamic(size) ? -1 : size;
+    Constant *shapeTable = createTable(llvm::ConstantDataArray::get(
+        module.getContext(), ArrayRef(reinterpret_cast<uint64_t *>(shape.data()), shape.size())));
+    infos.push_back(
+        ConstantStruct::get(infoType, {createString(tensor.name), b.getInt32(int32_t(tensor.kind)),
+                                       b.getInt32(shape.size()), shapeTable}));
+  }
+  return createTable(llvm::ConstantArray::get(llvm::ArrayType::get(infoType, infos.size()), infos));
+}
+
+void AbiBuilder::buildInfo(bool isSharedLibrary) {
+  // struct gpfq_model_info, in the order and with the types of the header.
+  SmallVector<Constant *> fields = {b.getInt32(1),
+                                    nullptr,
+                                    createString(interface.symbol),
+                                    createString(interface.target),
+                                    b.getInt32(interface.inputs.size()),
+                                    b.getInt32(interface.outputs.size()),
+                                    createTensorTable(interface.inputs),
+                                    createTensorTable(interface.outputs),
+                                    b.getInt64(interface.workspaceBytes),
+                                    b.getInt64(interface.workspaceAlignment),
+                                    b.getInt64(interface.weightBytes),
+                                    check,
+                                    run};
+  auto *type =
+      llvm::StructType::get(i32, i32, ptr, ptr, i32, i32, ptr, ptr, i64, i64, i64, ptr, ptr);
+  fields[1] = b.getInt32(module.getDataLayout().getTypeAllocSize(type));
+  llvm::GlobalVariable *info = createTable(ConstantStruct::get(type, fields));
+
+  createFunction(interface.symbol + "_info", ptr, {});
+  b.CreateRet(info);
+  if (isSharedLibrary) {
+    createFunction("gpfq_default_model", ptr, {});
+    b.CreateRet(info);
+  }
+}
+
+LogicalResult mlir::gpfq::addAbi(llvm::Module &module, StringRef network,
+                                 const ModelInterface &interface,
+                                 ArrayRef<StringLiteral> requiredFeatures, bool isSharedLibrary,
+                                 Location loc) {
+  llvm::Function *function = module.getFunction(network);
+  if (!function)
+    return emitError(loc) << "the module has no function '" << network << "' after lowering";
+  // Its own name could be one of the ABI's.
+  function->setName("gpfq.network");
+  AbiBuilder builder(module, interface);
+  if (failed(builder.linkCpuCheck(loc)) || failed(builder.buildCheck(requiredFeatures, loc)))
+    return failure();
+  builder.buildRun(function);
+  builder.buildInfo(isSharedLibrary);
+  return success();
+}

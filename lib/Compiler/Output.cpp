@@ -1,0 +1,89 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Compiler/Output.h"
+
+#include "lld/Common/Driver.h"
+#include "mlir/IR/Diagnostics.h"
+#include "llvm/Object/ArchiveWriter.h"
+#include "llvm/Support/Path.h"
+
+LLD_HAS_DRIVER(elf)
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+FailureOr<OutputFile> OutputFile::create(StringRef path, Location loc) {
+  llvm::Expected<llvm::sys::fs::TempFile> temporary =
+      llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
+  if (!temporary)
+    return emitError(loc) << "cannot write '" << path
+                          << "': " << llvm::toString(temporary.takeError());
+  return OutputFile(path.str(), std::move(*temporary), loc);
+}
+
+OutputFile::~OutputFile() {
+  if (temporary)
+    llvm::consumeError(temporary->discard());
+}
+
+LogicalResult OutputFile::write(StringRef bytes) {
+  llvm::raw_fd_ostream stream(temporary->FD, /*shouldClose=*/false);
+  stream << bytes;
+  stream.flush();
+  if (std::error_code error = stream.error()) {
+    stream.clear_error();
+    return emitError(loc) << "cannot write '" << path << "': " << error.message();
+  }
+  return success();
+}
+
+LogicalResult OutputFile::keep() {
+  llvm::Error error = temporary->keep(path);
+  temporary.reset();
+  if (error)
+    return emitError(loc) << "cannot write '" << path << "': " << llvm::toString(std::move(error));
+  return success();
+}
+
+LogicalResult mlir::gpfq::linkSharedLibrary(StringRef object, OutputFile &output, Location loc) {
+  FailureOr<OutputFile> objectFile = OutputFile::create((output.getPath() + ".o").str(), loc);
+  if (failed(objectFile) || failed(objectFile->write(object)))
+    return failure();
+  std::string objectPath = objectFile->getTemporaryPath().str(),
+              outputPath = output.getTemporaryPath().str();
+  std::string soname = ("-soname=" + llvm::sys::path::filename(output.getPath())).str();
+  std::vector<const char *> arguments = {"ld.lld",
+                                         "-shared",
+                                         soname.c_str(),
+                                         "--gc-sections",
+                                         "--hash-style=gnu",
+                                         "-z",
+                                         "noexecstack",
+                                         "-z",
+                                         "now",
+                                         "-s",
+                                         objectPath.c_str(),
+                                         "-o",
+                                         outputPath.c_str()};
+  std::string messages;
+  llvm::raw_string_ostream stream(messages);
+  lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});
+  if (result.retCode != 0)
+    return emitError(loc) << "cannot link '" << output.getPath()
+                          << "': " << StringRef(messages).trim();
+  return success();
+}
+
+LogicalResult mlir::gpfq::writeStaticLibrary(StringRef object, StringRef memberName,
+                                             OutputFile &output, Location loc) {
+  llvm::NewArchiveMember member(llvm::MemoryBufferRef(object, memberName));
+  auto archive = llvm::writeArchiveToBuffer(member, llvm::SymtabWritingMode::NormalSymtab,
+                                            llvm::object::Archive::K_GNU, /*Deterministic=*/true,
+                                            /*Thin=*/false);
+  if (!archive)
+    return emitError(loc) << "cannot make the archive '" << output.getPath()
+                          << "': " << llvm::toString(archive.takeError());
+  return output.write((*archive)->getBuffer());
+}
