@@ -50,8 +50,8 @@ static SmallVector<int64_t> getRowMajorStrides(ArrayRef<int64_t> shape) {
   return strides;
 }
 
-/// The tensor of `shape` whose element at an index is the element of `tensor` at the dot product of the index and
-/// `strides`.
+/// The tensor of `shape` whose element at an index is the element of `tensor` at the dot product of
+/// the index and `strides`.
 template <typename T>
 static ConstantTensor<T> gather(const ConstantTensor<T> &tensor, ArrayRef<int64_t> shape,
                                 ArrayRef<int64_t> strides) {
@@ -110,45 +110,74 @@ static std::optional<AffineMap> getCopyMap(linalg::GenericOp op) {
   return map;
 }
 
-template <typename T, typename ResourceAttr>
-static std::optional<ConstantTensor<T>> readValue(Value value) {
-  auto type = dyn_cast<RankedTensorType>(value.getType());
+Value mlir::gpfq::getViewSource(Value value) {
   Operation *op = value.getDefiningOp();
-  if (!type || !op || !type.hasStaticShape())
+  if (!op)
+    return {};
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp, linalg::TransposeOp,
+          linalg::BroadcastOp>(op))
+    return op->getOperand(0);
+  auto generic = dyn_cast<linalg::GenericOp>(op);
+  if (generic && getCopyMap(generic))
+    return op->getOperand(0);
+  return {};
+}
+
+/// Reads `value`, a view of a tensor that `readLeaf` knows.
+template <typename T>
+static std::optional<ConstantTensor<T>>
+readView(Value value, function_ref<std::optional<ConstantTensor<T>>(Value)> readLeaf) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.hasStaticShape())
     return std::nullopt;
-  Attribute attribute;
-  if (matchPattern(value, m_Constant(&attribute)))
-    return readAttribute<T, ResourceAttr>(attribute);
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op)) {
-    auto source = readValue<T, ResourceAttr>(op->getOperand(0));
-    if (source)
-      source->shape = llvm::to_vector(type.getShape());
-    return source;
-  }
-  if (auto transposeOp = dyn_cast<linalg::TransposeOp>(op)) {
-    auto source = readValue<T, ResourceAttr>(transposeOp.getInput());
-    if (!source)
-      return std::nullopt;
-    return transpose(*source, transposeOp.getPermutation());
-  }
-  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
-  std::optional<AffineMap> map;
-  if (isa<linalg::BroadcastOp>(op))
-    map = linalgOp.getIndexingMapsArray()[0];
-  else if (auto generic = dyn_cast<linalg::GenericOp>(op))
-    map = getCopyMap(generic);
-  if (!map)
+  if (std::optional<ConstantTensor<T>> leaf = readLeaf(value))
+    return leaf;
+  Value viewed = getViewSource(value);
+  if (!viewed)
     return std::nullopt;
-  auto source = readValue<T, ResourceAttr>(linalgOp.getDpsInputs()[0]);
+  std::optional<ConstantTensor<T>> source = readView<T>(viewed, readLeaf);
   if (!source)
     return std::nullopt;
+  Operation *op = value.getDefiningOp();
+  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op)) {
+    source->shape = llvm::to_vector(type.getShape());
+    return source;
+  }
+  if (auto transposeOp = dyn_cast<linalg::TransposeOp>(op))
+    return transpose(*source, transposeOp.getPermutation());
+  AffineMap map = cast<linalg::LinalgOp>(op).getIndexingMapsArray()[0];
   SmallVector<int64_t> sourceStrides = getRowMajorStrides(source->shape);
   SmallVector<int64_t> strides(type.getRank(), 0);
-  for (auto [i, expr] : llvm::enumerate(map->getResults()))
+  for (auto [i, expr] : llvm::enumerate(map.getResults()))
     if (auto dim = dyn_cast<AffineDimExpr>(expr))
       strides[dim.getPosition()] += sourceStrides[i];
   return gather(*source, type.getShape(), strides);
 }
+
+template <typename T, typename ResourceAttr>
+static std::optional<ConstantTensor<T>> readValue(Value value) {
+  return readView<T>(value, [](Value leaf) -> std::optional<ConstantTensor<T>> {
+    Attribute attribute;
+    if (!matchPattern(leaf, m_Constant(&attribute)))
+      return std::nullopt;
+    return readAttribute<T, ResourceAttr>(attribute);
+  });
+}
+
+template <typename T>
+std::optional<ConstantTensor<T>> mlir::gpfq::applyViews(Value value, Value source,
+                                                        const ConstantTensor<T> &tensor) {
+  return readView<T>(value, [&](Value leaf) -> std::optional<ConstantTensor<T>> {
+    if (leaf == source)
+      return tensor;
+    return std::nullopt;
+  });
+}
+
+template std::optional<ConstantTensor<float>> mlir::gpfq::applyViews(Value, Value,
+                                                                     const ConstantTensor<float> &);
+template std::optional<ConstantTensor<int8_t>>
+mlir::gpfq::applyViews(Value, Value, const ConstantTensor<int8_t> &);
 
 std::optional<ConstantTensor<float>> mlir::gpfq::getConstantFloats(Value value) {
   auto type = dyn_cast<RankedTensorType>(value.getType());

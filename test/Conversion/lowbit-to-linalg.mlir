@@ -14,7 +14,7 @@ func.func @quantize(%x: tensor<4x?xf32>) -> tensor<4x?xi8> {
   // CHECK: arith.cmpf ogt, %[[A]]
   // CHECK: %[[HIGH:.*]] = arith.constant 1.500000e+01
   // CHECK: %[[C:.*]] = arith.select %{{.*}}, %{{.*}}, %[[HIGH]]
-  // CHECK: %[[N:.*]] = arith.cmpf uno, %[[IN]], %[[IN]]
+  // CHECK: %[[N:.*]] = arith.cmpf uno, %[[R]], %[[R]]
   // CHECK: %[[Q:.*]] = arith.select %[[N]], %[[Z]], %[[C]]
   // CHECK: arith.fptoui %[[Q]] : f32 to i8
   %q = lowbit.quantize %x, %s zero_point 3 bits 4 : tensor<4x?xf32>, tensor<1xf32> -> tensor<4x?xi8>

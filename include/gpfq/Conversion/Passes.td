@@ -7,6 +7,54 @@
 
 include "mlir/Pass/PassBase.td"
 
+def LowBitFusePass : Pass<"lowbit-fuse"> {
+  let summary = "Turn quantised linalg layers into integer ops with epilogues (level 2 to 3)";
+  let description = [{
+    - A convolution or matmul whose weight is a `lowbit.dequantize` of constant levels becomes
+      `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` or `lowbit.matmul`. If its input is a
+      `lowbit.dequantize` too, perhaps behind a `tensor.pad` by zero, the op reads the codes and accumulates
+      in `i32`; else it accumulates in `f32`. The zero point's share and the bias are one constant a channel.
+    - Elementwise consumers, residual additions and the `lowbit.quantize` of the result move into the epilogue,
+      unless the result has other consumers.
+    - `lowbit.quantize` moves up, and `lowbit.dequantize` down, through max pools, pads, concatenations,
+      slices, reshapes and transposes, so that codes are what is live between layers.
+    - Constants of the epilogue are collected in one multiplication and one addition; the division by the
+      scale of the result moves through ReLU and clips into them.
+
+    The result differs from level 2 by the rounding of the f32 epilogue. A layer that stays in float is
+    remarked on and counted.
+
+    ```mlir
+    %x = lowbit.dequantize %q, %sx zero_point 3 : tensor<1x8xi8>, tensor<1xf32> -> tensor<1x8xf32>
+    %w = lowbit.dequantize %levels, %sw axis 1 alphabet <mid_tread, [7]> layer "fc"
+       : tensor<8x4xi8>, tensor<4xf32> -> tensor<8x4xf32>
+    %y = linalg.matmul ins(%x, %w) outs(%zero) -> tensor<1x4xf32>
+    %r = lowbit.quantize %y, %sy : tensor<1x4xf32>, tensor<1xf32> -> tensor<1x4xi8>
+    ```
+    becomes, with `%scale` = sw sx / sy and `%bias` = -3 sw sx sum(levels) / sy,
+    ```mlir
+    %r = lowbit.matmul ins(%q, %transposed_levels : tensor<1x8xi8>, tensor<4x8xi8>)
+        fused(%scale, %bias : tensor<4xf32>, tensor<4xf32>) outs(%empty : tensor<1x4xi8>)
+        {alphabet = #lowbit.alphabet<mid_tread, [7]>, layer = "fc"} epilogue {
+    ^bb0(%acc: i32, %s: f32, %b: f32):
+      %0 = arith.sitofp %acc : i32 to f32
+      %1 = arith.mulf %0, %s : f32
+      %2 = arith.addf %1, %b : f32
+      %3 = math.roundeven %2 : f32
+      ...
+      lowbit.yield %7 : i8
+    } -> tensor<1x4xi8>
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "lowbit::LowBitDialect",
+                           "math::MathDialect", "tensor::TensorDialect"];
+  let statistics = [
+    Statistic<"numInteger", "integer-layers", "Number of layers with an i32 accumulator">,
+    Statistic<"numFloatInput", "float-input-layers", "Number of lowbit layers with an f32 accumulator">,
+    Statistic<"numFloat", "float-layers", "Number of quantised or annotated layers left in linalg">
+  ];
+}
+
 def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
   let summary = "Lower the lowbit dialect to upstream ops";
   let description = [{

@@ -28,6 +28,15 @@ std::optional<ConstantTensor<float>> getConstantFloats(Value value);
 /// As above for i8.
 std::optional<ConstantTensor<int8_t>> getConstantBytes(Value value);
 
+/// The value that `value` shows permuted, broadcast or reshaped (by one of the ops above); null if it is no such view.
+Value getViewSource(Value value);
+
+/// The elements that `value`, a view of `source` or that itself, has if `source` holds `tensor`. Nothing if it is no
+/// view of it.
+template <typename T>
+std::optional<ConstantTensor<T>> applyViews(Value value, Value source,
+                                            const ConstantTensor<T> &tensor);
+
 /// An `arith.constant` of f32; more than 64 elements go to a resource named `name`.
 Value createFloatConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
                           ArrayRef<float> values, StringRef name = "");

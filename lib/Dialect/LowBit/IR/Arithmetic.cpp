@@ -7,6 +7,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
+#include <algorithm>
+#include <cmath>
 
 using namespace mlir;
 using namespace mlir::lowbit;
@@ -23,11 +25,18 @@ std::optional<float> mlir::lowbit::getSplatFloat(Value tensor) {
   return elements.getSplatValue<float>();
 }
 
+int32_t mlir::lowbit::quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits) {
+  if (std::isnan(x))
+    return zeroPoint;
+  float code = std::nearbyint(x / scale);
+  return int32_t(std::clamp(code + float(zeroPoint), 0.0f, float((1 << bits) - 1)));
+}
+
 Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale,
                                   int32_t zeroPoint, unsigned bits) {
   Value code = arith::DivFOp::create(builder, loc, x, scale);
   code = math::RoundEvenOp::create(builder, loc, code);
-  Value offset;
+  Value rounded = code, offset;
   if (zeroPoint != 0) {
     offset = buildFloat(builder, loc, zeroPoint);
     code = arith::AddFOp::create(builder, loc, code, offset);
@@ -40,7 +49,7 @@ Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Val
   Value isBelow = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, code, high);
   code = arith::SelectOp::create(builder, loc, isBelow, code, high);
   if (zeroPoint != 0) {
-    Value isNaN = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, x, x);
+    Value isNaN = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, rounded, rounded);
     code = arith::SelectOp::create(builder, loc, isNaN, offset, code);
   }
   return arith::FPToUIOp::create(builder, loc, builder.getI8Type(), code);

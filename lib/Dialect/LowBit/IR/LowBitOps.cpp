@@ -51,10 +51,18 @@ LogicalResult QuantizeOp::verify() {
   return verifyScaleValues(*this, getScale());
 }
 
+/// True if two scales are the same value or equal constants.
+static bool isSameScale(Value a, Value b) {
+  if (a == b)
+    return true;
+  DenseFPElementsAttr x, y;
+  return matchPattern(a, m_Constant(&x)) && matchPattern(b, m_Constant(&y)) && x == y;
+}
+
 /// quantize(dequantize(q)) is q: ((q - z) * s) / s is within an ulp of the integer q - z.
 OpFoldResult QuantizeOp::fold(FoldAdaptor) {
   auto dequantize = getInput().getDefiningOp<DequantizeOp>();
-  if (dequantize && !dequantize.getAlphabet() && dequantize.getScale() == getScale() &&
+  if (dequantize && !dequantize.getAlphabet() && isSameScale(dequantize.getScale(), getScale()) &&
       dequantize.getZeroPoint() == getZeroPoint() && getBits() == 8)
     return dequantize.getInput();
   return {};

@@ -15,6 +15,9 @@ namespace mlir::lowbit {
 Value buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale, int32_t zeroPoint,
                     unsigned bits = 8);
 
+/// The same on the host, in the default rounding mode.
+int32_t quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits = 8);
+
 /// The float of an unsigned code in i8: (code - zeroPoint) * scale.
 Value buildDequantize(OpBuilder &builder, Location loc, Value code, Value scale, int32_t zeroPoint);
 

@@ -107,6 +107,7 @@ class LowBit_ComputeOp<string mnemonic> : LowBit_Op<mnemonic, [
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let regions = (region SizedRegion<1>:$epilogue);
   let hasVerifier = 1;
+  let hasCanonicalizer = 1;
   let assemblyFormat = [{
     `ins` `(` $input `,` $weights `:` type($input) `,` type($weights) `)`
     (`fused` `(` $fused^ `:` type($fused) `)`)? `outs` `(` $init `:` type($init) `)`

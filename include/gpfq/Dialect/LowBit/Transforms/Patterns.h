@@ -1,0 +1,31 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_DIALECT_LOWBIT_TRANSFORMS_PATTERNS_H
+#define GPFQ_DIALECT_LOWBIT_TRANSFORMS_PATTERNS_H
+
+namespace mlir {
+class RewritePatternSet;
+} // namespace mlir
+
+namespace mlir::lowbit {
+
+/// Patterns that keep codes, not floats, live between layers: `quantize` moves up to the producer
+/// and `dequantize` down to the consumers of max pools, pads, concatenations, slices, reshapes and
+/// transposes. Exact for inputs that are not NaN: rounding and clamping are monotonic.
+void populatePropagateQuantizePatterns(RewritePatternSet &patterns);
+
+/// Patterns that move an elementwise consumer, a linalg.generic or a `quantize`, of a compute op on
+/// tensors into its epilogue, if it is the only consumer.
+void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
+
+/// Patterns that rewrite the arithmetic of epilogues: multiplications and additions of constants
+/// are collected in one scale and one offset a channel, computed in double precision, and the
+/// division by the scale of a result moves through ReLU and clips into them. These round
+/// differently: by a few ulp, so that a code can differ by one.
+void populateSimplifyEpiloguePatterns(RewritePatternSet &patterns);
+
+} // namespace mlir::lowbit
+
+#endif // GPFQ_DIALECT_LOWBIT_TRANSFORMS_PATTERNS_H

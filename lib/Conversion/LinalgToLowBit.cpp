@@ -1,0 +1,146 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Conversion/LinalgToLowBit.h"
+
+#include "QuantizedLayer.h"
+#include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/PatternMatch.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+bool mlir::gpfq::isQuantizedLayer(Operation *op) {
+  auto linalgOp = dyn_cast<linalg::LinalgOp>(op);
+  return linalgOp && (op->hasAttr(layerAttrName) ||
+                      (!isa<linalg::GenericOp>(op) && getWeightDequantize(linalgOp)));
+}
+
+std::string mlir::gpfq::explainFloatLayer(Operation *op, std::string &layer) {
+  auto linalgOp = cast<linalg::LinalgOp>(op);
+  if (auto attribute = op->getAttrOfType<LayerAttr>(layerAttrName))
+    layer = attribute.getName().str();
+  else if (DequantizeOp weights = getWeightDequantize(linalgOp))
+    layer = weights.getLayer().value_or("").str();
+  std::string reason;
+  (void)getQuantizedLayer(linalgOp, reason);
+  return reason;
+}
+
+/// Channels of a grouped convolution merged: N x H x W x G x C to N x H x W x GC.
+static Value mergeChannels(OpBuilder &builder, Location loc, Value value) {
+  if (cast<RankedTensorType>(value.getType()).getRank() != 5)
+    return value;
+  SmallVector<ReassociationIndices> reassociation{{0}, {1}, {2}, {3, 4}};
+  return tensor::CollapseShapeOp::create(builder, loc, value, reassociation);
+}
+
+static SmallVector<int64_t> getWindow(Operation *op, StringRef name) {
+  auto attribute = op->getAttrOfType<DenseIntElementsAttr>(name);
+  return attribute ? llvm::to_vector(attribute.getValues<int64_t>()) : SmallVector<int64_t>{1, 1};
+}
+
+/// The op without its region.
+static Operation *createComputeOp(OpBuilder &builder, linalg::LinalgOp op,
+                                  const QuantizedLayer &layer, Value weights, ValueRange fused,
+                                  Value init) {
+  Location loc = op.getLoc();
+  AlphabetAttr alphabet = DequantizeOp(layer.weights).getAlphabetAttr();
+  StringAttr name = DequantizeOp(layer.weights).getLayerAttr();
+  Value input = mergeChannels(builder, loc, layer.input);
+  Type type = init.getType();
+  if (layer.kind == LayerKind::Matmul)
+    return MatmulOp::create(builder, loc, type, input, weights, fused, init, alphabet, name,
+                            LayoutAttr());
+  SmallVector<int64_t> strides = getWindow(op, "strides"), dilations = getWindow(op, "dilations");
+  int32_t zero = layer.inputZeroPoint;
+  if (layer.kind == LayerKind::DepthwiseConv2D)
+    return DepthwiseConv2DOp::create(builder, loc, type, input, weights, fused, init, strides,
+                                     dilations, layer.padding, zero, alphabet, name, LayoutAttr());
+  return Conv2DOp::create(builder, loc, type, input, weights, fused, init, strides, dilations,
+                          layer.padding, zero, layer.groups, alphabet, name, LayoutAttr());
+}
+
+namespace {
+
+/// Creates the compute op with the epilogue
+///
+///     acc * (s_w s_x) + (bias - z s_w s_x sum(levels)) [+ init]
+///
+/// whose constants are computed in double precision and rounded once.
+struct ConvertLayer : OpInterfaceRewritePattern<linalg::LinalgOp> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
+    if (isa<linalg::GenericOp>(op) || !op.hasPureTensorSemantics() || !getWeightDequantize(op))
+      return failure();
+    std::string reason;
+    FailureOr<QuantizedLayer> found = getQuantizedLayer(op, reason);
+    if (failed(found))
+      return rewriter.notifyMatchFailure(op, reason);
+    QuantizedLayer &layer = *found;
+    Location loc = op.getLoc();
+    std::string name = layer.weights.getLayer().value_or("layer").str();
+    int64_t channels = layer.getNumChannels();
+    std::vector<float> scale(channels), offset(channels);
+    for (auto [i, sum] : llvm::enumerate(layer.getLevelSums())) {
+      double exact = double(layer.weightScales[i]) * layer.inputScale;
+      scale[i] = exact;
+      offset[i] = layer.bias[i] - exact * layer.inputZeroPoint * sum;
+    }
+    Value weights = layer.levelsValue;
+    if (!weights)
+      weights = createByteConstant(rewriter, loc, layer.levels.shape, layer.levels.values,
+                                   name + ".levels");
+    SmallVector<Value> fused{
+        createFloatConstant(rewriter, loc, {channels}, scale, name + ".scale"),
+        createFloatConstant(rewriter, loc, {channels}, offset, name + ".bias")};
+    if (layer.init)
+      fused.push_back(mergeChannels(rewriter, loc, layer.init));
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
+    if (shape.size() == 5)
+      shape = {shape[0], shape[1], shape[2], shape[3] * shape[4]};
+    Value init = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getF32Type());
+    Operation *compute = createComputeOp(rewriter, op, layer, weights, fused, init);
+    {
+      OpBuilder::InsertionGuard guard(rewriter);
+      buildEpilogue(rewriter, compute, layer.isInteger, fused.size());
+    }
+    Value result = compute->getResult(0);
+    if (type.getRank() == 5) {
+      SmallVector<ReassociationIndices> reassociation{{0}, {1}, {2}, {3, 4}};
+      result = tensor::ExpandShapeOp::create(rewriter, loc, type, result, reassociation);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+private:
+  static void buildEpilogue(PatternRewriter &rewriter, Operation *op, bool isInteger,
+                            size_t numFused) {
+    Location loc = op->getLoc();
+    Type f32 = rewriter.getF32Type();
+    SmallVector<Type> types{isInteger ? Type(rewriter.getI32Type()) : f32};
+    types.append(numFused, f32);
+    Block *body = rewriter.createBlock(&op->getRegion(0), {}, types,
+                                       SmallVector<Location>(types.size(), loc));
+    Value value = body->getArgument(0);
+    if (isInteger)
+      value = arith::SIToFPOp::create(rewriter, loc, f32, value);
+    value = arith::MulFOp::create(rewriter, loc, value, body->getArgument(1));
+    for (BlockArgument argument : body->getArguments().drop_front(2))
+      value = arith::AddFOp::create(rewriter, loc, value, argument);
+    lowbit::YieldOp::create(rewriter, loc, value);
+  }
+};
+
+} // namespace
+
+void mlir::gpfq::populateLinalgToLowBitPatterns(RewritePatternSet &patterns) {
+  patterns.add<ConvertLayer>(patterns.getContext());
+}
