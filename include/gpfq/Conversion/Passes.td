@@ -133,4 +133,37 @@ def GPFQExpandMath : Pass<"gpfq-expand-math"> {
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "vector::VectorDialect"];
 }
 
+def LowBitToQuantPass : Pass<"lowbit-to-quant"> {
+  let summary = "Express lowbit.dequantize in upstream quant types";
+  let description = [{
+    For interchange. Each `lowbit.dequantize` with constant scales, of unsigned codes or of an alphabet of
+    consecutive levels, becomes a `quant.scast` and a `quant.dcast`; the name of the layer is kept as their
+    location. Other ops, `lowbit.quantize` among them, stay, and a `dequantize` that does is remarked on.
+    `quant.qcast` is never made: upstream folds `dcast(qcast(x))` to `x`.
+
+    ```mlir
+    %w = lowbit.dequantize %l, %s axis 0 alphabet <mid_tread, [7]> : tensor<2x8xi8>, tensor<2xf32> -> tensor<2x8xf32>
+    ```
+    becomes
+    ```mlir
+    %0 = quant.scast %l : tensor<2x8xi8> to tensor<2x8x!quant.uniform<i8<-7:7>:f32:0, {0.5, 0.25}>>
+    %w = quant.dcast %0 : tensor<2x8x!quant.uniform<i8<-7:7>:f32:0, {0.5, 0.25}>> to tensor<2x8xf32>
+    ```
+  }];
+  let dependentDialects = ["quant::QuantDialect"];
+  let statistics = [Statistic<"numLeft", "left", "Number of lowbit.dequantize ops that have no quant form">];
+}
+
+def QuantToLowBitPass : Pass<"quant-to-lowbit"> {
+  let summary = "Read upstream quant types as lowbit.dequantize";
+  let description = [{
+    The inverse of `lowbit-to-quant`: `quant.dcast` of a `quant.scast` of an `i8` tensor becomes
+    `lowbit.dequantize`. Signed storage lo..hi with zero points of 0 are levels of a weight, whose alphabet is
+    `mid_tread, [hi]` if lo = -hi, else `range, [lo, hi]`; unsigned storage with one scale are codes. A named
+    location gives the name of the layer. Other casts stay and are remarked on.
+  }];
+  let dependentDialects = ["arith::ArithDialect", "lowbit::LowBitDialect"];
+  let statistics = [Statistic<"numLeft", "left", "Number of quant.dcast ops that have no lowbit form">];
+}
+
 #endif // GPFQ_CONVERSION_PASSES
