@@ -1,0 +1,111 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Quantisation of the weights of one layer: the entry point of the quantiser.
+
+#ifndef GPFQ_QUANTIZER_LAYERQUANTIZER_H
+#define GPFQ_QUANTIZER_LAYERQUANTIZER_H
+
+#include "gpfq/Calibration/ThreadPool.h"
+#include "gpfq/Quantizer/Alphabet.h"
+#include "gpfq/Quantizer/Gram.h"
+#include "gpfq/Quantizer/Result.h"
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gpfq {
+
+enum class Method {
+  /// Greedy path following quantisation (Zhang, Zhou, Saab, SIAM J. Math. Data Sci. 5(2), 2023).
+  Gpfq,
+  /// Memoryless scalar quantisation: each weight to its nearest level.
+  Msq
+};
+
+/// One step for all output channels, or one for each.
+enum class Granularity { Tensor, Channel };
+
+/// How the step is chosen. The radius is step * (largest magnitude of a level).
+enum class StepRule {
+  /// radius = max |w| over the tensor or over the channel.
+  AbsMax,
+  /// radius = stepFactor * (mean over channels of max |w|) for Tensor, the paper's rule;
+  /// stepFactor * max |w| of the channel for Channel.
+  Constant,
+  /// The multiple of the AbsMax radius, in a grid, that gives the smallest error on the held-out rows
+  /// (on the training rows when there are none). Labels are never used.
+  Search
+};
+
+/// Order in which columns are quantised.
+enum class ColumnOrder { Natural, NormDescending };
+
+struct LayerSpec {
+  Method method = Method::Gpfq;
+  Alphabet alphabet;
+  Granularity granularity = Granularity::Channel;
+  StepRule step = StepRule::AbsMax;
+  /// C of StepRule::Constant.
+  double stepFactor = 1.0;
+  /// Grid of StepRule::Search: searchCount multiples from searchLow to searchHigh.
+  double searchLow = 0.15, searchHigh = 1.15;
+  int64_t searchCount = 16;
+  ColumnOrder order = ColumnOrder::NormDescending;
+  /// Coordinate descent sweeps after the recursion (not for Msq). Each lowers the training error or
+  /// leaves it; sweeping stops early when nothing changes.
+  int64_t sweeps = 2;
+  /// Columns per block of the recursion; 1 is the unblocked form. Levels do not depend on it.
+  int64_t blockSize = 32;
+  /// Quantise against centred moments and return E[Y - Y~] for each output channel.
+  bool biasCorrection = false;
+};
+
+/// Operands of one layer. Pointers are borrowed.
+struct LayerProblem {
+  int64_t outputChannels = 0;
+  /// N: inputs of one neuron. For a convolution kernelHeight * kernelWidth * channelsPerGroup, FHWC order.
+  int64_t columns = 0;
+  int64_t groups = 1;
+  /// outputChannels x columns, row-major; group g owns rows [g*OC/groups, (g+1)*OC/groups).
+  const float *weights = nullptr;
+  /// Null only for Msq with a step that is not searched; the errors are then not reported.
+  const Gram *training = nullptr;
+  /// Null or without rows when nothing is held out.
+  const Gram *heldOut = nullptr;
+};
+
+struct LayerReport {
+  /// "gpfq" or "msq".
+  std::string method;
+  /// ||X W - X~ Q||_F / ||X W||_F over all output channels; 0 when X W is 0 and so is the difference,
+  /// infinite when only X W is. With biasCorrection the difference includes the corrected bias.
+  /// Negative when there are no rows to measure on.
+  double inSampleError = -1.0, heldOutError = -1.0;
+  /// Fraction of levels equal to 0.
+  double sparsity = 0.0;
+  /// Mean of the scales.
+  double meanStep = 0.0;
+};
+
+struct LayerResult {
+  /// outputChannels x columns, row-major.
+  std::vector<int8_t> levels;
+  /// 1 (Tensor) or outputChannels (Channel) scales, positive and finite; weight = level * scale.
+  std::vector<float> scales;
+  /// Empty, or one value for each output channel to add to the bias.
+  std::vector<float> biasDelta;
+  LayerReport report;
+};
+
+/// Quantises a layer. Fails, with a message, on inconsistent sizes, and on NaN or infinite weights or
+/// moments. A channel of zero weights gets levels nearest(0) and, in an alphabet without 0, the smallest
+/// normal float as its scale. A column that is 0 in X~ gets nearest(0).
+/// Levels depend neither on the number of threads nor on blockSize.
+Result<LayerResult> quantizeLayer(const LayerProblem &problem, const LayerSpec &spec,
+                                  const ParallelFor &parallelFor = {});
+
+} // namespace gpfq
+
+#endif // GPFQ_QUANTIZER_LAYERQUANTIZER_H
