@@ -1,0 +1,19 @@
+// RUN: gpfq-opt %s -one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" | FileCheck %s
+
+// The result takes the buffer of the init; nothing is copied.
+// CHECK-LABEL: func @matmul(
+// CHECK-SAME: %[[X:.*]]: memref<2x4xi8>, %[[W:.*]]: memref<3x4xi8>
+// CHECK: %[[OUT:.*]] = memref.alloc() {{.*}} : memref<2x3xi32>
+// CHECK-NOT: memref.copy
+// CHECK: lowbit.matmul ins(%[[X]], %[[W]] : memref<2x4xi8>, memref<3x4xi8>) outs(%[[OUT]] : memref<2x3xi32>)
+// CHECK-SAME: layer = "fc"
+// CHECK: return %[[OUT]]
+func.func @matmul(%x: tensor<2x4xi8>, %w: tensor<3x4xi8>) -> tensor<2x3xi32> {
+  %init = tensor.empty() : tensor<2x3xi32>
+  %r = lowbit.matmul ins(%x, %w : tensor<2x4xi8>, tensor<3x4xi8>) outs(%init : tensor<2x3xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, layer = "fc"} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x3xi32>
+  return %r : tensor<2x3xi32>
+}
