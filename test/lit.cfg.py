@@ -14,6 +14,25 @@ config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.gpfq_obj_root, "test")
 config.substitutions.append(("%data", os.path.join(config.test_source_root, "data")))
 config.substitutions.append(("%python", "python3"))
+
+# Runs @main of a module of upstream ops on tensors, from standard input, lowered by upstream passes alone.
+run_pipeline = (
+    "builtin.module(func.func(convert-elementwise-to-linalg),one-shot-bufferize{bufferize-function-boundaries=1"
+    " function-boundary-type-conversion=identity-layout-map},buffer-deallocation-pipeline,"
+    "convert-bufferization-to-memref,func.func(convert-linalg-to-loops),expand-strided-metadata,lower-affine,"
+    "convert-scf-to-cf,convert-math-to-llvm,convert-arith-to-llvm,finalize-memref-to-llvm,"
+    "convert-func-to-llvm,convert-cf-to-llvm,reconcile-unrealized-casts)"
+)
+run_libraries = ",".join(
+    os.path.join(config.llvm_tools_dir, "..", "lib", f"libmlir_{name}.so") for name in ("runner_utils", "c_runner_utils")
+)
+config.substitutions.append(
+    (
+        "%run-main",
+        f"gpfq-opt --pass-pipeline='{run_pipeline}' | mlir-runner -e main -entry-point-result=void -O1"
+        f" -shared-libs={run_libraries}",
+    )
+)
 config.substitutions.append(("%clang", os.path.join(config.llvm_tools_dir, "clang")))
 config.substitutions.append(("%gpfq_include", os.path.join(config.gpfq_src_root, "include")))
 
