@@ -1,19 +1,73 @@
-// RUN: gpfq-opt %s -canonicalize | FileCheck %s
+// RUN: gpfq-opt %s --canonicalize -split-input-file | FileCheck %s
 
-// CHECK-LABEL: func @quantize_of_dequantize(
+// CHECK-LABEL: func @quantize_of_dequantize
 // CHECK-SAME: %[[Q:.*]]: tensor<4xi8>
-// CHECK: return %[[Q]]
-func.func @quantize_of_dequantize(%q: tensor<4xi8>, %s: tensor<1xf32>) -> tensor<4xi8> {
+// CHECK-NEXT: return %[[Q]]
+func.func @quantize_of_dequantize(%q: tensor<4xi8>) -> tensor<4xi8> {
+  %s = arith.constant dense<0.5> : tensor<1xf32>
+  %t = arith.constant dense<0.5> : tensor<1xf32>
   %x = lowbit.dequantize %q, %s zero_point 3 : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
-  %r = lowbit.quantize %x, %s zero_point 3 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %r = lowbit.quantize %x, %t zero_point 3 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
   return %r : tensor<4xi8>
 }
 
-// Another zero point is another code.
-// CHECK-LABEL: func @other_zero_point
-// CHECK: lowbit.quantize
-func.func @other_zero_point(%q: tensor<4xi8>, %s: tensor<1xf32>) -> tensor<4xi8> {
-  %x = lowbit.dequantize %q, %s zero_point 3 : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
-  %r = lowbit.quantize %x, %s zero_point 4 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
-  return %r : tensor<4xi8>
+// -----
+
+// Another zero point, another scale, fewer bits or levels of a weight: no fold.
+
+// CHECK-LABEL: func @no_fold
+// CHECK-COUNT-4: lowbit.quantize
+func.func @no_fold(%q: tensor<4xi8>) -> (tensor<4xi8>, tensor<4xi8>, tensor<4xi8>, tensor<4xi8>) {
+  %s = arith.constant dense<0.5> : tensor<1xf32>
+  %t = arith.constant dense<0.25> : tensor<1xf32>
+  %x = lowbit.dequantize %q, %s : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
+  %w = lowbit.dequantize %q, %s alphabet <mid_tread, [7]> : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
+  %0 = lowbit.quantize %x, %s zero_point 1 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %1 = lowbit.quantize %x, %t : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %2 = lowbit.quantize %x, %s bits 4 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %3 = lowbit.quantize %w, %s : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  return %0, %1, %2, %3 : tensor<4xi8>, tensor<4xi8>, tensor<4xi8>, tensor<4xi8>
+}
+
+// -----
+
+// %b is not used, %a stands twice and %c is one constant.
+
+// CHECK-LABEL: func @fused_operands
+// CHECK-SAME: %[[X:[^:]*]]: tensor<2x8xi8>, %[[W:[^:]*]]: tensor<4x8xi8>, %[[A:[^:]*]]: tensor<4xf32>,
+// CHECK: lowbit.matmul ins(%[[X]], %[[W]] : {{.*}}) fused(%[[A]] : tensor<4xf32>)
+// CHECK-NEXT: ^bb0(%[[ACC:.*]]: i32, %[[ARG:.*]]: f32):
+// CHECK-DAG: %[[THREE:.*]] = arith.constant 3.000000e+00 : f32
+// CHECK-DAG: %[[F:.*]] = arith.sitofp %[[ACC]]
+// CHECK: %[[M:.*]] = arith.mulf %[[F]], %[[ARG]]
+// CHECK: %[[N:.*]] = arith.addf %[[M]], %[[ARG]]
+// CHECK: %[[O:.*]] = arith.addf %[[N]], %[[THREE]]
+// CHECK: lowbit.yield %[[O]]
+func.func @fused_operands(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %a: tensor<4xf32>, %b: tensor<4xf32>,
+                          %init: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %c = arith.constant dense<3.0> : tensor<4xf32>
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>)
+      fused(%b, %a, %c, %a : tensor<4xf32>, tensor<4xf32>, tensor<4xf32>, tensor<4xf32>) outs(%init : tensor<2x4xf32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32, %arg0: f32, %arg1: f32, %arg2: f32, %arg3: f32):
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %arg1 : f32
+    %n = arith.addf %m, %arg3 : f32
+    %o = arith.addf %n, %arg2 : f32
+    lowbit.yield %o : f32
+  } -> tensor<2x4xf32>
+  return %r : tensor<2x4xf32>
+}
+
+// -----
+
+// CHECK-LABEL: func @unused
+// CHECK-NEXT: return
+func.func @unused(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
 }

@@ -1,0 +1,434 @@
+// RUN: gpfq-opt %s -split-input-file -verify-diagnostics
+
+func.func @f(%x: tensor<2x8xi8>, %w: memref<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{operands must be all tensors or all memrefs}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, memref<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{has one result on tensors and none on memrefs}}
+  lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{result type 'tensor<2x5xi32>' differs from that of the init, 'tensor<2x4xi32>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x5xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x5xi32>) {
+  // expected-error @+1 {{init must have shape [2, 4], got 'tensor<2x5xi32>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x5xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x5xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf16>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{input elements must be i8 codes or f32, got 'tensor<2x8xf16>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xf16>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi4>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{weights must be i8, got 'tensor<4x8xi4>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi4>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %f: tensor<4xf32>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{the epilogue needs an accumulator and 1 argument(s) for the fused operands, got 1}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) fused(%f : tensor<4xf32>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xf32>) {
+  // expected-error @+1 {{the accumulator must be 'i32', got 'f32'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xf32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: f32):
+    lowbit.yield %acc : f32
+  } -> tensor<2x4xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xf32>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{the accumulator must be 'f32', got 'i32'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xf32>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %f: tensor<4xf32>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{fused operand of 'tensor<4xf32>' has a block argument of 'i8'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) fused(%f : tensor<4xf32>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32, %f_: i8):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %f: tensor<3xf32>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{fused operand of 'tensor<3xf32>' does not broadcast to [2, 4]}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) fused(%f : tensor<3xf32>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32, %f_: f32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %f: tensor<1x2x4xf32>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{fused operand of 'tensor<1x2x4xf32>' does not broadcast to [2, 4]}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) fused(%f : tensor<1x2x4xf32>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32, %f_: f32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi8>) {
+  // expected-error @+1 {{the epilogue must end with lowbit.yield of 'i8'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi8>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    // expected-error @+1 {{is not an arith or math op; an epilogue takes no other}}
+    %0 = tensor.empty() : tensor<1xf32>
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x66312xi8>, %w: tensor<4x66312xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{the i32 accumulator can overflow: 66312 products of codes up to 255 and levels up to 127 exceed 2^31-1; at most 66311 are safe}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x66312xi8>, tensor<4x66312xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [127]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %init: tensor<2x4xi32>) {
+  %w = arith.constant dense<9> : tensor<4x8xi8>
+  // expected-error @+1 {{weight level 9 is not in the alphabet #lowbit.alphabet<mid_tread, [7]>}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<32xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{weights must be N x K, got 'tensor<32xi8>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<32xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<?x8xi8>, %w: tensor<4x8xi8>, %init: tensor<?x4xi32>) {
+  // expected-error @+1 {{input must be a static M x K or B x M x K, got 'tensor<?x8xi8>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<?x8xi8>, tensor<4x8xi8>) outs(%init : tensor<?x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<?x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x9xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{weights reduce over 8 elements, the input has 9}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x9xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{packed weights are a list of bytes, got 'tensor<4x8xi8>'}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<5xi8>, %init: tensor<2x4xi32>) {
+  // expected-error @+1 {{layout needs}}
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<5xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x4xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{weights must be OC x KH x KW x C/groups, got 'tensor<3x3x4xi8>'}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{input must be a static N x H x W x C, got 'tensor<6x6x4xi8>'}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{needs 2 strides, 2 dilations and 4 paddings}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding = array<i64: 1, 1>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{strides and dilations must be positive}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, strides = array<i64: 0, 1>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{strides and dilations must be positive}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, dilations = array<i64: 1, -1>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{padding must not be negative}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding = array<i64: -1, 0, 0, 0>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{padding value 256 is not an 8-bit code}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding_value = 256 : i32} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xf32>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xf32>) {
+  // expected-error @+1 {{a float input is padded with zero}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xf32>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xf32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding_value = 3 : i32} epilogue {
+  ^bb0(%acc: f32):
+    lowbit.yield %acc : f32
+  } -> tensor<1x4x4x8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x2x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{the kernel of 3 x 3 does not fit in the padded input}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x2x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{with 2 group(s), weights of shape [8, 3, 3, 4] do not fit an input of 4 channels}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, groups = 2 : i64} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x12xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{with 3 group(s), weights of shape [8, 3, 3, 4] do not fit an input of 12 channels}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x12xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, groups = 3 : i64} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x9xi32>) {
+  // expected-error @+1 {{init must have shape [1, 4, 4, 8], got 'tensor<1x4x4x9xi32>'}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x9xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x9xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{weights must be KH x KW x C, got 'tensor<8x3x3x4xi8>'}}
+  %r = lowbit.depthwise_conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<3x3x5xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{weights have 5 channels, the input 4}}
+  %r = lowbit.depthwise_conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<3x3x5xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    // expected-error @+1 {{use of undeclared SSA value name}}
+    %0 = arith.addi %acc, %outside : i32
+    lowbit.yield %0 : i32
+  } -> tensor<2x4xi32>
+  return
+}

@@ -1,0 +1,122 @@
+// RUN: gpfq-opt %s -split-input-file -verify-diagnostics
+
+func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{input and result shapes differ}}
+  %q = lowbit.quantize %x, %s : tensor<4x2xf32>, tensor<1xf32> -> tensor<4xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>, %s: tensor<2xf32>) {
+  // expected-error @+1 {{takes one scale for the whole tensor, got 'tensor<2xf32>'}}
+  %q = lowbit.quantize %x, %s : tensor<4x2xf32>, tensor<2xf32> -> tensor<4x2xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{codes have 1 to 8 bits, got 9}}
+  %q = lowbit.quantize %x, %s bits 9 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{zero point 16 is not a 4-bit code}}
+  %q = lowbit.quantize %x, %s zero_point 16 bits 4 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
+  // expected-error @+1 {{zero point -1 is not a 8-bit code}}
+  %q = lowbit.quantize %x, %s zero_point -1 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<4x2xf32>) {
+  %s = arith.constant dense<0.0> : tensor<1xf32>
+  // expected-error @+1 {{scale must be positive and finite, got 0}}
+  %q = lowbit.quantize %x, %s : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{input and result shapes differ}}
+  %x = lowbit.dequantize %q, %s : tensor<4x2xi8>, tensor<1xf32> -> tensor<8xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{axis 2 is not a dimension of 'tensor<4x2xi8>'}}
+  %x = lowbit.dequantize %q, %t axis 2 alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{axis 0 needs one scale for each of its 4 indices, got 'tensor<2xf32>'}}
+  %x = lowbit.dequantize %q, %t axis 0 alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{takes one scale without an axis, got 'tensor<2xf32>'}}
+  %x = lowbit.dequantize %q, %t alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{levels of an alphabet have no zero point}}
+  %x = lowbit.dequantize %q, %s zero_point 3 alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<1xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  %l = arith.constant dense<[1, -2, 3]> : tensor<3xi8>
+  // expected-error @+1 {{weight level -2 is not in the alphabet #lowbit.alphabet<mid_rise, [2]>}}
+  %x = lowbit.dequantize %l, %s alphabet <mid_rise, [2]> : tensor<3xi8>, tensor<1xf32> -> tensor<3xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{codes without an alphabet have one scale, not one an axis}}
+  %x = lowbit.dequantize %q, %t axis 1 : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  // expected-error @+1 {{zero point 256 is not an 8-bit code}}
+  %x = lowbit.dequantize %q, %s zero_point 256 : tensor<4x2xi8>, tensor<1xf32> -> tensor<4x2xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
+  %c = arith.constant dense<[1.0, -1.0]> : tensor<2xf32>
+  // expected-error @+1 {{scale must be positive and finite, got -1}}
+  %x = lowbit.dequantize %q, %c axis 1 alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
+  return
+}
