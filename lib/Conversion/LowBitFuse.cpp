@@ -57,7 +57,8 @@ struct LowBitFusePass : gpfq::impl::LowBitFusePassBase<LowBitFusePass> {
           addCanonicalizationPatterns<LowBitDialect>(patterns);
         })) ||
         failed(apply([&](RewritePatternSet &patterns) {
-          populateSimplifyEpiloguePatterns(patterns);
+          populateSimplifyClipsPatterns(patterns);
+          populateCollectLinearFormsPatterns(patterns);
           addCanonicalizationPatterns<LowBitDialect>(patterns);
         }))) {
       getOperation()->emitError("patterns did not converge");

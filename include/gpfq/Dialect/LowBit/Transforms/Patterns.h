@@ -20,11 +20,15 @@ void populatePropagateQuantizePatterns(RewritePatternSet &patterns);
 /// tensors into its epilogue, if it is the only consumer.
 void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
 
-/// Patterns that rewrite the arithmetic of epilogues: multiplications and additions of constants
-/// are collected in one scale and one offset a channel, computed in double precision, and the
-/// division by the scale of a result moves through ReLU and clips into them. These round
-/// differently: by a few ulp, so that a code can differ by one.
-void populateSimplifyEpiloguePatterns(RewritePatternSet &patterns);
+/// Patterns that collect multiplications, divisions and additions of constants in an epilogue into
+/// one scale and one offset a channel, computed in double precision and rounded once. They round
+/// differently from what they replace: by a few ulp, so that a code can differ by one.
+void populateCollectLinearFormsPatterns(RewritePatternSet &patterns);
+
+/// Patterns that move a positive factor, such as the division by the scale of a result, in front of
+/// ReLU and clips, and drop clips and tests for NaN that the clamp of `quantize` or the range of
+/// integers makes idle.
+void populateSimplifyClipsPatterns(RewritePatternSet &patterns);
 
 } // namespace mlir::lowbit
 

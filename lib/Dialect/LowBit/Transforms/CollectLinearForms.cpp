@@ -8,10 +8,10 @@
 #include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/MapVector.h"
+#include <algorithm>
 #include <cmath>
 
 using namespace mlir;
@@ -156,23 +156,32 @@ static Value emitCoefficient(PatternRewriter &rewriter, LowBitComputeOpInterface
   return addFusedOperand(op, tensor);
 }
 
-/// Computes `form`: the terms in order, then the offset after the first, so that acc * scale + bias
-/// stays together. Null if a coefficient overflows f32.
+/// True if `value` is the accumulator or its conversion to f32.
+static bool isAccumulator(LowBitComputeOpInterface op, Value value) {
+  if (auto conversion = value.getDefiningOp<arith::SIToFPOp>())
+    value = conversion.getIn();
+  return value == op.getEpilogue().getArgument(0);
+}
+
+/// Computes `form`: acc * scale + offset + other terms. Null if a coefficient overflows f32.
 static Value emitLinearForm(PatternRewriter &rewriter, LowBitComputeOpInterface op,
                             const LinearForm &form) {
   Location loc = op.getLoc();
   std::optional<std::vector<float>> offset = form.offset.round();
-  SmallVector<std::vector<float>> factors;
+  SmallVector<std::pair<Value, std::vector<float>>> terms;
   for (auto &[value, coefficient] : form.terms) {
     std::optional<std::vector<float>> factor = coefficient.round();
     if (!factor || !offset)
       return {};
-    factors.push_back(*factor);
+    terms.push_back({value, *factor});
   }
+  auto *first = llvm::find_if(terms, [&](auto &term) { return isAccumulator(op, term.first); });
+  if (first != terms.end())
+    std::rotate(terms.begin(), first, first + 1);
   Value sum;
-  for (auto [term, factor] : llvm::zip(form.terms, factors)) {
-    Value value = term.first;
-    if (!term.second.isAll(1.0))
+  for (auto &[term, factor] : terms) {
+    Value value = term;
+    if (!llvm::all_of(factor, [](float f) { return f == 1.0f; }))
       value = arith::MulFOp::create(rewriter, loc, value,
                                     emitCoefficient(rewriter, op, factor, "scale"));
     if (sum)
@@ -206,137 +215,14 @@ static bool collectLinearForms(PatternRewriter &rewriter, LowBitComputeOpInterfa
   return false;
 }
 
-//===----------------------------------------------------------------------===//
-// Clips
-//===----------------------------------------------------------------------===//
-
 namespace {
 
-/// max(value, bound) or min(value, bound) with a constant bound, in any of its spellings.
-struct Clip {
-  Value value;
-  float bound;
-  bool isMax;
-};
-
-} // namespace
-
-static std::optional<float> getConstant(Value value) {
-  APFloat constant(0.0f);
-  if (!value.getType().isF32() || !matchPattern(value, m_ConstantFloat(&constant)))
-    return std::nullopt;
-  return constant.convertToFloat();
-}
-
-static std::optional<Clip> getClip(Operation *op) {
-  if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(op)) {
-    bool isMax = isa<arith::MaximumFOp, arith::MaxNumFOp>(op);
-    for (auto [value, bound] : {std::pair(0, 1), std::pair(1, 0)})
-      if (std::optional<float> constant = getConstant(op->getOperand(bound)))
-        return Clip{op->getOperand(value), *constant, isMax};
-    return std::nullopt;
-  }
-  auto select = dyn_cast<arith::SelectOp>(op);
-  auto compare = select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : arith::CmpFOp();
-  if (!compare)
-    return std::nullopt;
-  Value lhs = compare.getLhs(), rhs = compare.getRhs();
-  bool straight = select.getTrueValue() == lhs && select.getFalseValue() == rhs;
-  bool swapped = select.getTrueValue() == rhs && select.getFalseValue() == lhs;
-  if (!straight && !swapped)
-    return std::nullopt;
-  bool greater;
-  switch (compare.getPredicate()) {
-  case arith::CmpFPredicate::OGT:
-  case arith::CmpFPredicate::OGE:
-  case arith::CmpFPredicate::UGT:
-  case arith::CmpFPredicate::UGE:
-    greater = true;
-    break;
-  case arith::CmpFPredicate::OLT:
-  case arith::CmpFPredicate::OLE:
-  case arith::CmpFPredicate::ULT:
-  case arith::CmpFPredicate::ULE:
-    greater = false;
-    break;
-  default:
-    return std::nullopt;
-  }
-  if (std::optional<float> bound = getConstant(rhs))
-    return Clip{lhs, *bound, greater == straight};
-  if (std::optional<float> bound = getConstant(lhs))
-    return Clip{rhs, *bound, greater != straight};
-  return std::nullopt;
-}
-
-/// True if only `op`, and the comparison of a selection, use `value`.
-static bool isUsedOnlyBy(Value value, Operation *op) {
-  auto select = dyn_cast<arith::SelectOp>(op);
-  Operation *compare = select ? select.getCondition().getDefiningOp() : nullptr;
-  return llvm::all_of(value.getUsers(),
-                      [&](Operation *user) { return user == op || user == compare; }) &&
-         (!compare || compare->hasOneUse());
-}
-
-/// clip(x) * c -> clip'(x * c) and clip(x) / c -> clip'(x / c) for a constant c > 0 where the clip
-/// has no other use and x is computed by a linear op, which then takes up the factor.
-static bool pushScaleThroughClip(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
-  for (Operation &nested : op.getEpilogue().front()) {
-    if (!isa<arith::MulFOp, arith::DivFOp>(nested))
-      continue;
-    std::optional<float> factor = getConstant(nested.getOperand(1));
-    Operation *definition = nested.getOperand(0).getDefiningOp();
-    if (!factor || !(*factor > 0.0f) || !definition || !definition->hasOneUse())
-      continue;
-    std::optional<Clip> clip = getClip(definition);
-    if (!clip || !clip->value.getDefiningOp() || !isUsedOnlyBy(clip->value, definition))
-      continue;
-    bool isDivision = isa<arith::DivFOp>(nested);
-    float bound = isDivision ? clip->bound / *factor : clip->bound * *factor;
-    rewriter.setInsertionPoint(&nested);
-    Location loc = nested.getLoc();
-    Value constant = nested.getOperand(1), scaled;
-    if (isDivision)
-      scaled = arith::DivFOp::create(rewriter, loc, clip->value, constant);
-    else
-      scaled = arith::MulFOp::create(rewriter, loc, clip->value, constant);
-    Value limit = buildFloat(rewriter, loc, bound);
-    // Unordered: NaN is passed on, as by the common spellings of ReLU.
-    auto predicate = clip->isMax ? arith::CmpFPredicate::UGT : arith::CmpFPredicate::ULT;
-    Value inside = arith::CmpFOp::create(rewriter, loc, predicate, scaled, limit);
-    rewriter.replaceOpWithNewOp<arith::SelectOp>(&nested, inside, scaled, limit);
-    return true;
-  }
-  return false;
-}
-
-/// max(roundeven(max(x, 0)), 0) -> max(roundeven(x), 0), which ends a ReLU with zero point 0.
-static bool dropClipBeforeClamp(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
-  for (Operation &nested : op.getEpilogue().front()) {
-    std::optional<Clip> outer = getClip(&nested);
-    auto round = outer ? outer->value.getDefiningOp<math::RoundEvenOp>() : math::RoundEvenOp();
-    Operation *inner = round ? round.getOperand().getDefiningOp() : nullptr;
-    std::optional<Clip> clip = inner ? getClip(inner) : std::nullopt;
-    if (!clip || !outer->isMax || !clip->isMax || outer->bound != 0.0f || clip->bound != 0.0f ||
-        !isUsedOnlyBy(outer->value, &nested))
-      continue;
-    rewriter.modifyOpInPlace(round, [&] { round->setOperand(0, clip->value); });
-    return true;
-  }
-  return false;
-}
-
-namespace {
-
-struct SimplifyEpilogue : OpInterfaceRewritePattern<LowBitComputeOpInterface> {
+struct CollectLinearForms : OpInterfaceRewritePattern<LowBitComputeOpInterface> {
   using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
   LogicalResult matchAndRewrite(LowBitComputeOpInterface op,
                                 PatternRewriter &rewriter) const override {
-    if (op->getNumResults() == 0)
-      return failure();
-    if (!pushScaleThroughClip(rewriter, op) && !collectLinearForms(rewriter, op) &&
-        !dropClipBeforeClamp(rewriter, op))
+    if (op->getNumResults() == 0 || !collectLinearForms(rewriter, op))
       return failure();
     // The operands may have changed.
     rewriter.modifyOpInPlace(op, [] {});
@@ -346,6 +232,6 @@ struct SimplifyEpilogue : OpInterfaceRewritePattern<LowBitComputeOpInterface> {
 
 } // namespace
 
-void mlir::lowbit::populateSimplifyEpiloguePatterns(RewritePatternSet &patterns) {
-  patterns.add<SimplifyEpilogue>(patterns.getContext());
+void mlir::lowbit::populateCollectLinearFormsPatterns(RewritePatternSet &patterns) {
+  patterns.add<CollectLinearForms>(patterns.getContext());
 }

@@ -1,0 +1,201 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
+#include "gpfq/Dialect/LowBit/IR/Epilogue.h"
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
+#include "gpfq/Support/Constants.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/PatternMatch.h"
+#include <limits>
+
+using namespace mlir;
+using namespace mlir::lowbit;
+
+namespace {
+
+/// max(value, bound) or min(value, bound) with a constant bound, in any of its spellings.
+struct Clip {
+  Value value;
+  float bound;
+  bool isMax;
+};
+
+} // namespace
+
+static std::optional<float> getConstant(Value value) {
+  APFloat constant(0.0f);
+  if (!value.getType().isF32() || !matchPattern(value, m_ConstantFloat(&constant)))
+    return std::nullopt;
+  return constant.convertToFloat();
+}
+
+static std::optional<Clip> getClip(Operation *op) {
+  if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(op)) {
+    bool isMax = isa<arith::MaximumFOp, arith::MaxNumFOp>(op);
+    for (auto [value, bound] : {std::pair(0, 1), std::pair(1, 0)})
+      if (std::optional<float> constant = getConstant(op->getOperand(bound)))
+        return Clip{op->getOperand(value), *constant, isMax};
+    return std::nullopt;
+  }
+  auto select = dyn_cast<arith::SelectOp>(op);
+  auto compare = select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : arith::CmpFOp();
+  if (!compare)
+    return std::nullopt;
+  Value lhs = compare.getLhs(), rhs = compare.getRhs();
+  bool straight = select.getTrueValue() == lhs && select.getFalseValue() == rhs;
+  bool swapped = select.getTrueValue() == rhs && select.getFalseValue() == lhs;
+  if (!straight && !swapped)
+    return std::nullopt;
+  bool greater;
+  switch (compare.getPredicate()) {
+  case arith::CmpFPredicate::OGT:
+  case arith::CmpFPredicate::OGE:
+  case arith::CmpFPredicate::UGT:
+  case arith::CmpFPredicate::UGE:
+    greater = true;
+    break;
+  case arith::CmpFPredicate::OLT:
+  case arith::CmpFPredicate::OLE:
+  case arith::CmpFPredicate::ULT:
+  case arith::CmpFPredicate::ULE:
+    greater = false;
+    break;
+  default:
+    return std::nullopt;
+  }
+  if (std::optional<float> bound = getConstant(rhs))
+    return Clip{lhs, *bound, greater == straight};
+  if (std::optional<float> bound = getConstant(lhs))
+    return Clip{rhs, *bound, greater != straight};
+  return std::nullopt;
+}
+
+/// True if only `op`, and the comparison of a selection, use `value`.
+static bool isUsedOnlyBy(Value value, Operation *op) {
+  auto select = dyn_cast<arith::SelectOp>(op);
+  Operation *compare = select ? select.getCondition().getDefiningOp() : nullptr;
+  return llvm::all_of(value.getUsers(),
+                      [&](Operation *user) { return user == op || user == compare; }) &&
+         (!compare || compare->hasOneUse());
+}
+
+/// clip(x) * c -> clip'(x * c) and clip(x) / c -> clip'(x / c) for a constant c > 0 where the clip
+/// has no other use and x is computed by a linear op, which then takes up the factor.
+static bool pushScaleThroughClip(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
+  for (Operation &nested : op.getEpilogue().front()) {
+    if (!isa<arith::MulFOp, arith::DivFOp>(nested))
+      continue;
+    std::optional<float> factor = getConstant(nested.getOperand(1));
+    Operation *definition = nested.getOperand(0).getDefiningOp();
+    if (!factor || !(*factor > 0.0f) || !definition || !definition->hasOneUse())
+      continue;
+    std::optional<Clip> clip = getClip(definition);
+    if (!clip || !clip->value.getDefiningOp() || !isUsedOnlyBy(clip->value, definition))
+      continue;
+    bool isDivision = isa<arith::DivFOp>(nested);
+    float bound = isDivision ? clip->bound / *factor : clip->bound * *factor;
+    rewriter.setInsertionPoint(&nested);
+    Location loc = nested.getLoc();
+    Value constant = nested.getOperand(1), scaled;
+    if (isDivision)
+      scaled = arith::DivFOp::create(rewriter, loc, clip->value, constant);
+    else
+      scaled = arith::MulFOp::create(rewriter, loc, clip->value, constant);
+    Value limit = buildFloat(rewriter, loc, bound);
+    // Unordered: NaN is passed on, as by the common spellings of ReLU.
+    auto predicate = clip->isMax ? arith::CmpFPredicate::UGT : arith::CmpFPredicate::ULT;
+    Value inside = arith::CmpFOp::create(rewriter, loc, predicate, scaled, limit);
+    rewriter.replaceOpWithNewOp<arith::SelectOp>(&nested, inside, scaled, limit);
+    return true;
+  }
+  return false;
+}
+
+/// max(roundeven(max(x, 0)), 0) -> max(roundeven(x), 0), which ends a ReLU with zero point 0.
+static bool dropClipBeforeClamp(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
+  for (Operation &nested : op.getEpilogue().front()) {
+    std::optional<Clip> outer = getClip(&nested);
+    auto round = outer ? outer->value.getDefiningOp<math::RoundEvenOp>() : math::RoundEvenOp();
+    Operation *inner = round ? round.getOperand().getDefiningOp() : nullptr;
+    std::optional<Clip> clip = inner ? getClip(inner) : std::nullopt;
+    if (!clip || !outer->isMax || !clip->isMax || outer->bound != 0.0f || clip->bound != 0.0f ||
+        !isUsedOnlyBy(outer->value, &nested))
+      continue;
+    rewriter.modifyOpInPlace(round, [&] { round->setOperand(0, clip->value); });
+    return true;
+  }
+  return false;
+}
+
+/// A bound on the magnitude of `value` if that proves it to be finite; else infinity.
+static double getMagnitude(LowBitComputeOpInterface op, Value value) {
+  constexpr double unknown = std::numeric_limits<double>::infinity();
+  if (std::optional<float> constant = getConstant(value))
+    return std::abs(*constant);
+  if (Value operand = getFusedOperand(op, value)) {
+    auto constant = gpfq::getConstantFloats(operand);
+    double largest = constant ? 0.0 : unknown;
+    if (constant)
+      for (float element : constant->values)
+        largest = std::isfinite(element) ? std::max(largest, double(std::abs(element))) : unknown;
+    return largest;
+  }
+  Operation *definition = value.getDefiningOp();
+  if (!definition)
+    return unknown;
+  if (isa<arith::SIToFPOp, arith::UIToFPOp>(definition))
+    return std::ldexp(1.0, definition->getOperand(0).getType().getIntOrFloatBitWidth());
+  auto operand = [&](unsigned i) { return getMagnitude(op, definition->getOperand(i)); };
+  double result = unknown;
+  if (isa<arith::AddFOp, arith::SubFOp>(definition))
+    result = operand(0) + operand(1);
+  else if (isa<arith::MulFOp>(definition))
+    result = operand(0) * operand(1);
+  else if (isa<math::RoundEvenOp>(definition))
+    result = operand(0) + 1.0;
+  else if (isa<arith::NegFOp>(definition))
+    result = operand(0);
+  else if (isa<arith::SelectOp>(definition))
+    result = std::max(operand(1), operand(2));
+  return result < double(std::numeric_limits<float>::max()) ? result : unknown;
+}
+
+/// A test of a value for NaN that the magnitudes of what it is computed from answer: without float
+/// operands, codes and scales cannot give one.
+static bool dropNaNTest(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
+  for (Operation &nested : op.getEpilogue().front()) {
+    auto compare = dyn_cast<arith::CmpFOp>(nested);
+    if (!compare || compare.getPredicate() != arith::CmpFPredicate::UNO ||
+        compare.getLhs() != compare.getRhs() || !std::isfinite(getMagnitude(op, compare.getLhs())))
+      continue;
+    rewriter.setInsertionPoint(compare);
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(compare, rewriter.getBoolAttr(false));
+    return true;
+  }
+  return false;
+}
+
+namespace {
+
+struct SimplifyClips : OpInterfaceRewritePattern<LowBitComputeOpInterface> {
+  using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
+
+  LogicalResult matchAndRewrite(LowBitComputeOpInterface op,
+                                PatternRewriter &rewriter) const override {
+    return success(op->getNumResults() != 0 &&
+                   (pushScaleThroughClip(rewriter, op) || dropClipBeforeClamp(rewriter, op) ||
+                    dropNaNTest(rewriter, op)));
+  }
+};
+
+} // namespace
+
+void mlir::lowbit::populateSimplifyClipsPatterns(RewritePatternSet &patterns) {
+  // Before linear forms are collected, so that they take up the factors.
+  patterns.add<SimplifyClips>(patterns.getContext(), /*benefit=*/2);
+}
