@@ -166,4 +166,47 @@ def QuantToLowBitPass : Pass<"quant-to-lowbit"> {
   let statistics = [Statistic<"numLeft", "left", "Number of quant.dcast ops that have no lowbit form">];
 }
 
+def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
+  let summary = "Generate kernels for packed compute ops";
+  let description = [{
+    Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` and `lowbit.matmul` on buffers becomes
+    a call of a private function of scf loops and vector ops; ops that differ only in the place of their buffers share one. A kernel holds a block of accumulators in registers (rows of pixels times
+    vectors of channels; the target gives its size), reads runs of the input at constant distances, unpacks the
+    weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
+    outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
+
+    Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not
+    contiguous is read byte by byte, with a remark.
+
+    ```mlir
+    // Before
+    lowbit.matmul ins(%x, %w : memref<24x64xi8>, memref<1024xi8>) outs(%y : memref<24x32xi32>)
+        {alphabet = #lowbit.alphabet<mid_tread, [7]>,
+         layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 64, kernel = [32, 64]>} epilogue {...}
+    // After
+    call @lowbit_matmul(%x_cast, %w_cast, %y_cast)
+    func.func private @lowbit_matmul(...) attributes {no_inline} {
+      scf.for %panel = %c0 to %c2 step %c1 {
+        scf.for %tile = %c0 to %c4 step %c1 {
+          %acc:12 = scf.for %step = %c0 to %c8 step %c1 iter_args(...) -> (vector<8xi32>, ...) {
+            %raw = vector.load %w[...] : memref<1024xi8, ...>, vector<32xi8>
+            ...
+            %p = llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"(%codes, %levels) : ...
+    ```
+  }];
+  let options = [
+    Option<"target", "target", "std::string", "\"\"",
+           "the target that ops must be packed for; empty: that of each op's layout">,
+    Option<"emulateDot", "emulate-dot", "bool", "false",
+           "dot products in plain arithmetic, to run the kernels of a target on any CPU">
+  ];
+  let statistics = [
+    Statistic<"numConverted", "converted", "compute ops converted">,
+    Statistic<"numKernels", "kernels", "kernels generated">,
+    Statistic<"numByElement", "read-by-element", "compute ops whose kernel reads its input byte by byte">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "LLVM::LLVMDialect", "math::MathDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect", "vector::VectorDialect"];
+}
+
 #endif // GPFQ_CONVERSION_PASSES

@@ -1,0 +1,300 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Kernels of lowbit.conv_2d and lowbit.matmul: blocks of output pixels times vectors of output channels in registers,
+// runs of the reduction read at constant distances from one address.
+
+#include "KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+static const SmallVector<ReassociationIndices> mergeColumnsAndChannels = {{0}, {1}, {2, 3}};
+
+/// True if a run of `op` covers several columns of the input.
+static bool runCrossesColumns(LowBitComputeOpInterface op) {
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  return isa<Conv2DOp>(op) && op.getLayoutAttr().getRun() != kernel.back();
+}
+
+static bool hasMergeableColumns(MemRefType inputType) {
+  return memref::CollapseShapeOp::isGuaranteedCollapsible(inputType, mergeColumnsAndChannels);
+}
+
+bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inputType) {
+  return op.getLayoutAttr().getRun() < 4 || !hasUnitInnerStride(inputType) ||
+         (runCrossesColumns(op) && !hasMergeableColumns(inputType));
+}
+
+namespace {
+
+/// Output pixel (or matrix row) of a tile, relative to its first.
+struct TileRow {
+  int64_t y, x;
+};
+
+/// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the result.
+struct TilePlace {
+  Value batch, group, y, x, channel, panelStart;
+};
+
+/// A convolution, or a matrix product seen as a convolution of one row of pixels.
+class ContractionKernel {
+public:
+  ContractionKernel(KernelBuilder &builder, LowBitComputeOpInterface op)
+      : b(builder), g(builder.geometry),
+        byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))) {}
+
+  void build();
+
+  int64_t batch = 1, height = 1, width = 1;
+  int64_t strideY = 1, strideX = 1, dilationY = 1, dilationX = 1;
+  /// Runs are arranged as tapRows x tapColumns.
+  int64_t tapRows = 1, tapColumns = 1;
+  int64_t groupChannels = 0;
+  bool crossesColumns = false;
+
+private:
+  void buildPanel(Value batchIndex, Value group, Value panelStart, Value channel, int64_t channels);
+  void buildTile(const TilePlace &place, ArrayRef<TileRow> rows, int64_t channels);
+  SmallVector<Value> buildStep(const TilePlace &place, ArrayRef<TileRow> rows, Value tapRow,
+                               Value tapColumn, Value step, int64_t firstQuad, int64_t quads,
+                               int64_t vectors, ValueRange accumulators);
+
+  SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
+                                     Value tapColumn, Value element);
+  Value loadElement(ArrayRef<Value> indices, int64_t offset);
+  Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
+  SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);
+
+  KernelBuilder &b;
+  const PackedGeometry &g;
+  bool byElement;
+};
+
+} // namespace
+
+/// Indices of an element of a run: those of its first column and the place in the run last.
+SmallVector<Value> ContractionKernel::getInputIndices(const TilePlace &place, TileRow row,
+                                                      Value tapRow, Value tapColumn,
+                                                      Value element) {
+  Value y = b.add(b.add(b.scale(place.y, strideY), b.scale(tapRow, dilationY)), row.y * strideY);
+  Value x = b.add(b.add(b.scale(place.x, strideX), b.scale(tapColumn, dilationX)), row.x * strideX);
+  switch (cast<MemRefType>(b.input.getType()).getRank()) {
+  case 2:
+    return {x, element};
+  case 3:
+    // A batched matrix, or an image whose columns and channels are one dimension.
+    if (!crossesColumns)
+      return {place.batch, x, element};
+    return {place.batch, y, b.add(b.scale(x, groupChannels), element)};
+  default:
+    return {place.batch, y, x, b.add(b.scale(place.group, groupChannels), element)};
+  }
+}
+
+Value ContractionKernel::loadElement(ArrayRef<Value> indices, int64_t offset) {
+  SmallVector<Value> at(indices);
+  at.back() = b.add(at.back(), offset);
+  if (crossesColumns && at.size() == 4) {
+    Value channels = b.index(groupChannels);
+    Value column = b.createOrFold<arith::DivUIOp>(at.back(), channels);
+    at.back() = b.createOrFold<arith::RemUIOp>(at.back(), channels);
+    at[2] = b.add(at[2], column);
+  }
+  return memref::LoadOp::create(b, b.input, at);
+}
+
+/// Four codes, repeated in all lanes.
+Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad) {
+  Type i32 = b.getI32Type();
+  int64_t skip = g.getQuadSkip(quad), end = g.getQuadEnd(quad);
+  Value codes;
+  if (byElement) {
+    for (int64_t byte = skip; byte < end; ++byte) {
+      Value code = arith::ExtUIOp::create(b, i32, loadElement(indices, offset + byte));
+      if (byte > 0)
+        code = arith::ShLIOp::create(
+            b, code, arith::ConstantOp::create(b, b.getI32IntegerAttr(8 * byte)));
+      codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
+    }
+  } else {
+    SmallVector<Value> at(indices);
+    at.back() = b.add(at.back(), offset);
+    auto quadType = VectorType::get(4, b.getI8Type());
+    Value loaded = vector::LoadOp::create(b, quadType, b.input, at);
+    Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
+    codes = vector::ExtractOp::create(b, word, int64_t(0));
+    if (g.odd && skip > 0) {
+      // The weights of an odd alphabet cannot be zero where the quad repeats elements.
+      auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
+      codes = arith::AndIOp::create(b, codes, arith::ConstantOp::create(b, mask));
+    }
+  }
+  Value lanes = vector::BroadcastOp::create(b, b.getVectorType(i32), codes);
+  return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+}
+
+SmallVector<Value> ContractionKernel::buildStep(const TilePlace &place, ArrayRef<TileRow> rows,
+                                                Value tapRow, Value tapColumn, Value step,
+                                                int64_t firstQuad, int64_t quads, int64_t vectors,
+                                                ValueRange accumulators) {
+  SmallVector<Value> acc(accumulators);
+  if (quads == 0)
+    return acc;
+  Value run = b.add(b.scale(tapRow, tapColumns), tapColumn);
+  Value stepIndex = b.add(b.scale(run, g.getSteps()), step);
+  Value stepStart = b.add(place.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
+  Value element = b.scale(step, 4 * g.quadsPerStep);
+  SmallVector<SmallVector<Value>> inputs;
+  for (TileRow row : rows)
+    inputs.push_back(getInputIndices(place, row, tapRow, tapColumn, element));
+
+  KernelBuilder::RegisterCache cache;
+  for (int64_t q = 0; q < quads; ++q) {
+    int64_t quad = firstQuad + q;
+    // Distance from `element`, which is the start of quad `firstQuad` of this step.
+    int64_t offset = g.getQuadStart(quad) - 4 * firstQuad;
+    SmallVector<Value> levels;
+    for (int64_t v = 0; v < vectors; ++v)
+      levels.push_back(b.loadLevels(stepStart, v, q, cache));
+    if (b.isInteger) {
+      for (auto [m, indices] : llvm::enumerate(inputs)) {
+        Value codes = loadCodes(indices, offset, quad);
+        for (int64_t v = 0; v < vectors; ++v)
+          acc[m * vectors + v] = b.emitDot(acc[m * vectors + v], codes, levels[v]);
+      }
+      continue;
+    }
+    for (int64_t byte = g.getQuadSkip(quad); byte < g.getQuadEnd(quad); ++byte) {
+      SmallVector<Value> factors;
+      for (Value level : levels)
+        factors.push_back(b.getFloatLevels(level, byte));
+      for (auto [m, indices] : llvm::enumerate(inputs)) {
+        Value x = vector::BroadcastOp::create(b, b.getAccumulatorType(),
+                                              loadElement(indices, offset + byte));
+        for (int64_t v = 0; v < vectors; ++v)
+          acc[m * vectors + v] = math::FmaOp::create(b, x, factors[v], acc[m * vectors + v]);
+      }
+    }
+  }
+  return acc;
+}
+
+SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
+                                                        int64_t channel) {
+  Value x = b.add(place.x, row.x), c = b.add(place.channel, channel);
+  switch (cast<MemRefType>(b.init.getType()).getRank()) {
+  case 2:
+    return {x, c};
+  case 3:
+    return {place.batch, x, c};
+  default:
+    return {place.batch, b.add(place.y, row.y), x, c};
+  }
+}
+
+void ContractionKernel::buildTile(const TilePlace &place, ArrayRef<TileRow> rows,
+                                  int64_t channels) {
+  int64_t vectors = llvm::divideCeil(channels, g.lanes);
+  // Steps of whole quads are a loop; what is left of a run is one more step.
+  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
+  int64_t loopQuads = fullSteps * g.quadsPerStep;
+  SmallVector<Value> acc(rows.size() * vectors, b.zeros(b.getAccumulatorType()));
+  acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
+    return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
+      SmallVector<Value> runAcc =
+          b.buildLoop(fullSteps, columnAcc, [&](Value step, ValueRange stepAcc) {
+            return buildStep(place, rows, tapRow, tapColumn, step, 0, g.quadsPerStep, vectors,
+                             stepAcc);
+          });
+      int64_t restQuads = g.getQuads() - loopQuads;
+      return buildStep(place, rows, tapRow, tapColumn, b.index(fullSteps), loopQuads, restQuads,
+                       vectors, runAcc);
+    });
+  });
+
+  KernelBuilder::FusedCache cache;
+  auto getValid = [&](int64_t v) { return std::min(g.lanes, channels - v * g.lanes); };
+  for (int64_t v = 0; v < vectors; ++v)
+    b.loadChannelOperands(b.add(place.channel, v * g.lanes), v, getValid(v), cache);
+  for (auto [m, row] : llvm::enumerate(rows))
+    for (int64_t v = 0; v < vectors; ++v)
+      b.emitEpilogue(acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
+                     getValid(v), cache);
+}
+
+/// All pixels of one panel: its weights stay in the first-level cache.
+void ContractionKernel::buildPanel(Value batchIndex, Value group, Value panelStart, Value channel,
+                                   int64_t channels) {
+  int64_t pixels = height * width;
+  int64_t limit =
+      b.isInteger ? b.target.getIntegerTile(pixels).rows : b.target.getFloatTile(pixels).rows;
+  // Narrow images: a tile spans several output rows.
+  int64_t tileHeight = std::max<int64_t>(1, limit / width);
+  b.buildTileLoops(getBalancedTiles(height, tileHeight), [&](Value y, int64_t rowCount) {
+    b.buildTileLoops(getBalancedTiles(width, limit), [&](Value x, int64_t columnCount) {
+      SmallVector<TileRow> rows;
+      for (int64_t dy = 0; dy < rowCount; ++dy)
+        for (int64_t dx = 0; dx < columnCount; ++dx)
+          rows.push_back({dy, dx});
+      buildTile({batchIndex, group, y, x, channel, panelStart}, rows, channels);
+    });
+  });
+}
+
+void ContractionKernel::build() {
+  if (crossesColumns && hasMergeableColumns(cast<MemRefType>(b.input.getType())))
+    b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);
+  int64_t panelChannels = g.lanes * g.vectors;
+  b.buildLoop(batch, [&](Value batchIndex) {
+    b.buildLoop(g.groups, [&](Value group) {
+      Value groupStart = b.scale(group, g.getGroupBytes());
+      Value groupChannel = b.scale(group, g.channels);
+      b.buildLoop(g.getFullPanels(), [&](Value panel) {
+        Value start = b.add(groupStart, b.scale(panel, g.getPanelBytes(g.vectors)));
+        Value channel = b.add(groupChannel, b.scale(panel, panelChannels));
+        buildPanel(batchIndex, group, start, channel, panelChannels);
+      });
+      if (int64_t tail = g.getTailChannels()) {
+        int64_t full = g.getFullPanels();
+        Value start = b.add(groupStart, full * g.getPanelBytes(g.vectors));
+        buildPanel(batchIndex, group, start, b.add(groupChannel, full * panelChannels), tail);
+      }
+    });
+  });
+}
+
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
+  ContractionKernel kernel(builder, op);
+  ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
+  SmallVector<int64_t> filter = op.getKernelShape();
+  kernel.batch = shape[0];
+  kernel.height = shape[1];
+  kernel.width = shape[2];
+  kernel.strideY = op.getStrides()[0];
+  kernel.strideX = op.getStrides()[1];
+  kernel.dilationY = op.getDilations()[0];
+  kernel.dilationX = op.getDilations()[1];
+  kernel.tapRows = filter[1];
+  kernel.groupChannels = filter[3];
+  kernel.crossesColumns = runCrossesColumns(op);
+  kernel.tapColumns = kernel.crossesColumns ? 1 : filter[2];
+  kernel.build();
+}
+
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {
+  ContractionKernel kernel(builder, op);
+  ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
+  kernel.batch = shape.size() == 3 ? shape[0] : 1;
+  kernel.width = shape[shape.size() - 2];
+  kernel.groupChannels = op.getKernelShape()[1];
+  kernel.build();
+}

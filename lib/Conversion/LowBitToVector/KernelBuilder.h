@@ -1,0 +1,102 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_KERNELBUILDER_H
+#define GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_KERNELBUILDER_H
+
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
+#include "gpfq/Target/Target.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
+#include "llvm/ADT/DenseMap.h"
+
+namespace mlir::gpfq {
+
+/// `count` tiles of `size`, the first of which starts at `start`.
+struct TileRange {
+  int64_t size, count, start;
+};
+
+/// Cuts `total` in the least number of tiles of at most `limit`, whose sizes differ by at most one.
+SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
+
+/// True if elements that follow each other in the last dimension do so in memory.
+bool hasUnitInnerStride(MemRefType type);
+
+/// Builds what contraction and depthwise kernels share: loops, loads of weights, partial vectors, the epilogue.
+class KernelBuilder : public ImplicitLocOpBuilder {
+public:
+  /// `buffers` are the input, the weights, the fused operands and the init, in that order. With `emulateDot` the dot
+  /// product of the target is plain arithmetic.
+  KernelBuilder(lowbit::LowBitComputeOpInterface op, OpBuilder &builder, ValueRange buffers,
+                const KernelTarget &target, bool emulateDot);
+
+  const KernelTarget &target;
+  const lowbit::PackedGeometry geometry;
+  const bool isInteger;
+  Value input, init;
+
+  int64_t getLanes() const { return geometry.lanes; }
+  VectorType getVectorType(Type element) const { return VectorType::get(getLanes(), element); }
+  VectorType getAccumulatorType();
+
+  Value index(int64_t value);
+  Value add(Value a, Value b);
+  Value add(Value a, int64_t b);
+  Value scale(Value a, int64_t factor);
+  Value splat(VectorType type, int64_t value);
+  Value zeros(VectorType type);
+
+  using LoopBody = function_ref<SmallVector<Value>(Value, ValueRange)>;
+  /// A loop from 0 to `count` that carries values; no loop if `count` is 0 or 1.
+  SmallVector<Value> buildLoop(int64_t count, ValueRange carried, LoopBody body);
+  /// A loop that carries nothing.
+  void buildLoop(int64_t count, function_ref<void(Value)> body);
+  /// Loops over the tiles of each range; `body` gets the start and size of a tile.
+  void buildTileLoops(ArrayRef<TileRange> ranges, function_ref<void(Value, int64_t)> body);
+
+  /// The first `valid` elements of a vector of `getLanes()`, the rest zero; reads nothing else.
+  Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid);
+  /// Writes the first `valid` elements of `vector` and nothing else.
+  void storeVector(Value vector, Value memref, ArrayRef<Value> indices, int64_t valid);
+
+  /// Registers that were loaded for one step, by their offset from its start.
+  using RegisterCache = llvm::DenseMap<int64_t, Value>;
+  /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte `stepStart`, for vector `vector` of its panel.
+  Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
+  /// The levels in byte `byte` of each lane of `levels` as f32.
+  Value getFloatLevels(Value levels, int64_t byte);
+  /// acc + codes . levels
+  Value emitDot(Value acc, Value codes, Value levels);
+
+  /// Vectors of the fused operands that only depend on the channel, read once a tile.
+  using FusedCache = llvm::DenseMap<std::pair<int64_t, int64_t>, Value>;
+  /// Reads fused operands that only depend on the channel, `vector` being the place in the panel of the one at
+  /// `channel`.
+  void loadChannelOperands(Value channel, int64_t vector, int64_t valid, FusedCache &cache);
+  /// Applies the epilogue to an accumulator and stores the result at `position`, the indices of its first element.
+  void emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
+                    const FusedCache &cache);
+
+private:
+  Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid);
+  bool dependsOnChannelOnly(Value fused) const;
+
+  lowbit::LowBitComputeOpInterface op;
+  Value weights;
+  SmallVector<Value> fused;
+  bool emulateDot;
+};
+
+/// True if the kernel of `op` reads its input a byte at a time: runs of fewer than four elements, or an input whose
+/// runs do not lie side by side.
+bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
+
+/// Builds the body of a kernel at the insertion point of `builder`.
+void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op);
+void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op);
+void buildDepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_KERNELBUILDER_H

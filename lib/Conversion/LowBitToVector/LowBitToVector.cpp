@@ -1,0 +1,210 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "KernelBuilder.h"
+
+#include "gpfq/Conversion/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/SCF/IR/SCF.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/SymbolTable.h"
+#include "llvm/ADT/StringMap.h"
+
+namespace mlir::gpfq {
+#define GEN_PASS_DEF_CONVERTLOWBITTOVECTOR
+#include "gpfq/Conversion/Passes.h.inc"
+} // namespace mlir::gpfq
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+/// `type` with its strides written out and any offset, so that equal layers at different places share a kernel.
+/// Null if shape or strides are not static.
+static MemRefType getKernelArgumentType(Type type) {
+  auto memref = dyn_cast<MemRefType>(type);
+  SmallVector<int64_t> strides;
+  int64_t offset;
+  if (!memref || !memref.hasStaticShape() ||
+      failed(memref.getStridesAndOffset(strides, offset)) ||
+      llvm::any_of(strides, [](int64_t stride) { return ShapedType::isDynamic(stride); }))
+    return {};
+  auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
+  return MemRefType::get(memref.getShape(), memref.getElementType(), layout,
+                         memref.getMemorySpace());
+}
+
+/// All that a kernel depends on: the op without its layer, the argument types, the epilogue.
+static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << op->getName();
+  for (NamedAttribute attribute : op->getAttrs())
+    if (attribute.getName() != "layer")
+      os << ' ' << attribute.getName().strref() << '=' << attribute.getValue();
+  for (Type argument : arguments)
+    os << ',' << argument;
+  // Values are numbered from the start of the region, so equal epilogues print alike.
+  llvm::DenseMap<Value, unsigned> numbers;
+  for (Value argument : op.getEpilogue().getArguments())
+    numbers.try_emplace(argument, numbers.size());
+  for (Operation &nested : op.getEpilogue().front()) {
+    os << ';' << nested.getName() << nested.getAttrDictionary();
+    for (Value operand : nested.getOperands())
+      os << ' ' << numbers.lookup(operand);
+    for (Type type : nested.getResultTypes())
+      os << ':' << type;
+    for (Value result : nested.getResults())
+      numbers.try_emplace(result, numbers.size());
+  }
+  return key;
+}
+
+/// If `op` is a 1x1 convolution of stride 1 over dense images, all its pixels are rows of one matrix product. Returns
+/// the product, which replaces `op`, or nothing.
+static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  auto isOne = [](int64_t value) { return value == 1; };
+  if (kernel[1] != 1 || kernel[2] != 1 || op.getGroups() != 1 ||
+      !llvm::all_of(op.getStrides(), isOne))
+    return std::nullopt;
+  SmallVector<ReassociationIndices> pixels = {{0, 1, 2}, {3}};
+  auto resultShape = cast<MemRefType>(op.getInit().getType()).getShape();
+  SmallVector<bool> collapse;
+  for (Value operand : op->getOperands()) {
+    auto type = cast<MemRefType>(operand.getType());
+    ArrayRef<int64_t> shape = type.getShape();
+    bool isChannelVector = shape.size() <= 1;
+    bool isImage = shape.size() == 4 && (shape == resultShape || operand == op.getInput() ||
+                                         llvm::all_of(shape.drop_back(), isOne));
+    if (!isChannelVector && !(isImage && memref::CollapseShapeOp::isGuaranteedCollapsible(type, pixels)))
+      return std::nullopt;
+    collapse.push_back(!isChannelVector);
+  }
+  OpBuilder builder(op);
+  SmallVector<Value> operands;
+  for (auto [operand, merge] : llvm::zip(op->getOperands(), collapse))
+    operands.push_back(
+        merge ? Value(memref::CollapseShapeOp::create(builder, op.getLoc(), operand, pixels))
+              : operand);
+  LayoutAttr layout = op.getLayoutAttr();
+  auto flatLayout =
+      LayoutAttr::get(op.getContext(), layout.getTarget(), layout.getLanes(), layout.getVectors(),
+                      layout.getEncoding(), layout.getRun(), {kernel[0], kernel[3]});
+  auto matmul = MatmulOp::create(builder, op.getLoc(), TypeRange(), operands[0], operands[1],
+                                 ArrayRef<Value>(operands).drop_front(2).drop_back(),
+                                 operands.back(), op.getAlphabetAttr(), op.getLayerAttr(), flatLayout);
+  matmul.getEpilogue().takeBody(op.getEpilogue());
+  op->erase();
+  return matmul;
+}
+
+static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
+  if (!isa<MemRefType>(op.getInit().getType()))
+    return op->emitOpError("works on tensors; run one-shot-bufferize before convert-lowbit-to-vector");
+  LayoutAttr layout = op.getLayoutAttr();
+  if (!layout)
+    return op->emitOpError("has weights that are not packed; run lowbit-pack before bufferization");
+  if (!target.empty() && layout.getTarget() != target)
+    return op->emitOpError("is packed for ")
+           << layout.getTarget() << ", not for " << target << "; run lowbit-pack with this target";
+  if (isa<DepthwiseConv2DOp>(op) && layout.getVectors() != 1)
+    return op->emitOpError("a depthwise kernel takes panels of one vector, got ") << layout;
+  if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()); conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
+    return op->emitOpError("has padding; lowbit-pack turns it into a padded input");
+  if (auto conv = dyn_cast<DepthwiseConv2DOp>(op.getOperation()); conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
+    return op->emitOpError("has padding; lowbit-pack turns it into a padded input");
+  for (Type type : op->getOperandTypes())
+    if (!getKernelArgumentType(type))
+      return op->emitOpError("needs buffers of static shape and strides, got ") << type;
+  return success();
+}
+
+namespace {
+
+struct ConvertLowBitToVectorPass
+    : gpfq::impl::ConvertLowBitToVectorBase<ConvertLowBitToVectorPass> {
+  using ConvertLowBitToVectorBase::ConvertLowBitToVectorBase;
+
+  void runOnOperation() override {
+    SmallVector<LowBitComputeOpInterface> ops;
+    getOperation().walk([&](LowBitComputeOpInterface op) { ops.push_back(op); });
+    SymbolTable symbols(getOperation());
+    llvm::StringMap<func::FuncOp> kernels;
+    for (LowBitComputeOpInterface op : ops)
+      if (failed(convert(op, symbols, kernels)))
+        return signalPassFailure();
+  }
+
+  LogicalResult convert(LowBitComputeOpInterface op, SymbolTable &symbols,
+                        llvm::StringMap<func::FuncOp> &kernels) {
+    std::string wanted = target;
+    if (wanted == "host") {
+      FailureOr<const KernelTarget *> host =
+          getKernelTarget(wanted, [&] { return op->emitError(); });
+      wanted = (*host)->getName().str();
+    }
+    if (failed(checkOp(op, wanted)))
+      return failure();
+    FailureOr<const KernelTarget *> found =
+        getKernelTarget(op.getLayoutAttr().getTarget(), [&] { return op->emitError(); });
+    if (failed(found))
+      return failure();
+    if (op.getLayoutAttr().getLanes() != (*found)->getLanes())
+      return op->emitOpError("layout has ")
+             << op.getLayoutAttr().getLanes() << " lanes, " << (*found)->getName() << " has "
+             << (*found)->getLanes();
+    if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
+      if (std::optional<MatmulOp> matmul = flattenPointwise(conv))
+        op = cast<LowBitComputeOpInterface>(matmul->getOperation());
+    if (!isa<DepthwiseConv2DOp>(op) && op.hasIntegerAccumulator() &&
+        readsInputByElement(op, cast<MemRefType>(op.getInput().getType()))) {
+      ++numByElement;
+      op->emitRemark("slow kernel: runs of the input are not four or more adjacent bytes");
+    }
+
+    OpBuilder builder(op);
+    SmallVector<Value> arguments;
+    for (Value operand : op->getOperands())
+      arguments.push_back(memref::CastOp::create(builder, op->getLoc(),
+                                                 getKernelArgumentType(operand.getType()), operand));
+    func::FuncOp &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
+    if (!kernel)
+      kernel = buildKernel(op, ValueRange(arguments).getTypes(), **found, symbols);
+    func::CallOp::create(builder, op->getLoc(), kernel, arguments);
+    op->erase();
+    ++numConverted;
+    return success();
+  }
+
+  func::FuncOp buildKernel(LowBitComputeOpInterface op, TypeRange arguments,
+                           const KernelTarget &kernelTarget, SymbolTable &symbols) {
+    OpBuilder builder(&getContext());
+    std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
+    auto function = func::FuncOp::create(builder, op->getLoc(), name,
+                                         builder.getFunctionType(arguments, {}));
+    function.setPrivate();
+    function.setNoInline(true);
+    function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
+    symbols.insert(function);
+    Block *body = function.addEntryBlock();
+    builder.setInsertionPointToStart(body);
+    KernelBuilder kernel(op, builder, body->getArguments(), kernelTarget, emulateDot);
+    if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
+      buildContractionKernel(kernel, conv);
+    else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
+      buildDepthwiseKernel(kernel, depthwise);
+    else
+      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
+    func::ReturnOp::create(kernel);
+    ++numKernels;
+    return function;
+  }
+};
+
+} // namespace

@@ -1,0 +1,339 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "KernelCase.h"
+
+#include <cstring>
+#include <functional>
+#include <numeric>
+#include <sstream>
+
+using namespace gpfq::test;
+
+using Shape = std::vector<int64_t>;
+
+int64_t CaseBuffer::getNumElements() const {
+  return std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
+}
+
+namespace {
+
+/// Draws the parameters and writes the function.
+class CaseWriter {
+public:
+  CaseWriter(std::mt19937 &random, const std::string &name) : random(random), name(name) {}
+  KernelCase write();
+
+private:
+  int64_t pick(int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  }
+  int64_t pickOf(const Shape &values) { return values[pick(0, values.size() - 1)]; }
+  bool chance(int64_t percent) { return pick(1, 100) <= percent; }
+
+  void drawAlphabet();
+  void drawConv();
+  void drawDepthwise();
+  void drawMatmul();
+  void drawWindow(int64_t kernelHeight, int64_t kernelWidth);
+  void drawEpilogue();
+  std::string addFused(const Shape &shape, const std::string &element);
+  CaseBuffer makeBuffer(const Shape &shape, const std::string &element);
+  std::string getWeights();
+
+  std::mt19937 &random;
+  std::string name;
+  KernelCase result;
+  std::string alphabet, attributes, epilogue, arguments;
+  std::vector<int> levels;
+  Shape inputShape, kernelShape, outputShape;
+};
+
+} // namespace
+
+static std::string getType(const char *form, const Shape &shape, const std::string &element) {
+  std::ostringstream os;
+  os << form << '<';
+  for (int64_t size : shape)
+    os << size << 'x';
+  os << element << '>';
+  return os.str();
+}
+
+CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element) {
+  CaseBuffer buffer{shape, element, {}};
+  int64_t count = buffer.getNumElements();
+  if (element == "i8") {
+    buffer.bytes.resize(count);
+    for (uint8_t &byte : buffer.bytes)
+      byte = chance(20) ? 255 : chance(10) ? 0 : pick(0, 255);
+    return buffer;
+  }
+  buffer.bytes.resize(count * 4);
+  std::normal_distribution<float> normal;
+  for (int64_t i = 0; i < count; ++i) {
+    float value = chance(5) ? 0.0f : normal(random);
+    std::memcpy(&buffer.bytes[4 * i], &value, 4);
+  }
+  return buffer;
+}
+
+/// Every width 1..8 in every kind of alphabet.
+void CaseWriter::drawAlphabet() {
+  std::ostringstream os;
+  result.bits = pick(1, 8);
+  int64_t kind = pick(0, 3), half = 1 << (result.bits - 1);
+  if (kind == 0) {
+    int64_t k = result.bits == 1 ? 1 : pick((half + 1) / 2, half - 1);
+    os << "mid_tread, [" << k << "]";
+    for (int64_t level = -k; level <= k; ++level)
+      levels.push_back(level);
+  } else if (kind == 1) {
+    int64_t k = std::min<int64_t>(half, 64);
+    os << "mid_rise, [" << k << "]";
+    for (int64_t level = 1 - 2 * k; level < 2 * k; level += 2)
+      levels.push_back(level);
+  } else if (kind == 2) {
+    int64_t low = pick(-half, half - 2 < -half ? -half : half - 2), high = pick(low + 1, std::max(low + 1, half - 1));
+    os << "range, [" << low << ", " << high << "]";
+    for (int64_t level = low; level <= high; ++level)
+      levels.push_back(level);
+  } else {
+    int64_t step = pick(1, 3);
+    for (int64_t level = -half; level < half; level += pick(1, step))
+      levels.push_back(level);
+    if (levels.size() < 2)
+      levels = {-1, 1};
+    os << "levels, [";
+    for (size_t i = 0; i < levels.size(); ++i)
+      os << (i ? ", " : "") << levels[i];
+    os << "]";
+  }
+  alphabet = os.str();
+}
+
+/// Strides, dilations and padding such that the kernel fits the image.
+void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth) {
+  Shape kernel = {kernelHeight, kernelWidth}, stride, dilation, padding, output;
+  for (int64_t d = 0; d < 2; ++d) {
+    int64_t size = inputShape[1 + d];
+    stride.push_back(chance(60) ? 1 : pick(2, 3));
+    dilation.push_back(chance(80) ? 1 : 2);
+    int64_t span = (kernel[d] - 1) * dilation[d] + 1;
+    int64_t before = chance(40) ? 0 : pick(0, 2), after = chance(40) ? before : pick(0, 2);
+    if (size + before + after < span)
+      after = span - size - before;
+    padding.insert(padding.end(), {before, after});
+    output.push_back((size + before + after - span) / stride[d] + 1);
+  }
+  std::ostringstream os;
+  auto list = [](const Shape &values) {
+    std::ostringstream list;
+    for (size_t i = 0; i < values.size(); ++i)
+      list << (i ? ", " : "") << values[i];
+    return list.str();
+  };
+  os << ", strides = array<i64: " << list(stride) << ">, dilations = array<i64: " << list(dilation)
+     << ">, padding = array<i64: " << list(padding)
+     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, 255)) << " : i32";
+  attributes += os.str();
+  outputShape = {inputShape[0], output[0], output[1], 0};
+}
+
+void CaseWriter::drawConv() {
+  int64_t groups = chance(70) ? 1 : pick(2, 3);
+  int64_t channels = pickOf({1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 33});
+  int64_t outputs = pickOf({1, 2, 3, 7, 8, 9, 10, 16, 17, 24, 31, 40});
+  bool pointwise = chance(25);
+  kernelShape = {outputs * groups, pointwise ? 1 : pick(1, 4), pointwise ? 1 : pick(1, 5), channels};
+  inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 14), channels * groups};
+  drawWindow(kernelShape[1], kernelShape[2]);
+  outputShape[3] = kernelShape[0];
+  attributes += ", groups = " + std::to_string(groups) + " : i64";
+}
+
+void CaseWriter::drawDepthwise() {
+  int64_t channels = pickOf({1, 3, 4, 7, 8, 9, 16, 20, 24, 35});
+  kernelShape = {pick(1, 5), pick(1, 5), channels};
+  if (chance(10))
+    kernelShape = {9, 8, channels};
+  inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 12), channels};
+  drawWindow(kernelShape[0], kernelShape[1]);
+  outputShape[3] = channels;
+}
+
+void CaseWriter::drawMatmul() {
+  int64_t rows = pickOf({1, 1, 2, 3, 5, 6, 7, 12, 13, 20, 49}), columns = pick(1, 70);
+  int64_t depth = pickOf({1, 2, 3, 4, 5, 8, 15, 16, 31, 32, 33, 64, 70, 128, 200});
+  kernelShape = {columns, depth};
+  inputShape = {rows, depth};
+  outputShape = {rows, columns};
+  if (chance(30)) {
+    int64_t batch = pick(1, 3);
+    inputShape.insert(inputShape.begin(), batch);
+    outputShape.insert(outputShape.begin(), batch);
+  }
+}
+
+/// Adds a fused operand and its block argument; returns the argument's name.
+std::string CaseWriter::addFused(const Shape &shape, const std::string &element) {
+  std::string argument = "%a" + std::to_string(result.inputs.size());
+  arguments += ", " + argument + ": " + element;
+  result.inputs.push_back(makeBuffer(shape, element));
+  return argument;
+}
+
+void CaseWriter::drawEpilogue() {
+  std::ostringstream os;
+  std::string accumulator = result.floatInput ? "f32" : "i32";
+  int64_t kind = pick(0, 3);
+  Shape channels = {outputShape.back()}, ones(outputShape.size(), 1);
+  if (kind == 0) {
+    os << "lowbit.yield %acc : " << accumulator << "\n";
+    epilogue = os.str();
+    result.output.element = accumulator;
+    return;
+  }
+  std::string value = "%acc";
+  if (!result.floatInput) {
+    os << "%f = arith.sitofp %acc : i32 to f32\n";
+    value = "%f";
+  }
+  Shape scaleShape = chance(20) ? Shape{1} : channels;
+  if (chance(20)) {
+    scaleShape = ones;
+    scaleShape.back() = outputShape.back();
+  }
+  std::string scale = addFused(scaleShape, "f32"), bias = addFused(channels, "f32");
+  os << "%m = arith.mulf " << value << ", " << scale << " : f32\n"
+     << "%y = arith.addf %m, " << bias << " : f32\n";
+  value = "%y";
+  if (kind == 1) {
+    os << "lowbit.yield %y : f32\n";
+    epilogue = os.str();
+    result.output.element = "f32";
+    return;
+  }
+  // A residual in codes, broadcast over some of its dimensions.
+  Shape residualShape = outputShape;
+  for (int64_t &size : residualShape)
+    if (chance(15))
+      size = 1;
+  std::string residual = addFused(residualShape, "i8");
+  os << "%ri = arith.uitofp " << residual << " : i8 to f32\n"
+     << "%rc = arith.constant 0.37 : f32\n"
+     << "%rm = arith.mulf %ri, %rc : f32\n"
+     << "%s = arith.addf " << value << ", %rm : f32\n";
+  if (kind == 2) {
+    os << "%zero = arith.constant 0.0 : f32\n"
+       << "%c = arith.cmpf ugt, %s, %zero : f32\n"
+       << "%o = arith.select %c, %s, %zero : f32\n"
+       << "lowbit.yield %o : f32\n";
+    result.output.element = "f32";
+  } else {
+    os << "%k = arith.constant 0.021 : f32\n%z = arith.constant 3.0 : f32\n"
+       << "%low = arith.constant 0.0 : f32\n%high = arith.constant 255.0 : f32\n"
+       << "%q0 = arith.mulf %s, %k : f32\n%q1 = math.roundeven %q0 : f32\n%q2 = arith.addf %q1, %z : f32\n"
+       << "%c0 = arith.cmpf ogt, %q2, %low : f32\n%q3 = arith.select %c0, %q2, %low : f32\n"
+       << "%c1 = arith.cmpf olt, %q3, %high : f32\n%q4 = arith.select %c1, %q3, %high : f32\n"
+       << "%q5 = arith.fptoui %q4 : f32 to i8\nlowbit.yield %q5 : i8\n";
+    result.output.element = "i8";
+  }
+  epilogue = os.str();
+}
+
+std::string CaseWriter::getWeights() {
+  int64_t count = std::accumulate(kernelShape.begin(), kernelShape.end(), int64_t(1),
+                                  std::multiplies<>());
+  std::ostringstream os;
+  os << "dense<\"0x" << std::hex << std::uppercase;
+  bool extremes = chance(20);
+  for (int64_t i = 0; i < count; ++i) {
+    int level = extremes && chance(80) ? (chance(50) ? levels.front() : levels.back())
+                                       : levels[pick(0, levels.size() - 1)];
+    os << "0123456789ABCDEF"[(level >> 4) & 15] << "0123456789ABCDEF"[level & 15];
+  }
+  os << "\">";
+  return os.str();
+}
+
+KernelCase CaseWriter::write() {
+  result.floatInput = chance(25);
+  drawAlphabet();
+  int64_t kind = pick(0, 9);
+  result.kind = kind < 5 ? "conv_2d" : kind < 7 ? "depthwise_conv_2d" : "matmul";
+  if (kind < 5)
+    drawConv();
+  else if (kind < 7)
+    drawDepthwise();
+  else
+    drawMatmul();
+  // The input may be a channel slice of a wider buffer.
+  Shape storedShape = inputShape;
+  int64_t before = 0, after = 0;
+  if (chance(15)) {
+    before = pick(0, 3);
+    after = pick(1, 4);
+    storedShape.back() += before + after;
+  }
+  result.inputs.push_back(makeBuffer(storedShape, result.floatInput ? "f32" : "i8"));
+  drawEpilogue();
+  result.output.shape = outputShape;
+  result.output.bytes.assign(
+      result.output.getNumElements() * (result.output.element == "i8" ? 1 : 4), 0xa5);
+
+  std::string inputType = getType("tensor", inputShape, result.inputs[0].element);
+  std::string storedType = getType("tensor", storedShape, result.inputs[0].element);
+  std::string weightsType = getType("tensor", kernelShape, "i8");
+  std::string outputType = getType("tensor", outputShape, result.output.element);
+  std::string outputBuffer = getType("memref", outputShape, result.output.element);
+  std::ostringstream os;
+  os << "func.func @" << name << "(%x: " << storedType;
+  for (size_t i = 1; i < result.inputs.size(); ++i)
+    os << ", %f" << i << ": " << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
+  os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n"
+     << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
+     << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
+     << outputType << "\n";
+  std::string input = "%x";
+  if (storedShape != inputShape) {
+    input = "%slice";
+    os << "  %slice = tensor.extract_slice %x[";
+    for (size_t i = 0; i + 1 < inputShape.size(); ++i)
+      os << "0, ";
+    os << before << "] [";
+    for (size_t i = 0; i < inputShape.size(); ++i)
+      os << (i ? ", " : "") << inputShape[i];
+    os << "] [";
+    for (size_t i = 0; i < inputShape.size(); ++i)
+      os << (i ? ", 1" : "1");
+    os << "] : " << storedType << " to " << inputType << "\n";
+  }
+  os << "  %r = lowbit." << result.kind << " ins(" << input << ", %w : " << inputType << ", "
+     << weightsType << ")";
+  if (result.inputs.size() > 1) {
+    os << " fused(";
+    for (size_t i = 1; i < result.inputs.size(); ++i)
+      os << (i > 1 ? ", " : "") << "%f" << i;
+    os << " : ";
+    for (size_t i = 1; i < result.inputs.size(); ++i)
+      os << (i > 1 ? ", " : "")
+         << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
+    os << ")";
+  }
+  os << " outs(%init : " << outputType << ")\n  {alphabet = #lowbit.alphabet<" << alphabet << ">"
+     << attributes << "} epilogue {\n^bb0(%acc: " << (result.floatInput ? "f32" : "i32")
+     << arguments << "):\n"
+     << epilogue << "  } -> " << outputType << "\n"
+     << "  bufferization.materialize_in_destination %r in restrict writable %out : (" << outputType
+     << ", " << outputBuffer << ") -> ()\n  return\n}\n";
+  result.function = os.str();
+  result.description = result.kind + " input " + storedType + " kernel " + weightsType + " output " +
+                       outputType + " alphabet " + alphabet + attributes;
+  return std::move(result);
+}
+
+KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, const std::string &name) {
+  return CaseWriter(random, name).write();
+}

@@ -1,0 +1,44 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_TEST_UNIT_KERNELS_KERNELCASE_H
+#define GPFQ_TEST_UNIT_KERNELS_KERNELCASE_H
+
+#include <cstdint>
+#include <random>
+#include <string>
+#include <vector>
+
+namespace gpfq::test {
+
+/// A buffer that a case reads or writes: an argument `memref<shape x element>`.
+struct CaseBuffer {
+  std::vector<int64_t> shape;
+  /// "i8", "i32" or "f32".
+  std::string element;
+  /// Row-major contents.
+  std::vector<uint8_t> bytes;
+
+  int64_t getNumElements() const;
+};
+
+/// A compute op with random parameters as a function `@name(%x, %fused..., %out)` on memrefs.
+struct KernelCase {
+  /// What the random parameters were, for messages.
+  std::string description;
+  /// "conv_2d", "depthwise_conv_2d" or "matmul".
+  std::string kind;
+  unsigned bits;
+  bool floatInput;
+  std::string function;
+  /// The input and the fused operands.
+  std::vector<CaseBuffer> inputs;
+  CaseBuffer output;
+};
+
+KernelCase makeRandomCase(std::mt19937 &random, const std::string &name);
+
+} // namespace gpfq::test
+
+#endif // GPFQ_TEST_UNIT_KERNELS_KERNELCASE_H
