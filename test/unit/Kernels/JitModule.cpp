@@ -99,7 +99,7 @@ static std::vector<int64_t> makeDescriptor(const CaseBuffer &buffer, uint8_t *da
   return words;
 }
 
-llvm::Expected<std::vector<uint8_t>> JitModule::run(StringRef name, const KernelCase &kernelCase) {
+llvm::Expected<std::vector<uint8_t>> JitModule::run(const KernelCase &kernelCase) {
   std::vector<std::unique_ptr<GuardedBuffer>> buffers;
   std::vector<std::vector<int64_t>> descriptors;
   auto addBuffer = [&](const CaseBuffer &buffer) {
@@ -115,7 +115,7 @@ llvm::Expected<std::vector<uint8_t>> JitModule::run(StringRef name, const Kernel
   llvm::SmallVector<void *> arguments;
   for (int64_t *&pointer : pointers)
     arguments.push_back(&pointer);
-  if (llvm::Error error = engine->invokePacked(("_mlir_ciface_" + name).str(), arguments))
+  if (llvm::Error error = engine->invokePacked("_mlir_ciface_" + kernelCase.name, arguments))
     return error;
   const uint8_t *data = buffers.back()->data;
   return std::vector<uint8_t>(data, data + kernelCase.output.bytes.size());

@@ -19,9 +19,9 @@ public:
   compile(mlir::MLIRContext &context, llvm::StringRef source, llvm::StringRef pipeline,
           llvm::CodeGenOptLevel level);
 
-  /// Calls function `name` and returns what it wrote. Buffers end at an unmapped page, so that a read or write behind
+  /// Calls the function of `kernelCase` and returns what it wrote. Buffers end at an unmapped page, so that a read or write behind
   /// one is a fault.
-  llvm::Expected<std::vector<uint8_t>> run(llvm::StringRef name, const KernelCase &kernelCase);
+  llvm::Expected<std::vector<uint8_t>> run(const KernelCase &kernelCase);
 
 private:
   std::unique_ptr<mlir::ExecutionEngine> engine;

@@ -22,7 +22,8 @@ namespace {
 /// Draws the parameters and writes the function.
 class CaseWriter {
 public:
-  CaseWriter(std::mt19937 &random, const std::string &name) : random(random), name(name) {}
+  CaseWriter(std::mt19937 &random, unsigned index)
+      : random(random), index(index), name("case" + std::to_string(index)) {}
   KernelCase write();
 
 private:
@@ -43,6 +44,7 @@ private:
   std::string getWeights();
 
   std::mt19937 &random;
+  unsigned index;
   std::string name;
   KernelCase result;
   std::string alphabet, attributes, epilogue, arguments;
@@ -82,7 +84,7 @@ CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element
 /// Every width 1..8 in every kind of alphabet.
 void CaseWriter::drawAlphabet() {
   std::ostringstream os;
-  result.bits = pick(1, 8);
+  result.bits = 1 + index % 8;
   int64_t kind = pick(0, 3), half = 1 << (result.bits - 1);
   if (kind == 0) {
     int64_t k = result.bits == 1 ? 1 : pick((half + 1) / 2, half - 1);
@@ -259,9 +261,11 @@ std::string CaseWriter::getWeights() {
 }
 
 KernelCase CaseWriter::write() {
-  result.floatInput = chance(25);
+  // By index, so that every 80 cases have every kind, accumulator and width.
+  result.name = name;
+  result.floatInput = index % 4 == 3;
   drawAlphabet();
-  int64_t kind = pick(0, 9);
+  int64_t kind = index % 10;
   result.kind = kind < 5 ? "conv_2d" : kind < 7 ? "depthwise_conv_2d" : "matmul";
   if (kind < 5)
     drawConv();
@@ -334,6 +338,6 @@ KernelCase CaseWriter::write() {
   return std::move(result);
 }
 
-KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, const std::string &name) {
-  return CaseWriter(random, name).write();
+KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).write();
 }

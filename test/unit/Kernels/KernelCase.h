@@ -25,6 +25,7 @@ struct CaseBuffer {
 
 /// A compute op with random parameters as a function `@name(%x, %fused..., %out)` on memrefs.
 struct KernelCase {
+  std::string name;
   /// What the random parameters were, for messages.
   std::string description;
   /// "conv_2d", "depthwise_conv_2d" or "matmul".
@@ -37,7 +38,8 @@ struct KernelCase {
   CaseBuffer output;
 };
 
-KernelCase makeRandomCase(std::mt19937 &random, const std::string &name);
+/// Kind, width and accumulator follow from `index`, all else is random.
+KernelCase makeRandomCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

@@ -82,7 +82,7 @@ TEST_P(PackedKernels, EqualReference) {
     std::vector<KernelCase> cases;
     std::string source;
     for (unsigned i = 0; i < casesPerModule; ++i) {
-      cases.push_back(makeRandomCase(random, "case" + std::to_string(i)));
+      cases.push_back(makeRandomCase(random, m * casesPerModule + i));
       source += cases.back().function;
       widths.insert(cases.back().bits);
       kinds.insert(cases.back().kind + (cases.back().floatInput ? " f32" : " i8"));
@@ -90,12 +90,11 @@ TEST_P(PackedKernels, EqualReference) {
     auto expected = compile(source, reference, llvm::CodeGenOptLevel::None);
     auto actual = compile(source, packed, llvm::CodeGenOptLevel::Default);
     ASSERT_TRUE(expected && actual);
-    for (unsigned i = 0; i < casesPerModule; ++i) {
-      std::string name = "case" + std::to_string(i);
-      auto want = expected->run(name, cases[i]), got = actual->run(name, cases[i]);
+    for (const KernelCase &kernelCase : cases) {
+      auto want = expected->run(kernelCase), got = actual->run(kernelCase);
       ASSERT_TRUE(bool(want)) << llvm::toString(want.takeError());
       ASSERT_TRUE(bool(got)) << llvm::toString(got.takeError());
-      EXPECT_TRUE(*want == *got) << target << ": " << cases[i].description;
+      EXPECT_TRUE(*want == *got) << target << ": " << kernelCase.description;
     }
   }
   // Every kind of kernel and every width was covered.
