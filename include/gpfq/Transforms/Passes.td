@@ -7,6 +7,44 @@
 
 include "mlir/Pass/PassBase.td"
 
+def GPFQSpecializeBatch : Pass<"gpfq-specialize-batch", "func::FuncOp"> {
+  let summary = "Give a dynamic batch dimension a size";
+  let description = [{
+    Level 0. The first dimension of every argument of a public function, where it is `?`, becomes `batch`, and so
+    do the shapes that follow from it. Sizes that become constants fold away, with the assertions on them. The
+    attribute `gpfq.dynamic_batch` keeps the positions of the arguments and results that had a dynamic
+    batch: a compiled function takes any number of samples there.
+
+    Any other dynamic dimension is an error. Functions without dynamic shapes are left alone.
+
+    ```mlir
+    // Before
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x8xf32> {
+      %c0 = arith.constant 0 : index
+      %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+      %e = tensor.empty(%n) : tensor<?x8xf32>
+      %r = linalg.exp ins(%x : tensor<?x8xf32>) outs(%e : tensor<?x8xf32>) -> tensor<?x8xf32>
+      return %r : tensor<?x8xf32>
+    }
+    // After
+    func.func @f(%x: tensor<1x8xf32>) -> tensor<1x8xf32> attributes
+        {gpfq.dynamic_batch = {arguments = array<i64: 0>, results = array<i64: 0>}} {
+      %e = tensor.empty() : tensor<1x8xf32>
+      %r = linalg.exp ins(%x : tensor<1x8xf32>) outs(%e : tensor<1x8xf32>) -> tensor<1x8xf32>
+      return %r : tensor<1x8xf32>
+    }
+    ```
+  }];
+  let options = [
+    Option<"batch", "batch", "int64_t", "1", "size of the batch, in samples">
+  ];
+  let statistics = [
+    Statistic<"numSpecialized", "specialized", "arguments whose batch became static">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let summary = "Fuse chains of elementwise float ops on tensors";
   let description = [{
