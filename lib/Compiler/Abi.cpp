@@ -5,6 +5,7 @@
 #include "gpfq/Compiler/Abi.h"
 
 #include "gpfq/Runtime/CpuCheck.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
 #include "llvm/Bitcode/BitcodeReader.h"
 #include "llvm/IR/IRBuilder.h"
 #include "llvm/IR/Module.h"
@@ -46,6 +47,10 @@ private:
   Constant *createString(const Twine &text) {
     return b.CreateGlobalString(text.str(), "", 0, &module);
   }
+  /// Adds the arguments that convert-func-to-llvm makes of a memref: allocated and aligned pointer,
+  /// offset, sizes, strides.
+  void appendDescriptor(SmallVectorImpl<llvm::Value *> &arguments, llvm::Value *data,
+                        ArrayRef<int64_t> shape);
   Constant *createTensorTable(ArrayRef<TensorInfo> tensors);
 
   llvm::Module &module;
@@ -119,6 +124,16 @@ LogicalResult AbiBuilder::buildCheck(ArrayRef<StringLiteral> requiredFeatures, L
   return success();
 }
 
+void AbiBuilder::appendDescriptor(SmallVectorImpl<llvm::Value *> &arguments, llvm::Value *data,
+                                  ArrayRef<int64_t> shape) {
+  arguments.append({data, data, b.getInt64(0)});
+  SmallVector<int64_t> strides = computeStrides(shape);
+  for (int64_t size : shape)
+    arguments.push_back(b.getInt64(size));
+  for (int64_t stride : strides)
+    arguments.push_back(b.getInt64(stride));
+}
+
 void AbiBuilder::buildRun(llvm::Function *network) {
   run = createFunction(interface.symbol + "_run", i32, {ptr, ptr, i64, ptr});
   llvm::Argument *inputs = run->getArg(0), *outputs = run->getArg(1), *batch = run->getArg(2),
@@ -144,7 +159,7 @@ void AbiBuilder::buildRun(llvm::Function *network) {
         b.CreateAnd(b.CreatePtrToInt(workspace, i64), interface.workspaceAlignment - 1);
     returnIf(b.CreateICmpNE(low, zero), MisalignedWorkspace);
   }
-  SmallVector<std::pair<llvm::Value *, int64_t>> tensors;
+  SmallVector<std::pair<llvm::Value *, const TensorInfo *>> tensors;
   for (auto [table, infos] :
        {std::pair(inputs, &interface.inputs), std::pair(outputs, &interface.outputs)}) {
     if (infos->empty())
@@ -153,7 +168,7 @@ void AbiBuilder::buildRun(llvm::Function *network) {
     for (auto [i, info] : llvm::enumerate(*infos)) {
       llvm::Value *tensor = b.CreateLoad(ptr, b.CreateConstInBoundsGEP1_64(ptr, table, i));
       returnIf(b.CreateIsNull(tensor), NullPointer);
-      tensors.push_back({tensor, info.getSampleBytes()});
+      tensors.push_back({tensor, &info});
     }
   }
 
@@ -169,9 +184,14 @@ void AbiBuilder::buildRun(llvm::Function *network) {
   b.CreateCondBr(b.CreateICmpSLT(sample, batch), body, exit);
   b.SetInsertPoint(body);
   SmallVector<llvm::Value *> arguments;
-  for (auto [tensor, bytes] : tensors)
-    arguments.push_back(b.CreateGEP(b.getInt8Ty(), tensor, b.CreateMul(sample, b.getInt64(bytes))));
-  arguments.push_back(workspace);
+  for (auto [tensor, info] : tensors) {
+    llvm::Value *offset = b.CreateMul(sample, b.getInt64(info->getSampleBytes()));
+    SmallVector<int64_t> shape = info->shape;
+    if (!shape.empty() && ShapedType::isDynamic(shape[0]))
+      shape[0] = 1;
+    appendDescriptor(arguments, b.CreateGEP(b.getInt8Ty(), tensor, offset), shape);
+  }
+  appendDescriptor(arguments, workspace, {interface.workspaceBytes});
   b.CreateCall(network, arguments);
   sample->addIncoming(b.CreateAdd(sample, b.getInt64(1)), body);
   b.CreateBr(loop);

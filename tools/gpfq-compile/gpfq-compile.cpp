@@ -47,6 +47,7 @@ static LogicalResult compile(MLIRContext &context) {
     llvm::errs() << "gpfq-compile: " << error << "\n";
     return failure();
   }
+  context.printOpOnDiagnostic(false);
   auto sources = std::make_shared<llvm::SourceMgr>();
   sources->AddNewSourceBuffer(std::move(buffer), SMLoc());
   SourceMgrDiagnosticHandler diagnostics(*sources, &context);

@@ -33,7 +33,7 @@ void buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &optio
 /// arena, which becomes the last argument.
 void buildLowBitBufferizePipeline(OpPassManager &pm);
 
-/// Level 5 to level 6: kernels, loops, LLVM dialect with bare pointers for memref arguments.
+/// Level 5 to level 6: kernels, loops, LLVM dialect.
 void buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
 /// The three above one after the other: `lowbit-to-llvm`.
