@@ -54,6 +54,7 @@ LogicalResult mlir::gpfq::lowerNetwork(ModuleOp module, const CompilerOptions &o
   PassManager packAndPlan(module.getContext());
   if (failed(applyPassManagerCLOptions(packAndPlan)))
     return failure();
+  buildLowBitIntegerPipeline(packAndPlan);
   buildLowBitPackPipeline(packAndPlan, pipeline);
   buildLowBitBufferizePipeline(packAndPlan);
   if (failed(packAndPlan.run(module)))

@@ -350,13 +350,17 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
   using LowBitToLinalgPassBase::LowBitToLinalgPassBase;
 
   void runOnOperation() override {
-    auto isLowBit = [](Operation *op) {
-      return isa<QuantizeOp, DequantizeOp, LowBitComputeOpInterface>(op);
+    auto isLowBit = [&](Operation *op) {
+      return isa<QuantizeOp, DequantizeOp>(op) ||
+             (!elementwiseOnly && isa<LowBitComputeOpInterface>(op));
     };
     int64_t before = 0, after = 0;
     getOperation()->walk([&](Operation *op) { before += isLowBit(op); });
     RewritePatternSet patterns(&getContext());
-    populateLowBitToLinalgPatterns(patterns, lowbit::unpackWeights);
+    if (elementwiseOnly)
+      populateLowBitElementwiseToLinalgPatterns(patterns);
+    else
+      populateLowBitToLinalgPatterns(patterns, lowbit::unpackWeights);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
     getOperation()->walk([&](Operation *op) {
       if (!isLowBit(op))
@@ -377,10 +381,14 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
 
 } // namespace
 
+void mlir::gpfq::populateLowBitElementwiseToLinalgPatterns(RewritePatternSet &patterns) {
+  patterns.add<LowerQuantize, LowerDequantize>(patterns.getContext());
+}
+
 void mlir::gpfq::populateLowBitToLinalgPatterns(RewritePatternSet &patterns,
                                                 UnpackWeightsFn unpack) {
   MLIRContext *context = patterns.getContext();
-  patterns.add<LowerQuantize, LowerDequantize>(context);
+  populateLowBitElementwiseToLinalgPatterns(patterns);
   patterns.add<LowerCompute<Conv2DOp>, LowerCompute<DepthwiseConv2DOp>, LowerCompute<MatmulOp>>(
       context, unpack);
 }

@@ -16,15 +16,30 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 
-void mlir::gpfq::buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+/// Cleans up between passes that leave dead or equal values.
+static void addCleanup(OpPassManager &pm) {
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
+}
+
+void mlir::gpfq::buildLowBitIntegerPipeline(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
   pm.addPass(createGPFQRemoveAsserts());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  addCleanup(pm);
+  pm.addPass(createLowBitFusePass());
+  addCleanup(pm);
+}
+
+void mlir::gpfq::buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  LowBitToLinalgPassOptions toLinalg;
+  if (!options.reference) {
+    pm.addNestedPass<func::FuncOp>(lowbit::createLowBitPack({options.target}));
+    toLinalg.elementwiseOnly = true;
+  }
+  pm.addPass(createLowBitToLinalgPass(toLinalg));
   pm.addNestedPass<func::FuncOp>(createGPFQFuseElementwise());
   pm.addNestedPass<func::FuncOp>(createGPFQLayoutFloatWeights());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  addCleanup(pm);
 }
 
 void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
@@ -33,8 +48,7 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
   bufferize.bufferizeFunctionBoundaries = true;
   bufferize.functionBoundaryTypeConversion = bufferization::LayoutMapOption::IdentityLayoutMap;
   pm.addPass(bufferization::createOneShotBufferizePass(bufferize));
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  addCleanup(pm);
   bufferization::BufferResultsToOutParamsPassOptions outParams;
   outParams.hoistStaticAllocs = true;
   outParams.modifyPublicFunctions = true;
@@ -50,8 +64,7 @@ void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMO
   pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  addCleanup(pm);
   pm.addPass(createSCFToControlFlowPass());
   pm.addPass(createConvertVectorToLLVMPass());
   pm.addPass(createConvertMathToLLVMPass());
@@ -62,11 +75,11 @@ void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMO
   pm.addPass(createConvertControlFlowToLLVMPass());
   pm.addPass(createUBToLLVMConversionPass());
   pm.addPass(createReconcileUnrealizedCastsPass());
-  pm.addPass(createCanonicalizerPass());
-  pm.addPass(createCSEPass());
+  addCleanup(pm);
 }
 
 void mlir::gpfq::buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  buildLowBitIntegerPipeline(pm);
   buildLowBitPackPipeline(pm, options);
   buildLowBitBufferizePipeline(pm);
   buildLowBitLowerPipeline(pm, options);

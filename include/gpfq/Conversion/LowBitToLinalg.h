@@ -20,6 +20,9 @@ using UnpackWeightsFn =
 /// linalg, tensor, arith and math. Ops with a layout are lowered if `unpack` is given and succeeds.
 void populateLowBitToLinalgPatterns(RewritePatternSet &patterns, UnpackWeightsFn unpack = nullptr);
 
+/// The patterns for `lowbit.quantize` and `lowbit.dequantize` only.
+void populateLowBitElementwiseToLinalgPatterns(RewritePatternSet &patterns);
+
 } // namespace mlir::gpfq
 
 #endif // GPFQ_CONVERSION_LOWBITTOLINALG_H

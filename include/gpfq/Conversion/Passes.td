@@ -89,6 +89,10 @@ def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
   }];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
                            "tensor::TensorDialect"];
+  let options = [
+    Option<"elementwiseOnly", "elementwise-only", "bool", /*default=*/"false",
+           "Lower quantize and dequantize only, and leave the compute ops to convert-lowbit-to-vector">
+  ];
   let statistics = [Statistic<"numLowered", "lowered", "Number of lowbit ops lowered">];
 }
 

@@ -25,8 +25,10 @@ struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
       llvm::cl::init(false)};
 };
 
-/// Level 2 or 3 (or a float network) to level 4: fusion of epilogues, packing, fusion of
-/// elementwise float ops.
+/// Level 2 (or a float network) to level 3: one function, integer layers with their epilogues.
+void buildLowBitIntegerPipeline(OpPassManager &pm);
+
+/// Level 3 to level 4: weights packed for the target, fused float ops around them.
 void buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
 /// Level 4 to level 5: bufferization with results written to output arguments, and one planned
@@ -36,7 +38,7 @@ void buildLowBitBufferizePipeline(OpPassManager &pm);
 /// Level 5 to level 6: kernels, loops, LLVM dialect.
 void buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
-/// The three above one after the other: `lowbit-to-llvm`.
+/// The four above one after the other: `lowbit-to-llvm`.
 void buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
 /// Registers the pipelines with the global registry.
