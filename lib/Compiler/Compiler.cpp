@@ -41,34 +41,49 @@ static LLVM::LLVMFuncOp findNetwork(ModuleOp module) {
   return nullptr;
 }
 
-LogicalResult mlir::gpfq::lowerNetwork(ModuleOp module, const CompilerOptions &options,
-                                       ModelInterface &interface) {
-  FailureOr<const KernelTarget *> target = findTarget(options.target, module.getLoc());
+LogicalResult mlir::gpfq::runPipeline(ModuleOp module, function_ref<void(OpPassManager &)> build) {
+  PassManager passes(module.getContext());
+  if (failed(applyPassManagerCLOptions(passes)))
+    return failure();
+  build(passes);
+  return passes.run(module);
+}
+
+/// Sets the pipeline's options; fails if the target is unknown.
+static LogicalResult setPipelineOptions(const CompilerOptions &options, Location loc,
+                                        LowBitToLLVMOptions &pipeline) {
+  FailureOr<const KernelTarget *> target = findTarget(options.target, loc);
   if (failed(target))
     return failure();
-  interface.target = (*target)->getName().str();
-
-  LowBitToLLVMOptions pipeline;
-  pipeline.target = interface.target;
+  pipeline.target = (*target)->getName().str();
   pipeline.reference = options.reference;
-  PassManager packAndPlan(module.getContext());
-  if (failed(applyPassManagerCLOptions(packAndPlan)))
+  return success();
+}
+
+LogicalResult mlir::gpfq::lowerToIntegerLayers(ModuleOp module) {
+  return runPipeline(module, buildLowBitIntegerPipeline);
+}
+
+LogicalResult mlir::gpfq::packLayers(ModuleOp module, const CompilerOptions &options) {
+  LowBitToLLVMOptions pipeline;
+  if (failed(setPipelineOptions(options, module.getLoc(), pipeline)))
     return failure();
-  buildLowBitIntegerPipeline(packAndPlan);
-  buildLowBitPackPipeline(packAndPlan, pipeline);
-  buildLowBitBufferizePipeline(packAndPlan);
-  if (failed(packAndPlan.run(module)))
+  return runPipeline(module, [&](OpPassManager &pm) { buildLowBitPackPipeline(pm, pipeline); });
+}
+
+LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
+                                             ModelInterface &interface) {
+  LowBitToLLVMOptions pipeline;
+  if (failed(setPipelineOptions(options, module.getLoc(), pipeline)) ||
+      failed(runPipeline(module, buildLowBitBufferizePipeline)))
     return failure();
+  interface.target = pipeline.target.getValue();
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (auto bytes = function->getAttrOfType<IntegerAttr>("lowbit.workspace_bytes");
         bytes && function.isPublic())
       interface.workspaceBytes = bytes.getInt();
-
-  PassManager lower(module.getContext());
-  if (failed(applyPassManagerCLOptions(lower)))
-    return failure();
-  buildLowBitLowerPipeline(lower, pipeline);
-  if (failed(lower.run(module)))
+  if (failed(
+          runPipeline(module, [&](OpPassManager &pm) { buildLowBitLowerPipeline(pm, pipeline); })))
     return failure();
   interface.weightBytes = countConstantBytes(module);
   return success();

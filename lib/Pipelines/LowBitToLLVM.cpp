@@ -58,6 +58,8 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
 }
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  if (!options.reference)
+    pm.addPass(createConvertLowBitToVector());
   GPFQExpandMathOptions math;
   math.round = options.target == "generic";
   pm.addPass(createGPFQExpandMath(math));

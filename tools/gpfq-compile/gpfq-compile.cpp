@@ -2,80 +2,209 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "gpfq/Compiler/Compiler.h"
-#include "gpfq/Pipelines/Register.h"
+#include "Options.h"
 
+#include "gpfq/Compiler/Compiler.h"
+#include "gpfq/Compiler/Output.h"
+#include "gpfq/Compiler/Report.h"
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Pipelines/Register.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
-#include "llvm/Support/CommandLine.h"
 #include "llvm/Support/InitLLVM.h"
+#include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
-#include "llvm/Support/ToolOutputFile.h"
+#include "llvm/Support/WithColor.h"
+#include <chrono>
 
 using namespace mlir;
 using namespace mlir::gpfq;
-namespace cl = llvm::cl;
 
-static cl::OptionCategory outputCategory("Output");
+namespace {
 
-static cl::opt<std::string> inputFile(cl::Positional, cl::Required, cl::desc("<network.mlir>"));
-static cl::opt<std::string>
-    outputFile("o", cl::Required, cl::value_desc("file"), cl::cat(outputCategory),
-               cl::desc("libnet.so, libnet.a, net.o or, with --emit, a .mlir file"));
-static cl::opt<std::string>
-    symbolName("name", cl::value_desc("identifier"), cl::cat(outputCategory),
-               cl::desc("Prefix of the C functions (default: from the output file)"));
-static cl::opt<std::string> target("target", cl::init("host"), cl::cat(outputCategory),
-                                   cl::desc("host, avx512vnni, avxvnni, avx2 or generic"));
+/// One run of the compiler.
+class Compilation {
+public:
+  Compilation(const CommandLine &commandLine, MLIRContext &context)
+      : commandLine(commandLine), context(context), start(Clock::now()) {}
 
-static cl::opt<bool> keepFloat("float", cl::cat(outputCategory),
-                               cl::desc("Compile the float network without quantising it"));
+  LogicalResult run();
 
-static constexpr const char *overview =
-    R"(Compiles a network to a library with a C header, without a runtime.
+private:
+  using Clock = std::chrono::steady_clock;
 
-  gpfq-compile net.mlir -o libnet.so                 the float network
-)";
+  LogicalResult parse();
+  LogicalResult checkLevel();
+  LogicalResult quantize();
+  LogicalResult lower();
+  LogicalResult writeModule();
+  LogicalResult writeReport();
 
-/// Reports errors and gives the exit status.
-static LogicalResult compile(MLIRContext &context) {
+  /// Says on a terminal what is going on.
+  void announce(StringRef stage) {
+    if (llvm::sys::Process::StandardErrIsDisplayed())
+      llvm::errs() << llvm::format("[%7.1f s] ", secondsSince(start)) << stage << "\n";
+  }
+  static double secondsSince(Clock::time_point time) {
+    return std::chrono::duration<double>(Clock::now() - time).count();
+  }
+
+  const CommandLine &commandLine;
+  MLIRContext &context;
+  Clock::time_point start;
+  OwningOpRef<ModuleOp> module;
+  llvm::SourceMgr sources;
+  std::optional<SourceMgrDiagnosticHandler> diagnostics;
+  ModelInterface interface;
+  CompilationReport report;
+  std::string layersJson;
+  bool isQuantized = false;
+};
+
+LogicalResult Compilation::parse() {
   std::string error;
-  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(inputFile, &error);
+  std::unique_ptr<llvm::MemoryBuffer> buffer = openInputFile(commandLine.inputFile, &error);
   if (!buffer) {
-    llvm::errs() << "gpfq-compile: " << error << "\n";
+    llvm::WithColor::error(llvm::errs(), "gpfq-compile") << error << "\n";
     return failure();
   }
-  context.printOpOnDiagnostic(false);
-  auto sources = std::make_shared<llvm::SourceMgr>();
-  sources->AddNewSourceBuffer(std::move(buffer), SMLoc());
-  SourceMgrDiagnosticHandler diagnostics(*sources, &context);
-  OwningOpRef<ModuleOp> module = parseSourceFile<ModuleOp>(sources, &context);
+  report.modelSha256 = computeSha256(buffer->getBuffer());
+  sources.AddNewSourceBuffer(std::move(buffer), SMLoc());
+  diagnostics.emplace(sources, &context);
+  module = parseSourceFile<ModuleOp>(sources, &context);
   if (!module)
     return failure();
-  FailureOr<ModelInterface> interface = readModelInterface(*module);
-  if (failed(interface))
+  FailureOr<ModelInterface> read = readModelInterface(*module);
+  if (failed(read))
     return failure();
-  interface->symbol = symbolName.empty() ? makeSymbolPrefix(outputFile) : symbolName.getValue();
-  if (!isSymbolPrefix(interface->symbol))
-    return emitError(module->getLoc()) << "--name: '" << symbolName << "' is not a C identifier";
-  CompilerOptions options;
-  options.target = target;
-  if (failed(lowerNetwork(*module, options, *interface)))
-    return failure();
-  return writeLibrary(*module, options, *interface, outputFile);
+  interface = *read;
+  interface.symbol = commandLine.symbol;
+  report.floatWeightBytes = countFloatConstantBytes(*module);
+  return success();
 }
+
+/// Is there something to quantise, and the data for it?
+LogicalResult Compilation::checkLevel() {
+  bool isQuantized = module
+                         ->walk([](Operation *op) {
+                           return isa<lowbit::LowBitDialect>(op->getDialect())
+                                      ? WalkResult::interrupt()
+                                      : WalkResult::advance();
+                         })
+                         .wasInterrupted();
+  if (isQuantized && commandLine.hasCalibration)
+    return emitError(module->getLoc(), "the network is quantised already: leave out --calibration");
+  if (!isQuantized && !commandLine.hasCalibration && !commandLine.keepFloat)
+    return emitError(module->getLoc(),
+                     "quantisation needs data: give --calibration=FILE, or --float to compile the "
+                     "network as it is");
+  return success();
+}
+
+LogicalResult Compilation::quantize() {
+  if (isQuantized)
+    return success();
+  auto started = Clock::now();
+  QuantizeOptions options;
+  options.copyOptionValuesFrom(commandLine.quantize);
+  std::optional<OutputFile> layers;
+  if (!commandLine.reportFile.empty() && commandLine.hasCalibration) {
+    FailureOr<OutputFile> file =
+        OutputFile::create(commandLine.reportFile + ".layers", module->getLoc());
+    if (failed(file))
+      return failure();
+    layers.emplace(std::move(*file));
+    options.report = layers->getTemporaryPath().str();
+  }
+  announce(commandLine.hasCalibration ? "quantising" : "preparing");
+  LogicalResult result = runPipeline(*module, [&](OpPassManager &pm) {
+    if (commandLine.hasCalibration)
+      buildQuantizePipeline(pm, options);
+    else
+      buildPreparePipeline(pm, options);
+  });
+  if (succeeded(result) && layers) {
+    auto text = llvm::MemoryBuffer::getFile(options.report);
+    if (!text)
+      return emitError(module->getLoc())
+             << "cannot read '" << options.report << "': " << text.getError().message();
+    layersJson = (*text)->getBuffer().str();
+  }
+  report.quantizeSeconds = secondsSince(started);
+  return result;
+}
+
+LogicalResult Compilation::lower() {
+  CompilerOptions options;
+  options.target = commandLine.target;
+  options.reference = commandLine.reference;
+  options.optimization = commandLine.optimization;
+  auto started = Clock::now();
+  announce("lowering");
+  if (commandLine.emit == EmitLevel::Quantized)
+    return writeModule();
+  if (failed(lowerToIntegerLayers(*module)))
+    return failure();
+  report.floatLeft = findFloatLayers(*module);
+  if (commandLine.emit == EmitLevel::Integer)
+    return writeModule();
+  if (failed(packLayers(*module, options)))
+    return failure();
+  if (commandLine.emit == EmitLevel::Packed)
+    return writeModule();
+  if (failed(lowerToLLVMDialect(*module, options, interface)))
+    return failure();
+  report.weightBytes = interface.weightBytes;
+  if (commandLine.emit == EmitLevel::LLVM)
+    return writeModule();
+  announce("generating code");
+  LogicalResult written = writeLibrary(*module, options, interface, commandLine.outputFile);
+  report.compileSeconds = secondsSince(started);
+  return written;
+}
+
+LogicalResult Compilation::writeModule() {
+  if (commandLine.outputFile == "-") {
+    module->print(llvm::outs());
+    return success();
+  }
+  FailureOr<OutputFile> file = OutputFile::create(commandLine.outputFile, module->getLoc());
+  if (failed(file))
+    return failure();
+  std::string text;
+  llvm::raw_string_ostream stream(text);
+  module->print(stream);
+  return success(succeeded(file->write(text)) && succeeded(file->keep()));
+}
+
+LogicalResult Compilation::writeReport() {
+  if (commandLine.reportFile.empty())
+    return success();
+  FailureOr<std::string> text = formatReport(report, layersJson, module->getLoc());
+  FailureOr<OutputFile> file = OutputFile::create(commandLine.reportFile, module->getLoc());
+  return success(succeeded(text) && succeeded(file) && succeeded(file->write(*text)) &&
+                 succeeded(file->keep()));
+}
+
+LogicalResult Compilation::run() {
+  if (failed(parse()) || failed(checkLevel()) || failed(quantize()) || failed(lower()) ||
+      failed(writeReport()))
+    return failure();
+  announce("wrote " + commandLine.outputFile);
+  return success();
+}
+
+} // namespace
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
-  registerAllPasses();
-  registerAsmPrinterCLOptions();
-  registerMLIRContextCLOptions();
-  registerPassManagerCLOptions();
-  cl::ParseCommandLineOptions(argc, argv, overview);
+  CommandLine commandLine;
+  parseCommandLine(argc, argv, commandLine);
   DialectRegistry registry;
   registerAllDialects(registry);
   MLIRContext context(registry);
-  return succeeded(compile(context)) ? 0 : 1;
+  context.printOpOnDiagnostic(false);
+  return succeeded(Compilation(commandLine, context).run()) ? 0 : 1;
 }

@@ -7,6 +7,10 @@
 
 #include "gpfq/Compiler/ModelInterface.h"
 
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
 namespace mlir::gpfq {
 
 /// What becomes of a network at level 0 to 3.
@@ -19,10 +23,19 @@ struct CompilerOptions {
   unsigned optimization = 3;
 };
 
-/// Lowers `module`, a network of one public function, to the LLVM dialect, and completes
-/// `interface` (target, workspace, weight bytes).
-LogicalResult lowerNetwork(ModuleOp module, const CompilerOptions &options,
-                           ModelInterface &interface);
+/// Runs the passes that `build` adds, with the options of the command line
+/// (--mlir-print-ir-after-all, ...).
+LogicalResult runPipeline(ModuleOp module, function_ref<void(OpPassManager &)> build);
+
+/// Level 0, 1 or 2 to level 3.
+LogicalResult lowerToIntegerLayers(ModuleOp module);
+
+/// Level 3 to level 4.
+LogicalResult packLayers(ModuleOp module, const CompilerOptions &options);
+
+/// Level 4 to the LLVM dialect; completes `interface` (target, workspace, weight bytes).
+LogicalResult lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
+                                 ModelInterface &interface);
 
 /// Compiles a lowered module to `outputFile`, a shared library (.so), static library (.a) or object
 /// (.o) by its extension, and writes the header beside it (libnet.so gives libnet.h). Either both

@@ -1,0 +1,44 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_COMPILER_REPORT_H
+#define GPFQ_COMPILER_REPORT_H
+
+#include "mlir/IR/BuiltinOps.h"
+#include "mlir/Support/LLVM.h"
+#include <string>
+#include <vector>
+
+namespace mlir::gpfq {
+
+/// The part of report.json that the compiler knows; docs/calibration-format.md describes the file.
+struct CompilationReport {
+  /// SHA-256 of the source file, in hexadecimal digits.
+  std::string modelSha256;
+  /// Bytes of all constants: of the compiled network, and of the source in float.
+  int64_t weightBytes = 0, floatWeightBytes = 0;
+  double quantizeSeconds = 0, compileSeconds = 0;
+  /// Convolutions and matmuls that are computed in float from float weights.
+  std::vector<std::string> floatLeft;
+};
+
+/// SHA-256 of `bytes` in hexadecimal digits.
+std::string computeSha256(StringRef bytes);
+
+/// Bytes of the float tensor constants of `module`; equal constants count once.
+int64_t countFloatConstantBytes(ModuleOp module);
+
+/// Names of the linalg convolutions and matmuls of `module`, at level 3: those that no lowbit op
+/// has taken over.
+std::vector<std::string> findFloatLayers(ModuleOp module);
+
+/// Adds "model_sha256" and "totals" to the quantiser's report `layersJson` (empty if nothing was
+/// quantised) and gives the text of report.json. Fails with a diagnostic at `loc` if `layersJson`
+/// is not a JSON object.
+FailureOr<std::string> formatReport(const CompilationReport &report, StringRef layersJson,
+                                    Location loc);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_COMPILER_REPORT_H

@@ -1,0 +1,73 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_PIPELINES_QUANTIZE_H
+#define GPFQ_PIPELINES_QUANTIZE_H
+
+#include "mlir/Pass/PassOptions.h"
+
+namespace mlir {
+class OpPassManager;
+} // namespace mlir
+
+namespace mlir::gpfq {
+
+/// Options of `gpfq-prepare` and `gpfq-quantize`. Their meaning, values and errors are those of the
+/// passes.
+struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
+  // gpfq-annotate-layers
+  PassOptions::Option<int> weightBits{
+      *this, "weight-bits", llvm::cl::init(4),
+      llvm::cl::desc("Bits of a weight, 1 to 8; 0 leaves the network in float")};
+  PassOptions::Option<std::string> alphabet{*this, "alphabet", llvm::cl::desc("Levels of weights")};
+  PassOptions::Option<std::string> granularity{
+      *this, "granularity", llvm::cl::init("channel"),
+      llvm::cl::desc("tensor or channel: what shares a scale")};
+  PassOptions::Option<std::string> skip{
+      *this, "skip", llvm::cl::desc("Layers left in float, a regular expression")};
+  PassOptions::Option<std::string> policy{*this, "policy",
+                                          llvm::cl::desc("JSON file of settings by layer name")};
+
+  // gpfq-quantize-activations
+  PassOptions::Option<int> activationBits{
+      *this, "activation-bits", llvm::cl::init(8),
+      llvm::cl::desc("Bits of an activation, 2 to 8; 0 leaves activations in float")};
+  PassOptions::Option<std::string> range{*this, "range", llvm::cl::init("minmax"),
+                                         llvm::cl::desc("minmax, percentile or mse")};
+
+  // gpfq-quantize-weights
+  PassOptions::ListOption<std::string> calibration{
+      *this, "calibration", llvm::cl::desc("Calibration files, one for each argument")};
+  PassOptions::Option<int64_t> samples{*this, "samples", llvm::cl::init(0),
+                                       llvm::cl::desc("Use the first N samples; 0 means all")};
+  PassOptions::Option<double> heldOut{
+      *this, "held-out", llvm::cl::init(0.1),
+      llvm::cl::desc("Fraction of the samples that measures errors")};
+  PassOptions::Option<std::string> method{*this, "method", llvm::cl::init("gpfq"),
+                                          llvm::cl::desc("gpfq or msq")};
+  PassOptions::Option<std::string> step{*this, "step", llvm::cl::init("search"),
+                                        llvm::cl::desc("absmax, constant or search")};
+  PassOptions::Option<unsigned> threads{
+      *this, "threads", llvm::cl::init(0),
+      llvm::cl::desc("Number of threads; 0 means one for each CPU")};
+  PassOptions::Option<uint64_t> memoryBudget{
+      *this, "memory-budget", llvm::cl::init(uint64_t(2) << 30),
+      llvm::cl::desc("Bytes of activations to keep in memory")};
+  PassOptions::Option<std::string> checkpoint{*this, "checkpoint",
+                                              llvm::cl::desc("Directory for finished layers")};
+  PassOptions::Option<std::string> report{*this, "report",
+                                          llvm::cl::desc("File for the report, JSON")};
+};
+
+/// Level 0 to level 1, `gpfq-prepare`: static batch, folded batch norms, channels last, named
+/// layers.
+void buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options);
+
+/// Level 0 to level 2, `gpfq-quantize`: gpfq-prepare, then activations (unless their bits are 0),
+/// then weights (unless theirs are).
+void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options);
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_PIPELINES_QUANTIZE_H

@@ -1,0 +1,83 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Compiler/Report.h"
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
+#include "llvm/Support/SHA256.h"
+#include <sys/resource.h>
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+std::string mlir::gpfq::computeSha256(StringRef bytes) {
+  llvm::SHA256 hash;
+  hash.update(bytes);
+  return llvm::toHex(hash.final(), /*LowerCase=*/true);
+}
+
+int64_t mlir::gpfq::countFloatConstantBytes(ModuleOp module) {
+  llvm::DenseSet<Attribute> seen;
+  int64_t bytes = 0;
+  module.walk([&](arith::ConstantOp op) {
+    auto type = dyn_cast<RankedTensorType>(op.getType());
+    if (type && isa<FloatType>(type.getElementType()) && seen.insert(op.getValue()).second)
+      bytes += type.getNumElements() * int64_t(type.getElementTypeBitWidth() / 8);
+  });
+  return bytes;
+}
+
+/// The name of a layer: of its annotation, of its location, or of the op.
+static std::string getLayerName(linalg::LinalgOp op) {
+  if (auto layer = op->getAttrOfType<lowbit::LayerAttr>("lowbit.layer"))
+    return layer.getName().str();
+  if (auto named = op.getLoc()->findInstanceOf<NameLoc>())
+    return named.getName().str();
+  return op->getName().getStringRef().str();
+}
+
+std::vector<std::string> mlir::gpfq::findFloatLayers(ModuleOp module) {
+  std::vector<std::string> names;
+  module.walk([&](linalg::LinalgOp op) {
+    bool isPooling = op->getName().getStringRef().starts_with("linalg.pooling");
+    if (!isPooling &&
+        (linalg::isaConvolutionOpInterface(op) || linalg::isaContractionOpInterface(op)))
+      names.push_back(getLayerName(op));
+  });
+  return names;
+}
+
+FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
+                                                StringRef layersJson, Location loc) {
+  llvm::json::Object root{{"version", 1}, {"layers", llvm::json::Array()}};
+  if (!layersJson.empty()) {
+    llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(layersJson);
+    if (!parsed)
+      return emitError(loc) << "cannot read back the report of the quantiser: "
+                            << llvm::toString(parsed.takeError());
+    if (!parsed->getAsObject())
+      return emitError(loc, "the report of the quantiser is not a JSON object");
+    root = std::move(*parsed->getAsObject());
+  }
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  llvm::json::Object totals;
+  if (llvm::json::Object *existing = root.getObject("totals"))
+    totals = std::move(*existing);
+  totals["weight_bytes"] = report.weightBytes;
+  totals["float_weight_bytes"] = report.floatWeightBytes;
+  // Linux counts in KiB.
+  totals["peak_memory_bytes"] = int64_t(usage.ru_maxrss) * 1024;
+  totals["quantize_seconds"] = report.quantizeSeconds;
+  totals["compile_seconds"] = report.compileSeconds;
+  totals["float_left"] = llvm::json::Array(report.floatLeft);
+  root["model_sha256"] = report.modelSha256;
+  root["totals"] = std::move(totals);
+  return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root))).str();
+}
