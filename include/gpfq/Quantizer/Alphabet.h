@@ -2,7 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// Quantisation alphabets: finite sets of integer levels. The float value of a weight is level * step.
+// Quantisation alphabets: finite sets of integer levels. The float value of a weight is level *
+// step.
 
 #ifndef GPFQ_QUANTIZER_ALPHABET_H
 #define GPFQ_QUANTIZER_ALPHABET_H
@@ -51,9 +52,9 @@ public:
   int bits() const;
   bool contains(int level) const;
 
-  /// The level nearest to the real number z, in units of the step. A tie goes to the larger level: for
-  /// mid-tread clamp(floor(z + 1/2), -K, K), which is the paper's
-  /// sign(z) min(|floor(z + 1/2)|, K). Infinities give the extreme level, NaN gives nearest(0).
+  /// The level nearest to the real number z, in units of the step. A tie goes to the larger level:
+  /// for mid-tread clamp(floor(z + 1/2), -K, K), which is the paper's sign(z) min(|floor(z + 1/2)|,
+  /// K). Infinities give the extreme level, NaN gives nearest(0).
   int8_t nearest(float z) const {
     if (alphabetKind == Kind::Explicit)
       return nearestListed(z);

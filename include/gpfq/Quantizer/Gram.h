@@ -37,7 +37,9 @@ struct Gram {
   std::vector<double> sumX, sumXq;
 
   const double *hOf(int64_t group) const { return h.data() + group * columns * columns; }
-  const double *gOf(int64_t group) const { return (sharedInputs ? h.data() : g.data()) + group * columns * columns; }
+  const double *gOf(int64_t group) const {
+    return (sharedInputs ? h.data() : g.data()) + group * columns * columns;
+  }
   /// False when a moment is NaN or infinite.
   bool isFinite() const;
 };
@@ -46,13 +48,14 @@ struct Gram {
 enum class RowLayout {
   /// group, then column: element (g, t) at g * N + t.
   GroupMajor,
-  /// column, then group: element (g, t) at t * groups + g; for depthwise convolutions, many small groups.
+  /// column, then group: element (g, t) at t * groups + g; for depthwise convolutions, many small
+  /// groups.
   Interleaved
 };
 
-/// Accumulates a Gram over blocks of rows. Sums of up to 256 rows are formed in f32 and added in f64 in
-/// the order of the rows; the result does not depend on the number of threads. It depends, in the last
-/// bits of f32, on how the rows are cut into calls of add().
+/// Accumulates a Gram over blocks of rows. Sums of up to 256 rows are formed in f32 and added in
+/// f64 in the order of the rows; the result does not depend on the number of threads. It depends,
+/// in the last bits of f32, on how the rows are cut into calls of add().
 class GramAccumulator {
 public:
   struct Shape {
@@ -64,8 +67,8 @@ public:
     bool sharedInputs = false;
   };
 
-  /// `weights`: (groups * neuronsPerGroup) x columns floats, the layer's; copied. Needed for ||X w||^2,
-  /// which is formed from X'X or from the outputs, whichever costs less for the shape.
+  /// `weights`: (groups * neuronsPerGroup) x columns floats, the layer's; copied. Needed for ||X
+  /// w||^2, which is formed from X'X or from the outputs, whichever costs less for the shape.
   GramAccumulator(const Shape &shape, const float *weights);
 
   /// Adds `rows` rows of groups * columns floats. `xq` is ignored when inputs are shared.

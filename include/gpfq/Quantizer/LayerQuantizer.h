@@ -34,7 +34,8 @@ enum class StepRule {
   /// radius = stepFactor * (mean over channels of max |w|) for Tensor, the paper's rule;
   /// stepFactor * max |w| of the channel for Channel.
   Constant,
-  /// The multiple of the AbsMax radius, in a grid, that gives the smallest error on the held-out rows
+  /// The multiple of the AbsMax radius, in a grid, that gives the smallest error on the held-out
+  /// rows
   /// (on the training rows when there are none). Labels are never used.
   Search
 };
@@ -65,7 +66,8 @@ struct LayerSpec {
 /// Operands of one layer. Pointers are borrowed.
 struct LayerProblem {
   int64_t outputChannels = 0;
-  /// N: inputs of one neuron. For a convolution kernelHeight * kernelWidth * channelsPerGroup, FHWC order.
+  /// N: inputs of one neuron. For a convolution kernelHeight * kernelWidth * channelsPerGroup, FHWC
+  /// order.
   int64_t columns = 0;
   int64_t groups = 1;
   /// outputChannels x columns, row-major; group g owns rows [g*OC/groups, (g+1)*OC/groups).
@@ -79,9 +81,9 @@ struct LayerProblem {
 struct LayerReport {
   /// "gpfq" or "msq".
   std::string method;
-  /// ||X W - X~ Q||_F / ||X W||_F over all output channels; 0 when X W is 0 and so is the difference,
-  /// infinite when only X W is. With biasCorrection the difference includes the corrected bias.
-  /// Negative when there are no rows to measure on.
+  /// ||X W - X~ Q||_F / ||X W||_F over all output channels; 0 when X W is 0 and so is the
+  /// difference, infinite when only X W is. With biasCorrection the difference includes the
+  /// corrected bias. Negative when there are no rows to measure on.
   double inSampleError = -1.0, heldOutError = -1.0;
   /// Fraction of levels equal to 0.
   double sparsity = 0.0;
@@ -99,10 +101,10 @@ struct LayerResult {
   LayerReport report;
 };
 
-/// Quantises a layer. Fails, with a message, on inconsistent sizes, and on NaN or infinite weights or
-/// moments. A channel of zero weights gets levels nearest(0) and, in an alphabet without 0, the smallest
-/// normal float as its scale. A column that is 0 in X~ gets nearest(0).
-/// Levels depend neither on the number of threads nor on blockSize.
+/// Quantises a layer. Fails, with a message, on inconsistent sizes, and on NaN or infinite weights
+/// or moments. A channel of zero weights with a scale of its own gets the smallest normal float as
+/// that scale, so that it is 0 in any alphabet. A column that is 0 in X~ gets nearest(0). Levels
+/// depend neither on the number of threads nor on blockSize.
 Result<LayerResult> quantizeLayer(const LayerProblem &problem, const LayerSpec &spec,
                                   const ParallelFor &parallelFor = {});
 

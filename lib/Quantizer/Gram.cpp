@@ -1,0 +1,152 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Quantizer/Gram.h"
+#include "gpfq/Calibration/FloatKernels.h"
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+using namespace gpfq;
+
+/// From this many groups on they are spread over threads instead of the work inside a group.
+static constexpr int64_t manyGroups = 4;
+
+static bool allFinite(const std::vector<double> &values) {
+  return std::all_of(values.begin(), values.end(),
+                     [](double value) { return std::isfinite(value); });
+}
+
+bool Gram::isFinite() const {
+  return allFinite(h) && allFinite(g) && allFinite(xx) && allFinite(outputEnergy) &&
+         allFinite(sumX) && allFinite(sumXq);
+}
+
+static Gram makeGram(const GramAccumulator::Shape &shape) {
+  Gram gram;
+  gram.groups = shape.groups;
+  gram.columns = shape.columns;
+  gram.neuronsPerGroup = shape.neuronsPerGroup;
+  gram.sharedInputs = shape.sharedInputs;
+  int64_t square = shape.groups * shape.columns * shape.columns;
+  gram.h.assign(square, 0.0);
+  gram.sumX.assign(shape.groups * shape.columns, 0.0);
+  if (shape.sharedInputs)
+    return gram;
+  gram.g.assign(square, 0.0);
+  gram.sumXq = gram.sumX;
+  // A row costs columns^2 / 2 multiplications for X'X and neurons * columns for the outputs.
+  // Interleaved groups are small, and X'X has a kernel for them.
+  if (shape.layout == RowLayout::Interleaved || shape.columns < 2 * shape.neuronsPerGroup)
+    gram.xx.assign(square, 0.0);
+  else
+    gram.outputEnergy.assign(shape.groups * shape.neuronsPerGroup, 0.0);
+  return gram;
+}
+
+GramAccumulator::GramAccumulator(const Shape &shape, const float *weights)
+    : shape(shape), gram(makeGram(shape)) {
+  if (!gram.outputEnergy.empty())
+    this->weights.assign(weights, weights + shape.groups * shape.neuronsPerGroup * shape.columns);
+}
+
+/// Calls body(group, parallelFor for the inside of the group).
+static void forEachGroup(int64_t groups, const ParallelFor &parallelFor,
+                         const std::function<void(int64_t, const ParallelFor &)> &body) {
+  if (groups < manyGroups) {
+    for (int64_t g = 0; g < groups; ++g)
+      body(g, parallelFor);
+    return;
+  }
+  runParallel(parallelFor, groups, [&](int64_t g) { body(g, {}); });
+}
+
+void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
+                          const ParallelFor &parallelFor) {
+  if (shape.sharedInputs)
+    xq = x;
+  int64_t n = shape.columns;
+  if (shape.layout == RowLayout::Interleaved) {
+    accumulateInterleavedGram(rows, n, shape.groups, xq, xq, gram.h.data(), parallelFor);
+    if (!shape.sharedInputs) {
+      accumulateInterleavedGram(rows, n, shape.groups, xq, x, gram.g.data(), parallelFor);
+      accumulateInterleavedGram(rows, n, shape.groups, x, x, gram.xx.data(), parallelFor);
+    }
+  } else {
+    int64_t ld = shape.groups * n;
+    forEachGroup(shape.groups, parallelFor, [&](int64_t g, const ParallelFor &inner) {
+      accumulateGram(rows, n, xq + g * n, ld, gram.h.data() + g * n * n, inner);
+      if (shape.sharedInputs)
+        return;
+      accumulateCrossGram(rows, n, xq + g * n, ld, x + g * n, ld, gram.g.data() + g * n * n, inner);
+      if (!gram.xx.empty())
+        accumulateGram(rows, n, x + g * n, ld, gram.xx.data() + g * n * n, inner);
+    });
+    if (!gram.outputEnergy.empty())
+      addOutputs(x, rows, parallelFor);
+  }
+  addSums(x, rows, gram.sumX);
+  if (!shape.sharedInputs)
+    addSums(xq, rows, gram.sumXq);
+  gram.rows += rows;
+}
+
+void GramAccumulator::addOutputs(const float *x, int64_t rows, const ParallelFor &parallelFor) {
+  constexpr int64_t block = 128;
+  int64_t n = shape.columns, neurons = shape.neuronsPerGroup;
+  PackedWeights packed =
+      packWeights(shape.groups, n, neurons, weights.data(), n, /*rowMajorColumns=*/true);
+  int64_t blocks = (rows + block - 1) / block;
+  std::vector<double> energies(blocks * shape.groups * neurons, 0.0);
+  runParallel(parallelFor, blocks, [&](int64_t b) {
+    int64_t count = std::min(block, rows - b * block);
+    std::vector<float> outputs(count * neurons);
+    for (int64_t g = 0; g < shape.groups; ++g) {
+      matmul(count, x + (b * block * shape.groups + g) * n, shape.groups * n, packed,
+             /*bias=*/nullptr, outputs.data(), neurons, /*parallelFor=*/{}, g);
+      double *energy = energies.data() + (b * shape.groups + g) * neurons;
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t o = 0; o < neurons; ++o)
+          energy[o] += double(outputs[r * neurons + o]) * outputs[r * neurons + o];
+    }
+  });
+  // Blocks in order, whatever thread computed them.
+  for (int64_t b = 0; b < blocks; ++b)
+    for (size_t o = 0; o < gram.outputEnergy.size(); ++o)
+      gram.outputEnergy[o] += energies[b * gram.outputEnergy.size() + o];
+}
+
+void GramAccumulator::addSums(const float *x, int64_t rows, std::vector<double> &sums) const {
+  int64_t width = shape.groups * shape.columns;
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < width; ++i)
+      sums[i] += x[r * width + i];
+}
+
+Gram GramAccumulator::take() {
+  Gram result = std::exchange(gram, makeGram(shape));
+  int64_t n = shape.columns;
+  if (shape.layout == RowLayout::Interleaved) {
+    // Sums were accumulated column by column of the rows: n x groups.
+    auto transpose = [&](std::vector<double> &sums) {
+      std::vector<double> byGroup(sums.size());
+      for (int64_t t = 0; t < n; ++t)
+        for (int64_t g = 0; g < shape.groups; ++g)
+          byGroup[g * n + t] = sums[t * shape.groups + g];
+      sums = std::move(byGroup);
+    };
+    transpose(result.sumX);
+    if (!result.sharedInputs)
+      transpose(result.sumXq);
+  } else {
+    for (int64_t g = 0; g < shape.groups; ++g) {
+      symmetrize(n, result.h.data() + g * n * n);
+      if (!result.xx.empty())
+        symmetrize(n, result.xx.data() + g * n * n);
+    }
+  }
+  if (result.sharedInputs)
+    result.sumXq = result.sumX;
+  return result;
+}

@@ -1,0 +1,62 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// The least-squares problem of one group, prepared for path following and for measuring errors.
+
+#ifndef GPFQ_LIB_QUANTIZER_GROUPSYSTEM_H
+#define GPFQ_LIB_QUANTIZER_GROUPSYSTEM_H
+
+#include "gpfq/Quantizer/LayerQuantizer.h"
+
+namespace gpfq {
+
+/// Columns of a group in the order in which they are quantised.
+struct GroupColumns {
+  int64_t count = 0, neurons = 0;
+  /// order[t]: column that is quantised t-th.
+  std::vector<int64_t> order;
+  /// neurons x count, ordered.
+  std::vector<float> weights;
+};
+
+/// Moments of one set of rows in terms of the difference D = W - Q of the weights, which keeps f32
+/// accurate: the quantities that cancel are formed in f64. With M = G - H and e = Xw - X~q,
+///   ||e||^2 = base + 2 d'Mw + d'Hd,       base = ||(X - X~) w||^2.
+/// Columns are ordered as in GroupColumns. Everything but energy is divided by `unit`.
+struct GroupMoments {
+  bool isEmpty() const { return h.empty(); }
+
+  /// H, count x count.
+  std::vector<float> h;
+  /// M w of each neuron, neurons x count; empty when inputs are shared (0).
+  std::vector<float> mismatch;
+  /// tril(M) w of each neuron, likewise. Only in training moments.
+  std::vector<float> pathMismatch;
+  /// 1 / H_tt, or 0 for a column that is 0 on these rows.
+  std::vector<float> inverseDiagonal;
+  std::vector<double> base;
+  /// ||X w||^2, of uncentred X.
+  std::vector<double> energy;
+  double unit = 1.0;
+};
+
+struct GroupSystem {
+  GroupColumns columns;
+  GroupMoments training, heldOut;
+};
+
+/// Means that are subtracted from the columns of X and X~ before anything else; see
+/// LayerSpec::biasCorrection. By group and column, or empty for none.
+struct ColumnShift {
+  std::vector<double> x, xq;
+};
+
+/// Prepares group `group` of the problem.
+GroupSystem makeGroupSystem(const LayerProblem &problem, const LayerSpec &spec,
+                            const ColumnShift &shift, int64_t group,
+                            const ParallelFor &parallelFor);
+
+} // namespace gpfq
+
+#endif // GPFQ_LIB_QUANTIZER_GROUPSYSTEM_H

@@ -1,0 +1,101 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "StepSearch.h"
+#include "PanelSolver.h"
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <numeric>
+
+using namespace gpfq;
+
+static std::vector<double> rowMaxima(const LayerProblem &problem) {
+  std::vector<double> maxima(problem.outputChannels, 0.0);
+  for (int64_t o = 0; o < problem.outputChannels; ++o)
+    for (int64_t t = 0; t < problem.columns; ++t)
+      maxima[o] = std::max(maxima[o], std::fabs(double(problem.weights[o * problem.columns + t])));
+  return maxima;
+}
+
+/// Radius of each channel before any search.
+static std::vector<double> getRadii(const LayerProblem &problem, const LayerSpec &spec) {
+  std::vector<double> radii = rowMaxima(problem);
+  bool isConstant = spec.step == StepRule::Constant;
+  if (spec.granularity == Granularity::Tensor) {
+    double mean = std::accumulate(radii.begin(), radii.end(), 0.0) / radii.size();
+    double radius = isConstant ? mean : *std::max_element(radii.begin(), radii.end());
+    std::fill(radii.begin(), radii.end(), radius);
+  }
+  if (isConstant)
+    for (double &radius : radii)
+      radius *= spec.stepFactor;
+  return radii;
+}
+
+static float toStep(double radius, const Alphabet &alphabet) {
+  return static_cast<float>(
+      std::max(radius / std::max(alphabet.maxMagnitude(), 1), double(FLT_MIN)));
+}
+
+std::vector<float> gpfq::chooseSteps(const LayerProblem &problem, const LayerSpec &spec,
+                                     const std::vector<GroupSystem> &systems,
+                                     const ParallelFor &parallelFor) {
+  std::vector<double> radii = getRadii(problem, spec);
+  std::vector<float> steps(radii.size());
+  if (spec.step != StepRule::Search) {
+    for (size_t o = 0; o < steps.size(); ++o)
+      steps[o] = toStep(radii[o], spec.alphabet);
+    return steps;
+  }
+
+  int64_t candidates = std::max<int64_t>(1, spec.searchCount);
+  auto getStep = [&](int64_t channel, int64_t candidate) {
+    double position = candidates > 1 ? double(candidate) / (candidates - 1) : 1.0;
+    return toStep(radii[channel] * (spec.searchLow + position * (spec.searchHigh - spec.searchLow)),
+                  spec.alphabet);
+  };
+
+  // Error of each channel at each candidate.
+  std::vector<double> errors(problem.outputChannels * candidates);
+  auto searchGroup = [&](int64_t g, const ParallelFor &inner) {
+    const GroupSystem &system = systems[g];
+    const GroupMoments &moments = system.heldOut.isEmpty() ? system.training : system.heldOut;
+    int64_t firstChannel = g * system.columns.neurons;
+    int64_t lanes = system.columns.neurons * candidates;
+    int64_t width = PanelSolver(system, spec).width();
+    runParallel(inner, (lanes + width - 1) / width, [&](int64_t panel) {
+      PanelSolver solver(system, spec);
+      std::vector<PanelSolver::Lane> panelLanes;
+      int64_t begin = panel * width, end = std::min(begin + width, lanes);
+      for (int64_t lane = begin; lane < end; ++lane) {
+        int64_t neuron = lane / candidates;
+        panelLanes.push_back({neuron, getStep(firstChannel + neuron, lane % candidates)});
+      }
+      solver.solve(panelLanes);
+      std::vector<double> panelErrors = solver.errors(moments);
+      std::copy_n(panelErrors.begin(), end - begin,
+                  errors.begin() + firstChannel * candidates + begin);
+    });
+  };
+  if (problem.groups >= manyGroups)
+    runParallel(parallelFor, problem.groups, [&](int64_t g) { searchGroup(g, {}); });
+  else
+    for (int64_t g = 0; g < problem.groups; ++g)
+      searchGroup(g, parallelFor);
+
+  if (spec.granularity == Granularity::Tensor) {
+    std::vector<double> total(candidates, 0.0);
+    for (size_t i = 0; i < errors.size(); ++i)
+      total[i % candidates] += errors[i];
+    int64_t best = std::min_element(total.begin(), total.end()) - total.begin();
+    std::fill(steps.begin(), steps.end(), getStep(0, best));
+    return steps;
+  }
+  for (size_t o = 0; o < steps.size(); ++o) {
+    auto first = errors.begin() + o * candidates;
+    steps[o] = getStep(o, std::min_element(first, first + candidates) - first);
+  }
+  return steps;
+}

@@ -1,0 +1,121 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Quantizer/Gram.h"
+#include "../RandomData.h"
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace gpfq;
+using namespace gpfq::test;
+
+namespace {
+struct GramCase {
+  GramAccumulator::Shape shape;
+  int64_t rows;
+  std::vector<float> x, xq, weights;
+
+  float at(const std::vector<float> &data, int64_t row, int64_t group, int64_t column) const {
+    int64_t offset = shape.layout == RowLayout::GroupMajor ? group * shape.columns + column
+                                                           : column * shape.groups + group;
+    return data[row * shape.groups * shape.columns + offset];
+  }
+  Gram accumulate(const ParallelFor &parallelFor) const {
+    GramAccumulator accumulator(shape, weights.data());
+    int64_t first = rows / 3, width = shape.groups * shape.columns;
+    accumulator.add(x.data(), xq.data(), first, parallelFor);
+    accumulator.add(x.data() + first * width, xq.data() + first * width, rows - first, parallelFor);
+    return accumulator.take();
+  }
+};
+} // namespace
+
+static GramCase makeCase(unsigned seed) {
+  RandomData random(seed);
+  GramCase result;
+  GramAccumulator::Shape &shape = result.shape;
+  shape.layout = seed % 3 == 0 ? RowLayout::Interleaved : RowLayout::GroupMajor;
+  shape.groups =
+      shape.layout == RowLayout::Interleaved ? random.integer(1, 40) : random.integer(1, 6);
+  shape.columns = random.integer(1, 45);
+  shape.neuronsPerGroup = random.integer(1, 40);
+  shape.sharedInputs = seed % 4 == 1;
+  result.rows = random.integer(3, 700);
+  result.x = random.activations(result.rows, shape.groups * shape.columns);
+  result.xq = shape.sharedInputs ? result.x : random.perturbed(result.x, 0.2f);
+  result.weights = random.normals(shape.groups * shape.neuronsPerGroup * shape.columns);
+  return result;
+}
+
+TEST(Gram, AgreesWithDefinitions) {
+  for (unsigned seed = 0; seed < 24; ++seed) {
+    GramCase c = makeCase(seed);
+    Gram gram = c.accumulate({});
+    int64_t n = c.shape.columns, neurons = c.shape.neuronsPerGroup;
+    ASSERT_EQ(gram.rows, c.rows);
+    ASSERT_TRUE(gram.isFinite());
+    for (int64_t g = 0; g < c.shape.groups; ++g) {
+      for (int64_t i = 0; i < n; ++i) {
+        double sumX = 0.0, sumXq = 0.0;
+        for (int64_t r = 0; r < c.rows; ++r) {
+          sumX += c.at(c.x, r, g, i);
+          sumXq += c.at(c.xq, r, g, i);
+        }
+        EXPECT_NEAR(gram.sumX[g * n + i], sumX, 1e-6 * c.rows);
+        EXPECT_NEAR(gram.sumXq[g * n + i], sumXq, 1e-6 * c.rows);
+        for (int64_t j = 0; j < n; ++j) {
+          double h = 0.0, crossed = 0.0, xx = 0.0;
+          for (int64_t r = 0; r < c.rows; ++r) {
+            h += double(c.at(c.xq, r, g, i)) * c.at(c.xq, r, g, j);
+            crossed += double(c.at(c.xq, r, g, i)) * c.at(c.x, r, g, j);
+            xx += double(c.at(c.x, r, g, i)) * c.at(c.x, r, g, j);
+          }
+          double tolerance = 3e-6 * c.rows;
+          EXPECT_NEAR(gram.hOf(g)[i * n + j], h, tolerance);
+          EXPECT_NEAR(gram.gOf(g)[i * n + j], crossed, tolerance);
+          if (!gram.xx.empty())
+            EXPECT_NEAR(gram.xx[(g * n + i) * n + j], xx, tolerance);
+        }
+      }
+      for (int64_t o = 0; o < neurons && !gram.outputEnergy.empty(); ++o) {
+        double energy = 0.0;
+        for (int64_t r = 0; r < c.rows; ++r) {
+          double y = 0.0;
+          for (int64_t t = 0; t < n; ++t)
+            y += double(c.at(c.x, r, g, t)) * c.weights[(g * neurons + o) * n + t];
+          energy += y * y;
+        }
+        EXPECT_NEAR(gram.outputEnergy[g * neurons + o], energy, 1e-5 * energy);
+      }
+    }
+  }
+}
+
+TEST(Gram, DoesNotDependOnThreads) {
+  ThreadPool pool(3);
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    GramCase c = makeCase(seed);
+    Gram serial = c.accumulate({}), parallel = c.accumulate(pool.parallelFor());
+    EXPECT_EQ(serial.h, parallel.h);
+    EXPECT_EQ(serial.g, parallel.g);
+    EXPECT_EQ(serial.xx, parallel.xx);
+    EXPECT_EQ(serial.outputEnergy, parallel.outputEnergy);
+  }
+}
+
+TEST(Gram, TakeLeavesAnEmptyAccumulator) {
+  GramCase c = makeCase(2);
+  GramAccumulator accumulator(c.shape, c.weights.data());
+  accumulator.add(c.x.data(), c.xq.data(), c.rows);
+  EXPECT_EQ(accumulator.take().rows, c.rows);
+  Gram empty = accumulator.take();
+  EXPECT_EQ(empty.rows, 0);
+  EXPECT_EQ(empty.h, std::vector<double>(empty.h.size(), 0.0));
+}
+
+TEST(Gram, NonFiniteDataIsSeen) {
+  GramCase c = makeCase(2);
+  c.xq[5] = std::nanf("");
+  EXPECT_FALSE(c.accumulate({}).isFinite());
+}

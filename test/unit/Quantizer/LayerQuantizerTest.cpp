@@ -1,0 +1,358 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Quantizer/LayerQuantizer.h"
+#include "../RandomData.h"
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace gpfq;
+using namespace gpfq::test;
+
+namespace {
+/// A layer with its data, group-major.
+struct Layer {
+  int64_t outputChannels, columns, groups, rows, heldOutRows;
+  bool sharedInputs;
+  std::vector<float> weights, x, xq, heldOutX, heldOutXq;
+  Gram training, heldOut;
+
+  LayerProblem problem() const {
+    LayerProblem result;
+    result.outputChannels = outputChannels;
+    result.columns = columns;
+    result.groups = groups;
+    result.weights = weights.data();
+    result.training = &training;
+    result.heldOut = &heldOut;
+    return result;
+  }
+  void accumulate() {
+    GramAccumulator::Shape shape{groups, columns, outputChannels / groups, RowLayout::GroupMajor,
+                                 sharedInputs};
+    GramAccumulator accumulator(shape, weights.data());
+    accumulator.add(x.data(), xq.data(), rows);
+    training = accumulator.take();
+    accumulator.add(heldOutX.data(), heldOutXq.data(), heldOutRows);
+    heldOut = accumulator.take();
+  }
+  /// Patch of the group of an output channel.
+  const float *patch(const std::vector<float> &data, int64_t row, int64_t channel) const {
+    return data.data() + (row * groups + channel / (outputChannels / groups)) * columns;
+  }
+  float scale(const LayerResult &result, int64_t channel) const {
+    return result.scales[result.scales.size() == 1 ? 0 : channel];
+  }
+
+  /// ||X W - X~ Q||_F / ||X W||_F from the rows.
+  double directError(const LayerResult &result, const std::vector<float> &dataX,
+                     const std::vector<float> &dataXq) const {
+    double error = 0.0, energy = 0.0;
+    int64_t count = dataX.size() / (groups * columns);
+    for (int64_t o = 0; o < outputChannels; ++o)
+      for (int64_t r = 0; r < count; ++r) {
+        double y = 0.0, yq = result.biasDelta.empty() ? 0.0 : result.biasDelta[o];
+        for (int64_t t = 0; t < columns; ++t) {
+          y += double(patch(dataX, r, o)[t]) * weights[o * columns + t];
+          yq += double(patch(dataXq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o);
+        }
+        error += (y - yq) * (y - yq);
+        energy += y * y;
+      }
+    return std::sqrt(error / energy);
+  }
+
+  /// The recursion of the paper on the rows, natural order, given the scales.
+  std::vector<int8_t> directRecursion(const Alphabet &alphabet, const LayerResult &result) const {
+    std::vector<int8_t> levels(outputChannels * columns);
+    for (int64_t o = 0; o < outputChannels; ++o) {
+      std::vector<double> u(rows, 0.0);
+      for (int64_t t = 0; t < columns; ++t) {
+        double dot = 0.0, norm = 0.0;
+        for (int64_t r = 0; r < rows; ++r) {
+          u[r] += double(weights[o * columns + t]) * patch(x, r, o)[t];
+          double xqt = patch(xq, r, o)[t];
+          dot += xqt * u[r];
+          norm += xqt * xqt;
+        }
+        double z = norm > 0.0 ? dot / norm : 0.0;
+        int8_t level = alphabet.nearest(static_cast<float>(z / scale(result, o)));
+        levels[o * columns + t] = level;
+        for (int64_t r = 0; r < rows; ++r)
+          u[r] -= double(level) * scale(result, o) * patch(xq, r, o)[t];
+      }
+    }
+    return levels;
+  }
+};
+} // namespace
+
+static Layer makeLayer(unsigned seed) {
+  RandomData random(seed);
+  Layer layer;
+  layer.groups = seed % 3 == 2 ? random.integer(2, 6) : 1;
+  layer.outputChannels = layer.groups * random.integer(1, 40);
+  layer.columns = random.integer(1, 90);
+  layer.rows = random.integer(20, 200);
+  layer.heldOutRows = random.integer(10, 60);
+  layer.sharedInputs = seed % 4 == 1;
+  int64_t width = layer.groups * layer.columns;
+  layer.weights = random.normals(layer.outputChannels * layer.columns);
+  layer.x = random.activations(layer.rows, width);
+  layer.heldOutX = random.activations(layer.heldOutRows, width);
+  layer.xq = layer.sharedInputs ? layer.x : random.perturbed(layer.x, 0.1f);
+  layer.heldOutXq = layer.sharedInputs ? layer.heldOutX : random.perturbed(layer.heldOutX, 0.1f);
+  layer.accumulate();
+  return layer;
+}
+
+static const char *const alphabets[] = {"mid_tread:7", "mid_rise:2", "range:-2:1",
+                                        "levels:-3:-1:0:2:5", "mid_tread:127"};
+
+static LayerSpec makeSpec(unsigned seed) {
+  LayerSpec spec;
+  spec.alphabet = *Alphabet::parse(alphabets[seed % 5]);
+  spec.granularity = seed % 2 ? Granularity::Tensor : Granularity::Channel;
+  spec.step = seed % 3 == 0   ? StepRule::AbsMax
+              : seed % 3 == 1 ? StepRule::Constant
+                              : StepRule::Search;
+  spec.stepFactor = 1.16;
+  return spec;
+}
+
+TEST(LayerQuantizer, GramFormIsThePathFollowingRecursion) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    Layer layer = makeLayer(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.order = ColumnOrder::Natural;
+    spec.sweeps = 0;
+    Result<LayerResult> result = quantizeLayer(layer.problem(), spec);
+    ASSERT_TRUE(result) << result.message();
+    EXPECT_EQ(result->levels, layer.directRecursion(spec.alphabet, *result)) << "seed " << seed;
+  }
+}
+
+TEST(LayerQuantizer, ReportedErrorsAreThoseOfTheRows) {
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    Layer layer = makeLayer(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.biasCorrection = seed % 4 >= 2;
+    Result<LayerResult> result = quantizeLayer(layer.problem(), spec);
+    ASSERT_TRUE(result) << result.message();
+    double inSample = layer.directError(*result, layer.x, layer.xq);
+    double heldOut = layer.directError(*result, layer.heldOutX, layer.heldOutXq);
+    EXPECT_NEAR(result->report.inSampleError, inSample, 2e-3 * inSample + 1e-4) << "seed " << seed;
+    EXPECT_NEAR(result->report.heldOutError, heldOut, 2e-3 * heldOut + 1e-4) << "seed " << seed;
+  }
+}
+
+TEST(LayerQuantizer, LevelsDependNeitherOnBlocksNorOnThreads) {
+  ThreadPool pool(2);
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    Layer layer = makeLayer(seed);
+    LayerSpec spec = makeSpec(seed);
+    LayerResult reference = *quantizeLayer(layer.problem(), spec);
+    for (int64_t blockSize : {1, 7, 64, 1000}) {
+      spec.blockSize = blockSize;
+      LayerResult other = *quantizeLayer(layer.problem(), spec, pool.parallelFor());
+      EXPECT_EQ(reference.levels, other.levels) << "seed " << seed << " block " << blockSize;
+      EXPECT_EQ(reference.scales, other.scales);
+      EXPECT_EQ(reference.report.heldOutError, other.report.heldOutError);
+    }
+  }
+}
+
+TEST(LayerQuantizer, SweepsNeverRaiseTheTrainingError) {
+  bool improved = false;
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    Layer layer = makeLayer(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.step = StepRule::AbsMax;
+    double previous = INFINITY;
+    for (int64_t sweeps : {0, 1, 2, 5}) {
+      spec.sweeps = sweeps;
+      double error = quantizeLayer(layer.problem(), spec)->report.inSampleError;
+      EXPECT_LE(error, previous * (1.0 + 1e-6)) << "seed " << seed << " sweeps " << sweeps;
+      improved |= error < 0.99 * previous && sweeps > 0;
+      previous = error;
+    }
+  }
+  EXPECT_TRUE(improved);
+}
+
+TEST(LayerQuantizer, MsqIsTheNearestLevelAndGpfqIsBetter) {
+  Layer layer = makeLayer(3);
+  LayerSpec spec;
+  spec.alphabet = *Alphabet::midTread(3);
+  LayerResult gpfq = *quantizeLayer(layer.problem(), spec);
+  spec.method = Method::Msq;
+  LayerResult msq = *quantizeLayer(layer.problem(), spec);
+  for (int64_t o = 0; o < layer.outputChannels; ++o)
+    for (int64_t t = 0; t < layer.columns; ++t) {
+      int64_t i = o * layer.columns + t;
+      EXPECT_EQ(msq.levels[i], spec.alphabet.nearest(layer.weights[i] / msq.scales[o]));
+    }
+  EXPECT_LT(gpfq.report.inSampleError, msq.report.inSampleError);
+  EXPECT_EQ(gpfq.report.method, "gpfq");
+  EXPECT_EQ(msq.report.method, "msq");
+
+  // Without data the levels are the same and no error is reported.
+  LayerProblem problem = layer.problem();
+  problem.training = problem.heldOut = nullptr;
+  LayerResult withoutData = *quantizeLayer(problem, spec);
+  EXPECT_EQ(withoutData.levels, msq.levels);
+  EXPECT_LT(withoutData.report.inSampleError, 0.0);
+}
+
+TEST(LayerQuantizer, SearchIsAtLeastAsGoodAsItsGridPoints) {
+  for (unsigned seed : {0u, 3u, 4u, 8u}) {
+    Layer layer = makeLayer(seed);
+    for (Granularity granularity : {Granularity::Tensor, Granularity::Channel}) {
+      LayerSpec spec;
+      spec.alphabet = *Alphabet::midRise(2);
+      spec.granularity = granularity;
+      spec.step = StepRule::Search;
+      spec.searchLow = 0.4;
+      spec.searchHigh = 1.0;
+      spec.searchCount = 4;
+      double searched = quantizeLayer(layer.problem(), spec)->report.heldOutError;
+      spec.step = StepRule::AbsMax;
+      EXPECT_LE(searched, quantizeLayer(layer.problem(), spec)->report.heldOutError * (1.0 + 1e-5));
+    }
+  }
+}
+
+TEST(LayerQuantizer, StepRules) {
+  Layer layer = makeLayer(0);
+  double mean = 0.0, largest = 0.0;
+  for (int64_t o = 0; o < layer.outputChannels; ++o) {
+    double row = 0.0;
+    for (int64_t t = 0; t < layer.columns; ++t)
+      row = std::max(row, std::fabs(double(layer.weights[o * layer.columns + t])));
+    mean += row / layer.outputChannels;
+    largest = std::max(largest, row);
+  }
+  LayerSpec spec;
+  spec.granularity = Granularity::Tensor;
+  LayerResult absMax = *quantizeLayer(layer.problem(), spec);
+  ASSERT_EQ(absMax.scales.size(), 1u);
+  EXPECT_NEAR(absMax.scales[0], largest / 7, 1e-6);
+  spec.step = StepRule::Constant;
+  spec.stepFactor = 1.5;
+  EXPECT_NEAR(quantizeLayer(layer.problem(), spec)->scales[0], 1.5 * mean / 7, 1e-6);
+  spec.granularity = Granularity::Channel;
+  EXPECT_EQ(int64_t(quantizeLayer(layer.problem(), spec)->scales.size()), layer.outputChannels);
+}
+
+TEST(LayerQuantizer, DeadColumnsAndZeroWeights) {
+  Layer layer = makeLayer(0);
+  ASSERT_GT(layer.columns, 2);
+  for (int64_t r = 0; r < layer.rows; ++r)
+    layer.xq[r * layer.columns + 1] =
+        0.0f; // X is not 0 there: the error stays with the later columns.
+  for (int64_t t = 0; t < layer.columns; ++t)
+    layer.weights[t] = 0.0f;
+  layer.accumulate();
+  for (const char *text : {"mid_tread:7", "mid_rise:2"}) {
+    LayerSpec spec;
+    spec.alphabet = *Alphabet::parse(text);
+    spec.order = ColumnOrder::Natural;
+    spec.sweeps = 0;
+    LayerResult result = *quantizeLayer(layer.problem(), spec);
+    EXPECT_EQ(result.levels, layer.directRecursion(spec.alphabet, result));
+    for (int64_t o = 0; o < layer.outputChannels; ++o)
+      EXPECT_EQ(result.levels[o * layer.columns + 1], spec.alphabet.nearest(0.0f));
+    EXPECT_EQ(result.scales[0], FLT_MIN);
+    if (spec.alphabet.contains(0))
+      EXPECT_EQ(std::count(result.levels.begin(), result.levels.begin() + layer.columns, 0),
+                layer.columns);
+    EXPECT_NEAR(result.report.inSampleError, layer.directError(result, layer.x, layer.xq), 1e-3);
+  }
+}
+
+TEST(LayerQuantizer, NoVarianceAtAll) {
+  Layer layer = makeLayer(1);
+  for (std::vector<float> *data : {&layer.x, &layer.xq, &layer.heldOutX, &layer.heldOutXq})
+    std::fill(data->begin(), data->end(), 0.0f);
+  layer.accumulate();
+  LayerSpec spec;
+  spec.step = StepRule::Search;
+  LayerResult result = *quantizeLayer(layer.problem(), spec);
+  EXPECT_EQ(result.report.sparsity, 1.0);
+  EXPECT_EQ(result.report.inSampleError, 0.0);
+  EXPECT_EQ(result.report.heldOutError, 0.0);
+
+  // Constant columns: the bias carries everything.
+  for (std::vector<float> *data : {&layer.x, &layer.xq, &layer.heldOutX, &layer.heldOutXq})
+    std::fill(data->begin(), data->end(), 0.3f);
+  layer.accumulate();
+  spec.biasCorrection = true;
+  result = *quantizeLayer(layer.problem(), spec);
+  EXPECT_LT(result.report.inSampleError, 1e-3);
+  EXPECT_LT(result.report.heldOutError, 1e-3);
+}
+
+TEST(LayerQuantizer, ManySmallGroups) {
+  // Depthwise: the interleaved accumulator and one neuron per group.
+  RandomData random(7);
+  int64_t channels = 37, taps = 9, rows = 300;
+  std::vector<float> weights = random.normals(channels * taps);
+  std::vector<float> interleaved = random.activations(rows, channels * taps),
+                     groupMajor(interleaved.size());
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < channels; ++c)
+      for (int64_t t = 0; t < taps; ++t)
+        groupMajor[(r * channels + c) * taps + t] = interleaved[(r * taps + t) * channels + c];
+  auto quantize = [&](RowLayout layout, const std::vector<float> &x) {
+    GramAccumulator accumulator({channels, taps, 1, layout, /*sharedInputs=*/true}, weights.data());
+    accumulator.add(x.data(), nullptr, rows);
+    Gram gram = accumulator.take();
+    LayerProblem problem{channels, taps, channels, weights.data(), &gram, nullptr};
+    LayerSpec spec;
+    spec.step = StepRule::Search;
+    return *quantizeLayer(problem, spec);
+  };
+  LayerResult a = quantize(RowLayout::Interleaved, interleaved),
+              b = quantize(RowLayout::GroupMajor, groupMajor);
+  EXPECT_EQ(a.levels, b.levels);
+  EXPECT_LT(a.report.heldOutError, 0.0);
+  EXPECT_GT(a.report.inSampleError, 0.0);
+}
+
+TEST(LayerQuantizer, BadInputGivesAMessage) {
+  Layer layer = makeLayer(0);
+  LayerSpec spec;
+  auto expectFailure = [&](const LayerProblem &problem, const char *part) {
+    Result<LayerResult> result = quantizeLayer(problem, spec);
+    EXPECT_FALSE(result);
+    EXPECT_NE(result.message().find(part), std::string::npos) << result.message();
+  };
+  LayerProblem problem = layer.problem();
+  problem.training = nullptr;
+  expectFailure(problem, "no calibration rows");
+  Gram empty;
+  problem.training = &empty;
+  expectFailure(problem, "no calibration rows");
+  problem = layer.problem();
+  problem.groups = layer.outputChannels + 1;
+  expectFailure(problem, "groups");
+  problem = layer.problem();
+  problem.columns -= 1;
+  expectFailure(problem, "another shape");
+
+  std::vector<float> weights = layer.weights;
+  weights[layer.columns + 2] = INFINITY;
+  problem = layer.problem();
+  problem.weights = weights.data();
+  expectFailure(problem, "weight 2 of output channel 1");
+  Gram notFinite = layer.training;
+  notFinite.h[0] = NAN;
+  problem = layer.problem();
+  problem.training = &notFinite;
+  expectFailure(problem, "NaN");
+  spec.stepFactor = -1.0;
+  expectFailure(layer.problem(), "step factor");
+}
