@@ -1,0 +1,71 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Range of an activation from its values in the float network.
+
+#ifndef GPFQ_CALIBRATION_RANGEOBSERVER_H
+#define GPFQ_CALIBRATION_RANGEOBSERVER_H
+
+#include <cstdint>
+#include <vector>
+
+namespace gpfq {
+
+/// How the range of an activation is chosen. Every range contains 0.
+enum class RangeRule {
+  /// The smallest and the largest value.
+  MinMax,
+  /// The range that leaves (100 - percentile) / 2 percent of the values out at each end; when no
+  /// value is
+  /// negative, all of them at the upper end.
+  Percentile,
+  /// The range with the least squared quantisation error.
+  Mse
+};
+
+/// Affine quantisation x = (code - zeroPoint) * scale with codes 0 to 2^bits - 1.
+struct ActivationScale {
+  float scale = 1.0f;
+  int32_t zeroPoint = 0;
+};
+
+/// Counts values. Bins are the upper 16 bits of the f32 encoding (8 bits of significand), so no
+/// range is needed beforehand and the result depends neither on the order of values nor on how they
+/// are divided among observers.
+class RangeObserver {
+public:
+  /// Without a histogram only MinMax is available.
+  explicit RangeObserver(bool withHistogram);
+
+  void add(const float *values, int64_t count);
+  void merge(const RangeObserver &other);
+
+  /// Over the finite values seen, and 0.
+  float min() const { return low; }
+  float max() const { return high; }
+  /// True when a NaN or an infinity was seen.
+  bool hasNonFinite() const { return nonFinite; }
+
+  /// `percentile` in (50, 100]. The scale is 1 when all values are 0.
+  ActivationScale scale(RangeRule rule, double percentile, int bits) const;
+
+private:
+  struct Bin {
+    double value;
+    uint64_t count;
+  };
+  std::vector<Bin> sortedBins() const;
+
+  float low = 0.0f, high = 0.0f;
+  bool nonFinite = false;
+  std::vector<uint64_t> histogram;
+};
+
+/// Scale and zero point of the range [low, high], low <= 0 <= high; the zero point is 0 when low is
+/// 0.
+ActivationScale activationScale(double low, double high, int bits);
+
+} // namespace gpfq
+
+#endif // GPFQ_CALIBRATION_RANGEOBSERVER_H

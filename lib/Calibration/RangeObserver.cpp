@@ -1,0 +1,136 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Calibration/RangeObserver.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+using namespace gpfq;
+
+static constexpr size_t numBins = size_t(1) << 16;
+
+RangeObserver::RangeObserver(bool withHistogram) : histogram(withHistogram ? numBins : 0, 0) {}
+
+/// An integer that orders like the float with these bits, and its inverse.
+static int32_t toOrdered(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
+
+static float fromOrdered(int32_t ordered) {
+  int32_t bits = toOrdered(ordered);
+  float value;
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+void RangeObserver::add(const float *values, int64_t count) {
+  // Integer reductions vectorise; float ones would need permission to reorder zeros.
+  int32_t minimum = 0, maximum = 0, special = 0;
+  for (int64_t i = 0; i < count; ++i) {
+    int32_t bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    bool isSpecial = (bits & 0x7f800000) == 0x7f800000;
+    special |= isSpecial;
+    int32_t ordered = isSpecial ? 0 : toOrdered(bits);
+    minimum = std::min(minimum, ordered);
+    maximum = std::max(maximum, ordered);
+  }
+  // -0.0 orders below +0.0; adding 0 makes it +0.0.
+  low = std::min(low, fromOrdered(minimum) + 0.0f);
+  high = std::max(high, fromOrdered(maximum));
+  nonFinite |= special != 0;
+  if (histogram.empty())
+    return;
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, values + i, sizeof bits);
+    ++histogram[bits >> 16];
+  }
+}
+
+void RangeObserver::merge(const RangeObserver &other) {
+  low = std::min(low, other.low);
+  high = std::max(high, other.high);
+  nonFinite |= other.nonFinite;
+  for (size_t i = 0; i < histogram.size(); ++i)
+    histogram[i] += other.histogram[i];
+}
+
+ActivationScale gpfq::activationScale(double low, double high, int bits) {
+  double levels = double((1 << bits) - 1);
+  ActivationScale result;
+  if (high <= low)
+    return result;
+  // Divided first: the span of two finite floats can exceed the range of f32, its share cannot.
+  result.scale = float((high - low) / levels);
+  if (!(result.scale >= std::numeric_limits<float>::min()))
+    result.scale = std::numeric_limits<float>::min();
+  double zero = low < 0.0 ? std::nearbyint(-low / result.scale) : 0.0;
+  result.zeroPoint = int32_t(std::clamp(zero, 0.0, levels));
+  return result;
+}
+
+std::vector<RangeObserver::Bin> RangeObserver::sortedBins() const {
+  std::vector<Bin> bins;
+  auto add = [&](uint32_t index) {
+    // The exponent of infinities and NaN.
+    if (!histogram[index] || (index & 0x7f80u) == 0x7f80u)
+      return;
+    // The middle of the bin; the bin of zero stands for zero.
+    uint32_t bits = index << 16 | ((index & 0x7fffu) ? 0x8000u : 0u);
+    float value;
+    std::memcpy(&value, &bits, sizeof value);
+    bins.push_back({std::clamp(double(value), double(low), double(high)), histogram[index]});
+  };
+  for (uint32_t i = 0x10000; i-- > 0x8000;)
+    add(i);
+  for (uint32_t i = 0; i < 0x8000; ++i)
+    add(i);
+  return bins;
+}
+
+ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int bits) const {
+  if (rule == RangeRule::MinMax || histogram.empty() || high <= low)
+    return activationScale(low, high, bits);
+  std::vector<Bin> bins = sortedBins();
+  double total = 0.0;
+  for (const Bin &bin : bins)
+    total += double(bin.count);
+
+  if (rule == RangeRule::Percentile) {
+    double outside = total * (100.0 - percentile) / 100.0;
+    if (low < 0.0f)
+      outside /= 2.0;
+    auto cut = [&](auto begin, auto end, double fallback) {
+      double sum = 0.0;
+      for (auto bin = begin; bin != end; ++bin)
+        if ((sum += double(bin->count)) > outside)
+          return bin->value;
+      return fallback;
+    };
+    double upper = cut(bins.rbegin(), bins.rend(), double(high));
+    double lower = low < 0.0f ? cut(bins.begin(), bins.end(), double(low)) : 0.0;
+    return activationScale(std::min(lower, 0.0), std::max(upper, 0.0), bits);
+  }
+
+  // The extremes shrink together; a grid of 100 fractions is finer than the error is sensitive to.
+  ActivationScale best;
+  double bestError = std::numeric_limits<double>::infinity();
+  double levels = double((1 << bits) - 1);
+  for (int step = 100; step > 0; --step) {
+    ActivationScale candidate = activationScale(low * step / 100.0, high * step / 100.0, bits);
+    double error = 0.0;
+    for (const Bin &bin : bins) {
+      double code = std::nearbyint(bin.value / candidate.scale) + candidate.zeroPoint;
+      double value = (std::clamp(code, 0.0, levels) - candidate.zeroPoint) * candidate.scale;
+      error += double(bin.count) * (bin.value - value) * (bin.value - value);
+    }
+    if (error < bestError) {
+      bestError = error;
+      best = candidate;
+    }
+  }
+  return best;
+}

@@ -1,0 +1,77 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Calibration/RangeObserver.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+using namespace gpfq;
+
+TEST(RangeObserver, MinMaxContainsZero) {
+  RangeObserver observer(/*withHistogram=*/false);
+  std::vector<float> values = {2.0f, 5.1f, 3.0f};
+  observer.add(values.data(), 3);
+  ActivationScale scale = observer.scale(RangeRule::MinMax, 99.99, 8);
+  EXPECT_EQ(scale.zeroPoint, 0);
+  EXPECT_FLOAT_EQ(scale.scale, 5.1f / 255.0f);
+
+  float negative = -5.1f;
+  observer.add(&negative, 1);
+  scale = observer.scale(RangeRule::MinMax, 99.99, 8);
+  EXPECT_EQ(scale.zeroPoint, 128);
+  EXPECT_FLOAT_EQ(scale.scale, 10.2f / 255.0f);
+  EXPECT_FALSE(observer.hasNonFinite());
+}
+
+TEST(RangeObserver, ZeroTensorHasScaleOne) {
+  RangeObserver observer(true);
+  std::vector<float> zeros(10, 0.0f);
+  observer.add(zeros.data(), 10);
+  for (RangeRule rule : {RangeRule::MinMax, RangeRule::Percentile, RangeRule::Mse}) {
+    EXPECT_EQ(observer.scale(rule, 99.9, 8).scale, 1.0f);
+    EXPECT_EQ(observer.scale(rule, 99.9, 8).zeroPoint, 0);
+  }
+}
+
+TEST(RangeObserver, TinyRangeHasAPositiveScale) {
+  RangeObserver observer(false);
+  float tiny = 1e-45f;
+  observer.add(&tiny, 1);
+  EXPECT_GT(observer.scale(RangeRule::MinMax, 99.9, 8).scale, 0.0f);
+}
+
+TEST(RangeObserver, SeesNonFiniteValues) {
+  RangeObserver observer(true);
+  std::vector<float> values = {1.0f, NAN, 2.0f};
+  observer.add(values.data(), 3);
+  EXPECT_TRUE(observer.hasNonFinite());
+  EXPECT_EQ(observer.max(), 2.0f);
+}
+
+TEST(RangeObserver, PercentileAndMseIgnoreAnOutlier) {
+  RangeObserver observer(true);
+  std::vector<float> values;
+  for (int i = 0; i < 400000; ++i)
+    values.push_back(float(i % 1000) / 1000.0f);
+  values.push_back(4.0f);
+  observer.add(values.data(), int64_t(values.size()));
+  EXPECT_FLOAT_EQ(observer.scale(RangeRule::MinMax, 99.9, 8).scale, 4.0f / 255.0f);
+  // The bins are 0.4 % wide.
+  EXPECT_NEAR(observer.scale(RangeRule::Percentile, 99.9, 8).scale * 255.0f, 1.0f, 0.01f);
+  EXPECT_LT(observer.scale(RangeRule::Mse, 99.9, 8).scale * 255.0f, 3.0f);
+}
+
+TEST(RangeObserver, MergeEqualsOneObserver) {
+  RangeObserver a(true), b(true), both(true);
+  std::vector<float> values = {0.5f, -1.0f, 3.0f, 2.0f, 2.5f, -0.25f};
+  a.add(values.data(), 2);
+  b.add(values.data() + 2, 4);
+  both.add(values.data(), 6);
+  a.merge(b);
+  for (RangeRule rule : {RangeRule::MinMax, RangeRule::Percentile, RangeRule::Mse}) {
+    EXPECT_EQ(a.scale(rule, 90.0, 8).scale, both.scale(rule, 90.0, 8).scale);
+    EXPECT_EQ(a.scale(rule, 90.0, 8).zeroPoint, both.scale(rule, 90.0, 8).zeroPoint);
+  }
+}
