@@ -67,16 +67,13 @@ FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
-  llvm::json::Object totals;
-  if (llvm::json::Object *existing = root.getObject("totals"))
-    totals = std::move(*existing);
-  totals["weight_bytes"] = report.weightBytes;
-  totals["float_weight_bytes"] = report.floatWeightBytes;
-  // Linux counts in KiB.
-  totals["peak_memory_bytes"] = int64_t(usage.ru_maxrss) * 1024;
-  totals["quantize_seconds"] = report.quantizeSeconds;
-  totals["compile_seconds"] = report.compileSeconds;
-  totals["float_left"] = llvm::json::Array(report.floatLeft);
+  llvm::json::Object totals{{"weight_bytes", report.weightBytes},
+                            {"float_weight_bytes", report.floatWeightBytes},
+                            // Linux counts in KiB.
+                            {"peak_memory_bytes", int64_t(usage.ru_maxrss) * 1024},
+                            {"quantize_seconds", report.quantizeSeconds},
+                            {"compile_seconds", report.compileSeconds},
+                            {"float_left", llvm::json::Array(report.floatLeft)}};
   root["model_sha256"] = report.modelSha256;
   root["totals"] = std::move(totals);
   return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root))).str();

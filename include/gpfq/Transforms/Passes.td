@@ -92,4 +92,102 @@ def GPFQLayoutFloatWeights : Pass<"gpfq-layout-float-weights", "func::FuncOp"> {
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
 }
 
+def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleOp"> {
+  let summary = "Quantises the inputs of annotated layers to unsigned 8-bit codes, statically";
+  let description = [{
+    Runs the float network on the calibration samples, chooses a range for each value that feeds an op with a
+    `lowbit.layer`, and replaces every use of the value by `dequantize(quantize(value))`. Where the op reads a
+    value padded with zeros, the value before the padding is quantised, so that one buffer of codes serves all
+    uses. Ranges contain 0; the zero point is 0 when no value is negative.
+
+    `range` is `minmax`; `percentile`, which leaves (100 - `percentile`) % of the values out; or `mse`, the range
+    with the least squared error. The file format is in docs/calibration-format.md.
+
+    ```mlir
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] ...
+    %y = linalg.conv_2d_nhwc_fhwc {lowbit.layer = ...} ins(%p, %w ...) ...
+    // becomes
+    %s = arith.constant dense<3.1e-2> : tensor<1xf32>
+    %q = lowbit.quantize %x, %s : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
+    %d = lowbit.dequantize %q, %s : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
+    %p = tensor.pad %d low[0, 1, 1, 0] high[0, 1, 1, 0] ...
+    ```
+  }];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::lowbit::LowBitDialect"];
+  let options = [
+    ListOption<"calibration", "calibration", "std::string", "Calibration files, one for each argument">,
+    Option<"samples", "samples", "int64_t", "0", "Use the first N samples; 0 means all">,
+    Option<"bits", "bits", "int64_t", "8", "Bits of a code, 2 to 8">,
+    Option<"range", "range", "std::string", "\"minmax\"", "minmax, percentile or mse">,
+    Option<"percentile", "percentile", "double", "99.99", "Share of the values inside of the range, in percent">,
+    Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "values-quantised", "Activations quantised">
+  ];
+}
+
+def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
+  let summary = "Quantises the weights of annotated layers with GPFQ";
+  let description = [{
+    Takes the float network and the network quantised so far through the calibration samples, layer by layer.
+    Before each op with a `lowbit.layer`, accumulates the second moments of its inputs in both networks,
+    computes integer levels for its weights, and goes on with the quantised weights. Activation pairs of
+    `gpfq-quantize-activations` act in the quantised network only, so the weights make up for their error.
+
+    GPFQ (Zhang, Zhou, Saab, "Post-training Quantization for Neural Networks with Provable Guarantees", SIAM J. Math.
+    Data Sci. 5(2), 2023) chooses the level of column t of a neuron greedily, such that the error u of all columns so
+    far stays small: `q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)`. The paper's algorithm is
+    `step=constant order=natural sweeps=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
+    defaults add what was measured to help (docs/rationale.md).
+
+    Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number, drawn for
+    each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
+    data of all of them, unless one depends on the other. Levels do not depend on `threads`, `memory-budget` and
+    `checkpoint`.
+
+    ```mlir
+    %y = linalg.conv_2d_nhwc_fhwc {lowbit.layer = #lowbit.layer<"conv1", <mid_tread, [7]>, channel>}
+        ins(%x, %w : tensor<1x10x10x4xf32>, tensor<16x3x3x4xf32>) outs(%b : tensor<1x8x8x16xf32>) ...
+    // becomes
+    %l = arith.constant dense_resource<conv1.levels> : tensor<16x3x3x4xi8>
+    %s = arith.constant dense<...> : tensor<16xf32>
+    %w = lowbit.dequantize %l, %s axis 0 alphabet <mid_tread, [7]> layer "conv1" : ...
+    %y = linalg.conv_2d_nhwc_fhwc ins(%x, %w : ...) outs(%b : ...) ...
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::lowbit::LowBitDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let options = [
+    ListOption<"calibration", "calibration", "std::string", "Calibration files, one for each argument">,
+    Option<"samples", "samples", "int64_t", "0", "Use the first N samples; 0 means all">,
+    Option<"heldOut", "held-out", "double", "0.1",
+           "Fraction of the samples that measures errors and chooses steps, below 1">,
+    Option<"method", "method", "std::string", "\"gpfq\"", "gpfq, or msq: round to nearest">,
+    Option<"step", "step", "std::string", "\"search\"",
+           "absmax: from the largest weight; constant: step-factor times the paper's radius; "
+           "search: least error on the held-out samples">,
+    Option<"stepFactor", "step-factor", "double", "1.0", "The paper's C, for step=constant">,
+    Option<"order", "order", "std::string", "\"norm\"",
+           "Columns by descending norm (norm), or as they are (natural)">,
+    Option<"sweeps", "sweeps", "int64_t", "2", "Coordinate descent sweeps after the recursion">,
+    Option<"blockSize", "block-size", "int64_t", "32", "Columns per block of the recursion; levels do not depend on it">,
+    Option<"biasCorrection", "bias-correction", "bool", "true", "Remove the mean error of each output channel">,
+    Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,
+    Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
+    Option<"memoryBudget", "memory-budget", "uint64_t", "2147483648",
+           "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,
+    Option<"checkpoint", "checkpoint", "std::string", "\"\"", "Directory for finished layers; a run goes on from them">,
+    Option<"report", "report", "std::string", "\"\"", "File for the report on each layer, JSON">
+  ];
+  let statistics = [
+    Statistic<"numQuantized", "layers-quantised", "Layers quantised">,
+    Statistic<"numResumed", "layers-resumed", "Layers taken from the checkpoint">,
+    Statistic<"numFloat", "layers-float", "Convolutions and matmuls left in float">,
+    Statistic<"numDeadInputs", "dead-inputs", "Inputs of neurons that are 0 in all calibration data">
+  ];
+}
+
 #endif // GPFQ_TRANSFORMS_PASSES

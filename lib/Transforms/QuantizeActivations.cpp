@@ -1,0 +1,174 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Calibration/CalibrationRun.h"
+#include "gpfq/Calibration/RangeObserver.h"
+#include "gpfq/Calibration/StagedExecutor.h"
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Support/Constants.h"
+#include "gpfq/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include <mutex>
+#include <thread>
+
+namespace mlir::gpfq {
+#define GEN_PASS_DEF_GPFQQUANTIZEACTIVATIONS
+#include "gpfq/Transforms/Passes.h.inc"
+} // namespace mlir::gpfq
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using ::gpfq::ActivationScale;
+using ::gpfq::RangeObserver;
+using ::gpfq::RangeRule;
+
+namespace {
+/// A value to quantise, and the layers that read it.
+struct Activation {
+  Value value;
+  SmallVector<unsigned> layers;
+};
+
+struct QuantizeActivationsPass
+    : mlir::gpfq::impl::GPFQQuantizeActivationsBase<QuantizeActivationsPass> {
+  using GPFQQuantizeActivationsBase::GPFQQuantizeActivationsBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    GPFQQuantizeActivationsBase::getDependentDialects(registry);
+    StagedExecutor::registerDependencies(registry);
+  }
+  void runOnOperation() override;
+
+private:
+  FailureOr<RangeRule> getRule();
+  LogicalResult observe(func::FuncOp function, MutableArrayRef<QuantizableOp> layers,
+                        ArrayRef<Activation> activations, RangeRule rule,
+                        MutableArrayRef<RangeObserver> observers);
+  void quantize(const Activation &activation, const RangeObserver &observer, RangeRule rule);
+};
+} // namespace
+
+FailureOr<RangeRule> QuantizeActivationsPass::getRule() {
+  if (bits < 2 || bits > 8)
+    return getOperation().emitError("bits=") << bits << " is not in 2 to 8";
+  if (percentile <= 50.0 || percentile > 100.0)
+    return getOperation().emitError("percentile=") << double(percentile) << " is not in (50, 100]";
+  if (range == "minmax")
+    return RangeRule::MinMax;
+  if (range == "percentile")
+    return RangeRule::Percentile;
+  if (range == "mse")
+    return RangeRule::Mse;
+  return getOperation().emitError("range=") << range << " is not minmax, percentile or mse";
+}
+
+/// The values to quantise; one may feed several layers.
+static SmallVector<Activation> collectActivations(MutableArrayRef<QuantizableOp> layers) {
+  SmallVector<Activation> result;
+  for (auto [i, layer] : llvm::enumerate(layers)) {
+    if (!layer.layer)
+      continue;
+    Value value = layer.getActivation();
+    auto dequantize = value.getDefiningOp<lowbit::DequantizeOp>();
+    if (dequantize && dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>())
+      continue;
+    auto known = llvm::find_if(result, [&](const Activation &a) { return a.value == value; });
+    if (known == result.end())
+      result.push_back({value, {unsigned(i)}});
+    else
+      known->layers.push_back(unsigned(i));
+  }
+  return result;
+}
+
+LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
+                                               MutableArrayRef<QuantizableOp> layers,
+                                               ArrayRef<Activation> activations, RangeRule rule,
+                                               MutableArrayRef<RangeObserver> observers) {
+  int64_t numSamples = samples;
+  FailureOr<std::vector<::gpfq::CalibrationData>> data =
+      openCalibrationData(function, llvm::to_vector(calibration), numSamples);
+  if (failed(data))
+    return failure();
+  Schedule schedule = scheduleLayers(function, layers);
+  ::gpfq::ThreadPool pool(threads);
+  StagedExecutor::Options options;
+  options.withQuantizedSide = false;
+  options.samples = numSamples;
+  auto executor = StagedExecutor::create(function, layers, schedule, *data, options, pool);
+  if (failed(executor))
+    return failure();
+
+  DenseMap<unsigned, unsigned> observerOf;
+  for (auto [i, activation] : llvm::enumerate(activations))
+    observerOf[activation.layers.front()] = unsigned(i);
+  std::vector<std::mutex> mutexes(observers.size());
+  constexpr int64_t batch = 64;
+  Progress progress("calibrating activations", 1);
+  return (*executor)->advance(
+      int64_t(schedule.cuts.size()) - 1, batch,
+      [&](unsigned layer) { return observerOf.count(layer) > 0; },
+      [&](int64_t, int64_t, StagedExecutor::Side, unsigned layer, const float *input) {
+        const ::gpfq::ConvShape &shape = layers[layer].shape;
+        int64_t count = shape.inputHeight * shape.inputWidth * shape.inputChannels;
+        unsigned index = observerOf.lookup(layer);
+        std::lock_guard<std::mutex> lock(mutexes[index]);
+        observers[index].add(input, count);
+      },
+      [](int64_t, int64_t) {});
+}
+
+void QuantizeActivationsPass::quantize(const Activation &activation, const RangeObserver &observer,
+                                       RangeRule rule) {
+  Value value = activation.value;
+  if (observer.min() == 0.0f && observer.max() == 0.0f)
+    emitRemark(value.getLoc(), "is 0 in all calibration data; its scale is set to 1");
+  ActivationScale scale = observer.scale(rule, percentile, int(bits));
+  OpBuilder builder(value.getContext());
+  builder.setInsertionPointAfterValue(value);
+  Location loc = value.getLoc();
+  auto type = cast<RankedTensorType>(value.getType());
+  Value scaleValue = createFloatConstant(builder, loc, {1}, {scale.scale});
+  auto codes = lowbit::QuantizeOp::create(builder, loc, type.clone(builder.getI8Type()), value,
+                                          scaleValue, uint32_t(scale.zeroPoint), uint32_t(bits));
+  auto floats = lowbit::DequantizeOp::create(builder, loc, type, codes, scaleValue,
+                                             builder.getI32IntegerAttr(scale.zeroPoint),
+                                             IntegerAttr(), lowbit::AlphabetAttr(), StringAttr());
+  value.replaceAllUsesExcept(floats, codes);
+  ++numQuantized;
+}
+
+void QuantizeActivationsPass::runOnOperation() {
+  FailureOr<func::FuncOp> function = getNetwork(getOperation());
+  FailureOr<RangeRule> rule = getRule();
+  if (failed(function) || failed(rule) || failed(verifyCalibratable(*function)))
+    return signalPassFailure();
+  FailureOr<std::vector<QuantizableOp>> layers = collectQuantizableOps(*function);
+  if (failed(layers))
+    return signalPassFailure();
+  SmallVector<Activation> activations = collectActivations(*layers);
+  if (llvm::none_of(*layers, [](const QuantizableOp &layer) { return bool(layer.layer); })) {
+    function->emitError("has no op with ")
+        << lowbit::layerAttrName
+        << ", so there is nothing to quantise; run gpfq-annotate-layers first";
+    return signalPassFailure();
+  }
+  if (activations.empty())
+    return;
+  std::vector<RangeObserver> observers(activations.size(),
+                                       RangeObserver(*rule != RangeRule::MinMax));
+  if (failed(observe(*function, *layers, activations, *rule, observers)))
+    return signalPassFailure();
+  for (auto [activation, observer] : llvm::zip(activations, observers)) {
+    if (observer.hasNonFinite()) {
+      emitError(activation.value.getLoc(),
+                "becomes NaN or infinite for some calibration sample; check the "
+                "network and the preprocessing of the data");
+      return signalPassFailure();
+    }
+    quantize(activation, observer, *rule);
+  }
+}

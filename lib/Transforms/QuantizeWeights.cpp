@@ -1,0 +1,376 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Calibration/CalibrationRun.h"
+#include "gpfq/Calibration/Checkpoint.h"
+#include "gpfq/Calibration/MomentCollector.h"
+#include "gpfq/Calibration/QuantizationReport.h"
+#include "gpfq/Calibration/StagedExecutor.h"
+#include "gpfq/Quantizer/LayerQuantizer.h"
+#include "gpfq/Transforms/Passes.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+
+namespace mlir::gpfq {
+#define GEN_PASS_DEF_GPFQQUANTIZEWEIGHTS
+#include "gpfq/Transforms/Passes.h.inc"
+} // namespace mlir::gpfq
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using ::gpfq::Alphabet;
+using ::gpfq::CalibrationData;
+using ::gpfq::Checkpoint;
+using ::gpfq::Failure;
+using ::gpfq::Gram;
+using ::gpfq::LayerResult;
+using ::gpfq::LayerSpec;
+using ::gpfq::MomentCollector;
+using ::gpfq::Result;
+
+/// The alphabet of the quantiser that has the levels of `attribute`.
+static Result<Alphabet> getAlphabet(lowbit::AlphabetAttr attribute) {
+  ArrayRef<int32_t> values = attribute.getValues();
+  switch (attribute.getKind()) {
+  case lowbit::AlphabetKind::MidTread:
+    return Alphabet::midTread(values[0]);
+  case lowbit::AlphabetKind::MidRise:
+    return Alphabet::midRise(values[0]);
+  case lowbit::AlphabetKind::Range:
+    return Alphabet::range(values[0], values[1]);
+  case lowbit::AlphabetKind::Levels:
+    return Alphabet::explicitLevels({values.begin(), values.end()});
+  }
+  llvm_unreachable("unknown alphabet kind");
+}
+
+namespace {
+struct QuantizeWeightsPass : mlir::gpfq::impl::GPFQQuantizeWeightsBase<QuantizeWeightsPass> {
+  using GPFQQuantizeWeightsBase::GPFQQuantizeWeightsBase;
+
+  void getDependentDialects(DialectRegistry &registry) const override {
+    GPFQQuantizeWeightsBase::getDependentDialects(registry);
+    StagedExecutor::registerDependencies(registry);
+  }
+  void runOnOperation() override;
+
+private:
+  class Run;
+};
+
+/// The quantisation of one module; passes are copied, so their state is elsewhere.
+class QuantizeWeightsPass::Run {
+public:
+  explicit Run(QuantizeWeightsPass &pass) : pass(pass) {}
+  LogicalResult run();
+
+private:
+  LogicalResult readOptions();
+  LogicalResult openCheckpoint();
+  LogicalResult quantizeCut(int64_t cut);
+  FailureOr<LayerResult> computeLevels(int64_t cut, ArrayRef<unsigned> members);
+  void useResult(unsigned layer, LayerResult result);
+  void rewrite();
+
+  QuantizeWeightsPass &pass;
+  LayerSpec spec;
+  func::FuncOp network;
+  std::vector<CalibrationData> data;
+  int64_t numSamples = 0;
+  std::vector<QuantizableOp> layers;
+  Schedule schedule;
+  llvm::BitVector differingInputs;
+  std::vector<std::optional<LayerResult>> results;
+  std::optional<Checkpoint> store;
+  std::unique_ptr<::gpfq::ThreadPool> pool;
+  std::unique_ptr<StagedExecutor> executor;
+  QuantizationReport report;
+};
+} // namespace
+
+LogicalResult QuantizeWeightsPass::Run::readOptions() {
+  auto fail = [&](const Twine &text) { return pass.getOperation().emitError() << text; };
+  spec = LayerSpec();
+  if (pass.method != "gpfq" && pass.method != "msq")
+    return fail("method=" + pass.method + " is not gpfq or msq");
+  spec.method = pass.method == "gpfq" ? ::gpfq::Method::Gpfq : ::gpfq::Method::Msq;
+  if (pass.step != "absmax" && pass.step != "constant" && pass.step != "search")
+    return fail("step=" + pass.step + " is not absmax, constant or search");
+  spec.step = pass.step == "absmax"     ? ::gpfq::StepRule::AbsMax
+              : pass.step == "constant" ? ::gpfq::StepRule::Constant
+                                        : ::gpfq::StepRule::Search;
+  if (!(pass.stepFactor > 0.0))
+    return fail("step-factor is not above 0");
+  spec.stepFactor = pass.stepFactor;
+  if (pass.order != "norm" && pass.order != "natural")
+    return fail("order=" + pass.order + " is not norm or natural");
+  spec.order =
+      pass.order == "norm" ? ::gpfq::ColumnOrder::NormDescending : ::gpfq::ColumnOrder::Natural;
+  if (pass.sweeps < 0)
+    return fail("sweeps is below 0");
+  spec.sweeps = pass.sweeps;
+  if (pass.blockSize < 1)
+    return fail("block-size is below 1");
+  spec.blockSize = pass.blockSize;
+  spec.biasCorrection = pass.biasCorrection;
+  if (!(pass.heldOut >= 0.0 && pass.heldOut < 1.0))
+    return fail("held-out is not in [0, 1)");
+  if (pass.maxRows < 1)
+    return fail("max-rows is below 1");
+  return success();
+}
+
+LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
+  if (pass.checkpoint.empty())
+    return success();
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples)
+     << "\noptions method=" << pass.method << " step=" << pass.step
+     << " step-factor=" << double(pass.stepFactor) << " order=" << pass.order
+     << " sweeps=" << int64_t(pass.sweeps) << " bias-correction=" << bool(pass.biasCorrection)
+     << " samples=" << numSamples << " held-out=" << double(pass.heldOut)
+     << " max-rows=" << int64_t(pass.maxRows)
+     << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
+  Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);
+  if (!opened)
+    return network.emitError() << opened.message();
+  store = std::move(*opened);
+  return success();
+}
+
+void QuantizeWeightsPass::Run::useResult(unsigned index, LayerResult result) {
+  QuantizableOp &layer = layers[index];
+  int64_t columns = layer.columns();
+  std::vector<float> weights(layer.weights.size());
+  for (size_t i = 0; i < weights.size(); ++i)
+    weights[i] = float(result.levels[i]) *
+                 result.scales[result.scales.size() == 1 ? 0 : i / size_t(columns)];
+  std::vector<float> bias = layer.bias;
+  if (!result.biasDelta.empty()) {
+    bias.resize(result.biasDelta.size(), 0.0f);
+    for (size_t i = 0; i < bias.size(); ++i)
+      bias[i] += result.biasDelta[i];
+  }
+  executor->setQuantizedWeights(index, weights, bias);
+  results[index] = std::move(result);
+}
+
+/// Says which channels and inputs of a layer can never matter.
+static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
+  int64_t columns = layer.columns(), deadInputs = 0, deadChannels = 0;
+  for (int64_t g = 0; g < gram.groups; ++g)
+    for (int64_t t = 0; t < columns; ++t)
+      deadInputs += gram.hOf(g)[t * columns + t] == 0.0;
+  for (int64_t c = 0; c < layer.shape.outputChannels; ++c)
+    deadChannels += llvm::all_of(ArrayRef(layer.weights).slice(c * columns, columns),
+                                 [](float w) { return w == 0.0f; });
+  if (deadInputs == gram.groups * columns)
+    layer.op->emitRemark("layer '") << layer.name()
+                                    << "' reads only zeros in the calibration data; its weights "
+                                       "are rounded to the level nearest to 0";
+  else if (deadInputs)
+    layer.op->emitRemark("layer '")
+        << layer.name() << "' has " << deadInputs
+        << " inputs that are 0 in all calibration data; their weights are rounded to "
+           "the level nearest to 0";
+  if (deadChannels)
+    layer.op->emitRemark("layer '")
+        << layer.name() << "' has " << deadChannels << " output channels whose weights are all 0";
+  return deadInputs;
+}
+
+FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
+                                                               ArrayRef<unsigned> members) {
+  QuantizableOp &layer = layers[members.front()];
+  int64_t gramBytes =
+      6 * layer.groups() * layer.columns() * layer.columns() * int64_t(sizeof(double));
+  if (uint64_t(gramBytes) > pass.memoryBudget)
+    return layer.op->emitError("layer '")
+           << layer.name() << "' has " << layer.columns() << " inputs a neuron, whose moments take "
+           << gramBytes
+           << " bytes, more than memory-budget; raise it, or leave the layer float with skip";
+  std::vector<MomentCollector::Layer> collected;
+  DenseMap<unsigned, unsigned> memberOf;
+  MomentCollector::Options options;
+  options.sharedInputs = true;
+  for (auto [i, member] : llvm::enumerate(members)) {
+    memberOf[member] = unsigned(i);
+    collected.push_back({layers[member].shape, layers[member].isDepthwise, layer.weights.data()});
+    options.sharedInputs &= !differingInputs.test(member);
+  }
+  options.samples = numSamples;
+  options.heldOut = ::gpfq::HeldOutSamples(pass.heldOut);
+  options.maxRows = pass.maxRows;
+  options.seed = members.front();
+  MomentCollector collector(collected, options);
+  ::gpfq::ParallelFor parallelFor = pool->parallelFor();
+  LogicalResult advanced = executor->advance(
+      cut, collector.batchSize(), [&](unsigned index) { return memberOf.count(index) > 0; },
+      [&](int64_t sample, int64_t slot, StagedExecutor::Side side, unsigned index,
+          const float *input) {
+        collector.gather(sample - slot, sample, MomentCollector::Side(side), memberOf.lookup(index),
+                         input);
+      },
+      [&](int64_t first, int64_t count) { collector.endBatch(first, count, parallelFor); });
+  if (failed(advanced))
+    return failure();
+  Gram training = collector.takeTraining(), heldOutGram = collector.takeHeldOut();
+  pass.numDeadInputs += reportDead(layer, training);
+
+  Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
+  if (!alphabet)
+    return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
+  LayerSpec layerSpec = spec;
+  layerSpec.alphabet = *alphabet;
+  layerSpec.granularity = layer.layer.getGranularity() == lowbit::Granularity::Tensor
+                              ? ::gpfq::Granularity::Tensor
+                              : ::gpfq::Granularity::Channel;
+  ::gpfq::LayerProblem problem;
+  problem.outputChannels = layer.shape.outputChannels;
+  problem.columns = layer.columns();
+  problem.groups = layer.groups();
+  problem.weights = layer.weights.data();
+  problem.training = &training;
+  problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;
+  Result<LayerResult> result = ::gpfq::quantizeLayer(problem, layerSpec, parallelFor);
+  if (!result)
+    return layer.op->emitError("layer '")
+           << layer.name() << "' cannot be quantised: " << result.message();
+  return std::move(*result);
+}
+
+LogicalResult QuantizeWeightsPass::Run::quantizeCut(int64_t cut) {
+  ArrayRef<unsigned> members = schedule.cuts[cut];
+  unsigned first = members.front();
+  QuantizableOp &layer = layers[first];
+  // Layers that stay float are evaluated on the way to the next one.
+  if (!layer.layer)
+    return success();
+  auto start = std::chrono::steady_clock::now();
+  LayerResult result;
+  bool isResumed = false, isReuse = false;
+  if (auto source = schedule.reuses.find(first); source != schedule.reuses.end()) {
+    layer.op->emitRemark("layer '")
+        << layer.name() << "' has the weights of '" << layers[source->second].name()
+        << "', whose result it depends on; it takes over the levels";
+    result = *results[source->second];
+    result.biasDelta.clear();
+    isReuse = true;
+  } else if (store) {
+    Result<bool> loaded = store->load(first, result);
+    if (!loaded)
+      return layer.op->emitError() << loaded.message();
+    isResumed = *loaded;
+    pass.numResumed += isResumed;
+  }
+  if (!isResumed && !isReuse) {
+    FailureOr<LayerResult> computed = computeLevels(cut, members);
+    if (failed(computed))
+      return failure();
+    result = std::move(*computed);
+    if (store)
+      if (Failure failure = store->store(first, result))
+        return layer.op->emitError() << *failure;
+  }
+  for (unsigned member : members) {
+    const ::gpfq::ConvShape &shape = layers[member].shape;
+    LayerReportEntry entry;
+    entry.name = layers[member].name();
+    entry.shape = {shape.outputChannels, shape.kernelHeight, shape.kernelWidth,
+                   shape.channelsPerGroup()};
+    entry.bits = layer.layer.getAlphabet().getBits();
+    if (Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet()))
+      entry.alphabet = alphabet->str();
+    entry.report = result.report;
+    entry.isResumed = isResumed;
+    entry.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    report.layers.push_back(std::move(entry));
+    useResult(member, result);
+    ++pass.numQuantized;
+  }
+  return success();
+}
+
+void QuantizeWeightsPass::Run::rewrite() {
+  // Layers of one cut read one dequantised constant when their operands have the same type.
+  for (ArrayRef<unsigned> members : schedule.cuts) {
+    DenseMap<std::pair<Type, StringAttr>, Value> created;
+    for (unsigned member : members) {
+      if (!results[member])
+        continue;
+      QuantizableOp &layer = layers[member];
+      OpBuilder builder(layer.op);
+      Value &weights =
+          created[{layer.op.getDpsInputs()[1].getType(), layer.op->getName().getIdentifier()}];
+      // Members are in program order, so the first one dominates the others.
+      if (!weights)
+        weights = layer.createDequantizedWeights(builder, *results[member]);
+      layer.op->setOperand(layer.op.getDpsInputOperand(1)->getOperandNumber(), weights);
+      if (!results[member]->biasDelta.empty())
+        layer.addToBias(builder, results[member]->biasDelta);
+      layer.op->removeAttr(lowbit::layerAttrName);
+    }
+  }
+}
+
+LogicalResult QuantizeWeightsPass::Run::run() {
+  FailureOr<func::FuncOp> function = getNetwork(pass.getOperation());
+  if (failed(function) || failed(readOptions()) || failed(verifyCalibratable(*function)))
+    return failure();
+  network = *function;
+  FailureOr<std::vector<QuantizableOp>> collected = collectQuantizableOps(network);
+  if (failed(collected))
+    return failure();
+  layers = std::move(*collected);
+  results.assign(layers.size(), std::nullopt);
+  int64_t annotated = llvm::count_if(layers, [](const QuantizableOp &l) { return bool(l.layer); });
+  if (!annotated)
+    return network.emitError("has no op with ")
+           << lowbit::layerAttrName
+           << ", so there is nothing to quantise; run gpfq-annotate-layers first";
+  numSamples = pass.samples;
+  FailureOr<std::vector<CalibrationData>> opened =
+      openCalibrationData(network, llvm::to_vector(pass.calibration), numSamples);
+  if (failed(opened))
+    return failure();
+  data = std::move(*opened);
+  if (failed(openCheckpoint()))
+    return failure();
+
+  Progress progress("quantising", annotated);
+  schedule = scheduleLayers(network, layers);
+  differingInputs = getDifferingInputs(network, layers);
+  pool = std::make_unique<::gpfq::ThreadPool>(pass.threads);
+  StagedExecutor::Options options;
+  options.samples = numSamples;
+  options.memoryBudget = pass.memoryBudget;
+  auto created = StagedExecutor::create(network, layers, schedule, data, options, *pool);
+  if (failed(created))
+    return failure();
+  executor = std::move(*created);
+  for (int64_t cut = 0; cut < int64_t(schedule.cuts.size()); ++cut) {
+    if (failed(quantizeCut(cut)))
+      return failure();
+    progress.update(int64_t(report.layers.size()));
+  }
+  executor.reset();
+  for (QuantizableOp &layer : layers) {
+    if (layer.layer)
+      continue;
+    ++pass.numFloat;
+    layer.op->emitRemark("carries no ") << lowbit::layerAttrName << " and stays float";
+  }
+  rewrite();
+  if (!pass.report.empty())
+    if (Failure failure = report.write(pass.report))
+      return network.emitError() << *failure;
+  return success();
+}
+
+void QuantizeWeightsPass::runOnOperation() {
+  if (failed(Run(*this).run()))
+    signalPassFailure();
+}
