@@ -14,10 +14,10 @@ class GenericTarget final : public KernelTarget {
 public:
   StringRef getName() const override { return "generic"; }
   int64_t getLanes() const override { return 4; }
-  TileShape getIntegerTile(int64_t rows) const override {
+  TileShape getIntegerTile(int64_t rows, unsigned) const override {
     return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   int64_t getDepthwiseRows() const override { return 2; }
   bool prefersTopAligned() const override { return false; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,

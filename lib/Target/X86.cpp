@@ -7,6 +7,7 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/bit.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -47,10 +48,10 @@ class Avx512VnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avx512vnni"; }
   int64_t getLanes() const override { return 16; }
-  TileShape getIntegerTile(int64_t rows) const override {
+  TileShape getIntegerTile(int64_t rows, unsigned) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{10, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   int64_t getDepthwiseRows() const override { return 4; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
@@ -59,10 +60,13 @@ public:
   StringRef getCpu() const override { return "x86-64-v4"; }
   StringRef getFeatures() const override { return "+avx512vnni"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
-    static const StringLiteral features[] = {
-        GPFQ_X86_64_V3,           StringLiteral("avx512f"),  StringLiteral("avx512bw"),
-        StringLiteral("avx512cd"), StringLiteral("avx512dq"), StringLiteral("avx512vl"),
-        StringLiteral("avx512vnni")};
+    static const StringLiteral features[] = {GPFQ_X86_64_V3,
+                                             StringLiteral("avx512f"),
+                                             StringLiteral("avx512bw"),
+                                             StringLiteral("avx512cd"),
+                                             StringLiteral("avx512dq"),
+                                             StringLiteral("avx512vl"),
+                                             StringLiteral("avx512vnni")};
     return features;
   }
 };
@@ -71,10 +75,10 @@ class AvxVnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avxvnni"; }
   int64_t getLanes() const override { return 8; }
-  TileShape getIntegerTile(int64_t rows) const override {
+  TileShape getIntegerTile(int64_t rows, unsigned) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   int64_t getDepthwiseRows() const override { return 4; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
@@ -92,10 +96,15 @@ class Avx2Target final : public KernelTarget {
 public:
   StringRef getName() const override { return "avx2"; }
   int64_t getLanes() const override { return 8; }
-  TileShape getIntegerTile(int64_t rows) const override {
+  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+    if (rows == 1)
+      return {1, 8};
+    // Unpacking several bit planes needs the registers of a second vector.
+    return llvm::has_single_bit(bits) ? TileShape{5, 2} : TileShape{10, 1};
+  }
+  TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows); }
   int64_t getDepthwiseRows() const override { return 2; }
   bool prefersTopAligned() const override { return false; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
@@ -117,8 +126,7 @@ private:
   static Value emitBytePairs(OpBuilder &builder, Location loc, Value acc, Value codes,
                              Value levels) {
     auto words = VectorType::get(16, builder.getI16Type());
-    Value pairs =
-        callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.ub.sw", words, {codes, levels});
+    Value pairs = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.ub.sw", words, {codes, levels});
     Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(),
                                 {pairs, splat(builder, loc, words, 1)});
     return arith::AddIOp::create(builder, loc, acc, quads);
@@ -138,8 +146,7 @@ private:
     evenLevels = arith::ShRSIOp::create(builder, loc, evenLevels, eight);
     Value oddLevels = arith::ShRSIOp::create(builder, loc, levelWords, eight);
     StringRef multiplyAdd = "llvm.x86.avx2.pmadd.wd";
-    Value even =
-        callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {evenCodes, evenLevels});
+    Value even = callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {evenCodes, evenLevels});
     Value odd = callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {oddCodes, oddLevels});
     acc = arith::AddIOp::create(builder, loc, acc, even);
     return arith::AddIOp::create(builder, loc, acc, odd);

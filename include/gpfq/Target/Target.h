@@ -10,14 +10,15 @@
 
 namespace mlir::gpfq {
 
-/// Size of the block of accumulators that an inner loop keeps in registers: `rows` output pixels (or rows of a matrix)
-/// times `vectors` vectors of output channels.
+/// Size of the block of accumulators that an inner loop keeps in registers: `rows` output pixels
+/// (or rows of a matrix) times `vectors` vectors of output channels.
 struct TileShape {
   int64_t rows;
   int64_t vectors;
 };
 
-/// What a kernel generator needs to know about an instruction set. The only code that names one is in lib/Target.
+/// What a kernel generator needs to know about an instruction set. The only code that names one is
+/// in lib/Target.
 class KernelTarget {
 public:
   virtual ~KernelTarget() = default;
@@ -26,20 +27,22 @@ public:
   virtual StringRef getName() const = 0;
   /// i32 elements of a vector register.
   virtual int64_t getLanes() const = 0;
-  /// The tile for integer kernels of `rows` output rows in all; few rows take more vectors, to hide latency.
-  virtual TileShape getIntegerTile(int64_t rows) const = 0;
+  /// The tile for integer kernels of `rows` output rows in all and weights of `bits` bits; a single
+  /// row takes more vectors, to hide latency.
+  virtual TileShape getIntegerTile(int64_t rows, unsigned bits) const = 0;
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
   /// Rows of a tile of depthwise convolutions.
   virtual int64_t getDepthwiseRows() const = 0;
 
-  /// True if the dot product is exact for any signed byte, so that b-bit weights may be unpacked to the top of their
-  /// byte (as w * 2^(8-b), without a sign extension) and the accumulator shifted back at the end.
+  /// True if the dot product is exact for any signed byte, so that b-bit weights may be unpacked to
+  /// the top of their byte (as w * 2^(8-b), without a sign extension) and the accumulator shifted
+  /// back at the end.
   virtual bool prefersTopAligned() const = 0;
 
   /// acc + sum over the four bytes of each lane of codes (unsigned) * levels (signed).
-  /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`; `maxMagnitude` bounds |levels|.
-  /// The result is exact modulo 2^32.
+  /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`;
+  /// `maxMagnitude` bounds |levels|. The result is exact modulo 2^32.
   virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                         int32_t maxMagnitude) const = 0;
 
@@ -54,8 +57,8 @@ public:
 /// `emitDot` in plain arithmetic of `lanes` lanes: correct on every target.
 Value emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
 
-/// The target called `name`; `host` is the best that this CPU can run. An unknown name is an error that lists the
-/// known ones.
+/// The target called `name`; `host` is the best that this CPU can run. An unknown name is an error
+/// that lists the known ones.
 FailureOr<const KernelTarget *> getKernelTarget(StringRef name,
                                                 function_ref<InFlightDiagnostic()> emitError);
 

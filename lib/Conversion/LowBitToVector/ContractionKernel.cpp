@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels of lowbit.conv_2d and lowbit.matmul: blocks of output pixels times vectors of output channels in registers,
-// runs of the reduction read at constant distances from one address.
+// Kernels of lowbit.conv_2d and lowbit.matmul: blocks of output pixels times vectors of output
+// channels in registers, runs of the reduction read at constant distances from one address.
 
 #include "KernelBuilder.h"
 
@@ -40,7 +40,8 @@ struct TileRow {
   int64_t y, x;
 };
 
-/// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the result.
+/// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the
+/// result.
 struct TilePlace {
   Value batch, group, y, x, channel, panelStart;
 };
@@ -121,8 +122,7 @@ Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int6
     for (int64_t byte = skip; byte < end; ++byte) {
       Value code = arith::ExtUIOp::create(b, i32, loadElement(indices, offset + byte));
       if (byte > 0)
-        code = arith::ShLIOp::create(
-            b, code, arith::ConstantOp::create(b, b.getI32IntegerAttr(8 * byte)));
+        code = arith::ShLIOp::create(b, code, b.getConstant(b.getI32IntegerAttr(8 * byte)));
       codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
     }
   } else {
@@ -135,7 +135,7 @@ Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int6
     if (g.odd && skip > 0) {
       // The weights of an odd alphabet cannot be zero where the quad repeats elements.
       auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
-      codes = arith::AndIOp::create(b, codes, arith::ConstantOp::create(b, mask));
+      codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
     }
   }
   Value lanes = vector::BroadcastOp::create(b, b.getVectorType(i32), codes);
@@ -235,8 +235,8 @@ void ContractionKernel::buildTile(const TilePlace &place, ArrayRef<TileRow> rows
 void ContractionKernel::buildPanel(Value batchIndex, Value group, Value panelStart, Value channel,
                                    int64_t channels) {
   int64_t pixels = height * width;
-  int64_t limit =
-      b.isInteger ? b.target.getIntegerTile(pixels).rows : b.target.getFloatTile(pixels).rows;
+  int64_t limit = b.isInteger ? b.target.getIntegerTile(pixels, g.bits).rows
+                              : b.target.getFloatTile(pixels).rows;
   // Narrow images: a tile spans several output rows.
   int64_t tileHeight = std::max<int64_t>(1, limit / width);
   b.buildTileLoops(getBalancedTiles(height, tileHeight), [&](Value y, int64_t rowCount) {

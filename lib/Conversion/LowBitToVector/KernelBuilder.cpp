@@ -35,7 +35,8 @@ KernelBuilder::KernelBuilder(LowBitComputeOpInterface op, OpBuilder &builder, Va
                              const KernelTarget &target, bool emulateDot)
     : ImplicitLocOpBuilder(op->getLoc(), builder), target(target), geometry(op),
       isInteger(op.hasIntegerAccumulator()), input(buffers.front()), init(buffers.back()), op(op),
-      weights(buffers[1]), fused(buffers.drop_front(2).drop_back()), emulateDot(emulateDot) {}
+      weights(buffers[1]), fused(buffers.drop_front(2).drop_back()), emulateDot(emulateDot),
+      entry(getInsertionBlock()) {}
 
 VectorType KernelBuilder::getAccumulatorType() {
   return getVectorType(isInteger ? Type(getI32Type()) : Type(getF32Type()));
@@ -45,7 +46,17 @@ VectorType KernelBuilder::getAccumulatorType() {
 // Scalars, constants, loops
 //===----------------------------------------------------------------------===//
 
-Value KernelBuilder::index(int64_t value) { return arith::ConstantIndexOp::create(*this, value); }
+Value KernelBuilder::getConstant(TypedAttr value) {
+  Value &constant = constants[value];
+  if (!constant) {
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(entry);
+    constant = arith::ConstantOp::create(*this, value);
+  }
+  return constant;
+}
+
+Value KernelBuilder::index(int64_t value) { return getConstant(getIndexAttr(value)); }
 
 Value KernelBuilder::add(Value a, Value b) { return createOrFold<arith::AddIOp>(a, b); }
 
@@ -58,11 +69,11 @@ Value KernelBuilder::scale(Value a, int64_t factor) {
 Value KernelBuilder::splat(VectorType type, int64_t value) {
   unsigned width = type.getElementTypeBitWidth();
   APInt bits(width, uint64_t(value), /*isSigned=*/true, /*implicitTrunc=*/true);
-  return arith::ConstantOp::create(*this, DenseElementsAttr::get(type, bits));
+  return getConstant(DenseElementsAttr::get(type, bits));
 }
 
 Value KernelBuilder::zeros(VectorType type) {
-  return arith::ConstantOp::create(*this, cast<TypedAttr>(getZeroAttr(type)));
+  return getConstant(cast<TypedAttr>(getZeroAttr(type)));
 }
 
 SmallVector<Value> KernelBuilder::buildLoop(int64_t count, ValueRange carried, LoopBody body) {
@@ -173,7 +184,8 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     int64_t offset = (vector * g.getRegistersPerStep() + registerIndex) * g.getRegisterBytes();
     Value &loaded = cache[offset];
     if (!loaded)
-      loaded = vector::LoadOp::create(*this, bytesType, weights, ValueRange(add(stepStart, offset)));
+      loaded =
+          vector::LoadOp::create(*this, bytesType, weights, ValueRange(add(stepStart, offset)));
     return loaded;
   };
   if (g.bits == 8)
@@ -199,7 +211,8 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     field = field ? Value(arith::OrIOp::create(*this, field, piece)) : piece;
   }
   if (topAligned && g.odd)
-    field = arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
+    field =
+        arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
   Value bytes = vector::BitCastOp::create(*this, bytesType, field);
   if (!topAligned) {
     int64_t offset = g.odd ? (1 << g.bits) - 1 : 1 << (g.bits - 1);
@@ -254,8 +267,8 @@ void KernelBuilder::loadChannelOperands(Value channel, int64_t vector, int64_t v
       cache[{int64_t(i), vector}] = loadFused(i, position, valid);
 }
 
-void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector,
-                                 int64_t valid, const FusedCache &cache) {
+void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
+                                 const FusedCache &cache) {
   if (unsigned shift = geometry.getShift(); shift && isInteger)
     acc = arith::ShRSIOp::create(*this, acc, splat(getVectorType(getI32Type()), shift));
   Block &body = op.getEpilogue().front();
@@ -270,8 +283,9 @@ void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t ve
     for (Type type : scalar.getResultTypes())
       types.push_back(getVectorType(type));
     if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
-      auto value = DenseElementsAttr::get(cast<ShapedType>(types[0]), Attribute(constant.getValue()));
-      mapping.map(constant.getResult(), arith::ConstantOp::create(*this, value).getResult());
+      auto value =
+          DenseElementsAttr::get(cast<ShapedType>(types[0]), Attribute(constant.getValue()));
+      mapping.map(constant.getResult(), getConstant(value));
       continue;
     }
     SmallVector<Value> operands;

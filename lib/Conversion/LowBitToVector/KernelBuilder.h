@@ -23,11 +23,12 @@ SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
 /// True if elements that follow each other in the last dimension do so in memory.
 bool hasUnitInnerStride(MemRefType type);
 
-/// Builds what contraction and depthwise kernels share: loops, loads of weights, partial vectors, the epilogue.
+/// Builds what contraction and depthwise kernels share: loops, loads of weights, partial vectors,
+/// the epilogue.
 class KernelBuilder : public ImplicitLocOpBuilder {
 public:
-  /// `buffers` are the input, the weights, the fused operands and the init, in that order. With `emulateDot` the dot
-  /// product of the target is plain arithmetic.
+  /// `buffers` are the input, the weights, the fused operands and the init, in that order. With
+  /// `emulateDot` the dot product of the target is plain arithmetic.
   KernelBuilder(lowbit::LowBitComputeOpInterface op, OpBuilder &builder, ValueRange buffers,
                 const KernelTarget &target, bool emulateDot);
 
@@ -40,6 +41,8 @@ public:
   VectorType getVectorType(Type element) const { return VectorType::get(getLanes(), element); }
   VectorType getAccumulatorType();
 
+  /// A constant at the start of the kernel, made once.
+  Value getConstant(TypedAttr value);
   Value index(int64_t value);
   Value add(Value a, Value b);
   Value add(Value a, int64_t b);
@@ -62,7 +65,8 @@ public:
 
   /// Registers that were loaded for one step, by their offset from its start.
   using RegisterCache = llvm::DenseMap<int64_t, Value>;
-  /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte `stepStart`, for vector `vector` of its panel.
+  /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte
+  /// `stepStart`, for vector `vector` of its panel.
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
@@ -71,10 +75,11 @@ public:
 
   /// Vectors of the fused operands that only depend on the channel, read once a tile.
   using FusedCache = llvm::DenseMap<std::pair<int64_t, int64_t>, Value>;
-  /// Reads fused operands that only depend on the channel, `vector` being the place in the panel of the one at
-  /// `channel`.
+  /// Reads fused operands that only depend on the channel, `vector` being the place in the panel of
+  /// the one at `channel`.
   void loadChannelOperands(Value channel, int64_t vector, int64_t valid, FusedCache &cache);
-  /// Applies the epilogue to an accumulator and stores the result at `position`, the indices of its first element.
+  /// Applies the epilogue to an accumulator and stores the result at `position`, the indices of its
+  /// first element.
   void emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
                     const FusedCache &cache);
 
@@ -86,10 +91,12 @@ private:
   Value weights;
   SmallVector<Value> fused;
   bool emulateDot;
+  Block *entry;
+  llvm::DenseMap<Attribute, Value> constants;
 };
 
-/// True if the kernel of `op` reads its input a byte at a time: runs of fewer than four elements, or an input whose
-/// runs do not lie side by side.
+/// True if the kernel of `op` reads its input a byte at a time: runs of fewer than four elements,
+/// or an input whose runs do not lie side by side.
 bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
 
 /// Builds the body of a kernel at the insertion point of `builder`.

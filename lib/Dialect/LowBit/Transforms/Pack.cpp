@@ -21,7 +21,8 @@ using namespace mlir;
 using namespace mlir::lowbit;
 using gpfq::KernelTarget;
 
-/// Depthwise kernels of at most this many taps are unrolled whole; larger ones a kernel row at a time.
+/// Depthwise kernels of at most this many taps are unrolled whole; larger ones a kernel row at a
+/// time.
 static constexpr int64_t maxUnrolledTaps = 64;
 
 /// Elements that lie side by side in the input and in one output channel's weights.
@@ -66,8 +67,9 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
     auto conv = dyn_cast<Conv2DOp>(op.getOperation());
     int64_t channels = kernel[0] / (conv ? conv.getGroups() : 1);
     int64_t rows = getRows(op);
-    vectors = op.hasIntegerAccumulator() ? target.getIntegerTile(rows).vectors
-                                         : target.getFloatTile(rows).vectors;
+    vectors = op.hasIntegerAccumulator()
+                  ? target.getIntegerTile(rows, getFieldBits(op.getAlphabet())).vectors
+                  : target.getFloatTile(rows).vectors;
     vectors = std::min<int64_t>(vectors, llvm::divideCeil(channels, target.getLanes()));
   }
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
@@ -95,8 +97,8 @@ template <typename ConvOp> static void materializePadding(OpBuilder &builder, Co
                                        builder.getIndexAttr(padding[2]), builder.getIndexAttr(0)};
   SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(builder.getContext(), type.getShape());
   SmallVector<OpFoldResult> strides(4, builder.getIndexAttr(1));
-  Value padded = tensor::InsertSliceOp::create(builder, loc, op.getInput(), filled, offsets, sizes,
-                                               strides);
+  Value padded =
+      tensor::InsertSliceOp::create(builder, loc, op.getInput(), filled, offsets, sizes, strides);
   op.getInputMutable().assign(padded);
   op.setPadding({0, 0, 0, 0});
   op.setPaddingValue(0);
@@ -108,8 +110,8 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
   using LowBitPackBase::LowBitPackBase;
 
   void runOnOperation() override {
-    FailureOr<const KernelTarget *> found = gpfq::getKernelTarget(
-        target, [&] { return getOperation().emitError(); });
+    FailureOr<const KernelTarget *> found =
+        gpfq::getKernelTarget(target, [&] { return getOperation().emitError(); });
     if (failed(found))
       return signalPassFailure();
     getOperation().walk([&](LowBitComputeOpInterface op) {
@@ -131,8 +133,8 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     PackedGeometry geometry(layout, op.getAlphabet(), conv ? conv.getGroups() : 1);
     std::vector<int8_t> bytes = packLevels(geometry, levels->values);
     std::string name = levels->name.empty() ? "" : levels->name + ".packed";
-    Value packedWeights = gpfq::createByteConstant(builder, op->getLoc(), {int64_t(bytes.size())},
-                                                   bytes, name);
+    Value packedWeights =
+        gpfq::createByteConstant(builder, op->getLoc(), {int64_t(bytes.size())}, bytes, name);
     Operation *unpacked = op.getWeights().getDefiningOp();
     op->setOperand(1, packedWeights);
     if (isOpTriviallyDead(unpacked))
