@@ -314,3 +314,34 @@ func.func @transposed(%q: tensor<1x2xi8>, %other: tensor<2x1xf32>) -> tensor<1x2
   } -> tensor<1x2xf32>
   return %t : tensor<1x2xf32>
 }
+
+// -----
+
+// A constant that the front end wrote in f64 is rounded at compile time, and joins the scale.
+
+#id = affine_map<(m, n) -> (m, n)>
+// CHECK-LABEL: func @double_constant
+// CHECK: ^bb0(%[[ACC:.*]]: i32, %{{.*}}: f32):
+// CHECK-NOT: f64
+// CHECK: %[[F:.*]] = arith.sitofp %[[ACC]]
+// CHECK-NEXT: arith.mulf %[[F]]
+// CHECK-NEXT: arith.addf
+// CHECK-NEXT: lowbit.yield
+func.func @double_constant(%q: tensor<1x2xi8>) -> tensor<1x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %fifth = arith.constant 0.2 : f64
+  %s = arith.constant dense<0.5> : tensor<1xf32>
+  %l = arith.constant dense<[[1, 2], [-3, 4]]> : tensor<2x2xi8>
+  %w = lowbit.dequantize %l, %s alphabet <mid_tread, [7]> layer "fc" : tensor<2x2xi8>, tensor<1xf32> -> tensor<2x2xf32>
+  %x = lowbit.dequantize %q, %s zero_point 3 : tensor<1x2xi8>, tensor<1xf32> -> tensor<1x2xf32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %init = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%init : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %t = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel"]} ins(%y : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.truncf %fifth : f64 to f32
+    %1 = arith.mulf %a, %0 : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x2xf32>
+  return %t : tensor<1x2xf32>
+}

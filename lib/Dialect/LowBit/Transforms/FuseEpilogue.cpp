@@ -11,6 +11,7 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 
 using namespace mlir;
@@ -244,8 +245,23 @@ private:
   }
 };
 
+/// Rounds constants that a front end wrote in f64; the upstream folder keeps what is not exact.
+struct TruncateConstant : OpRewritePattern<arith::TruncFOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(arith::TruncFOp op, PatternRewriter &rewriter) const override {
+    APFloat value(0.0);
+    if (!op.getType().isF32() || !matchPattern(op.getIn(), m_ConstantFloat(&value)))
+      return failure();
+    bool losesInfo;
+    value.convert(APFloat::IEEEsingle(), APFloat::rmNearestTiesToEven, &losesInfo);
+    rewriter.replaceOpWithNewOp<arith::ConstantOp>(op, rewriter.getFloatAttr(op.getType(), value));
+    return success();
+  }
+};
+
 } // namespace
 
 void mlir::lowbit::populateFuseEpiloguePatterns(RewritePatternSet &patterns) {
-  patterns.add<FuseQuantize, FuseGeneric>(patterns.getContext());
+  patterns.add<FuseQuantize, FuseGeneric, TruncateConstant>(patterns.getContext());
 }
