@@ -49,6 +49,17 @@ def data_folder() -> Path | None:
     return folder if (folder / "models.py").is_file() else None
 
 
+def export_folder() -> Path:
+    """Where exported networks are kept: GPFQ_NETWORKS, by default build/networks."""
+    return Path(os.environ.get("GPFQ_NETWORKS") or ROOT / "build" / "networks")
+
+
+def is_exported(name: str, folder: Path) -> bool:
+    """Are all files of the network there, so that torch is not needed?"""
+    kinds = ("mlir", "calib.npy", "test.npy", "labels.npy", "test64.npy", "test64.float.npy")
+    return all((folder / f"{name}.{kind}").exists() for kind in kinds)
+
+
 def models_module() -> ModuleType:
     folder = data_folder()
     if folder is None:
@@ -143,7 +154,7 @@ def export(name: str, out: Path, *, samples: int = 1000, fuse_batch_norm: bool =
             )
     if not (out / f"{name}.calib.npy").exists():
         _save(out / f"{name}.calib.npy", images(name, info, "calib", samples)[0])
-    if not (out / f"{name}.test64.float.npy").exists():
+    if not is_exported(name, out):
         x, labels = images(name, info, "test")
         _save(out / f"{name}.test.npy", x)
         _save(out / f"{name}.labels.npy", labels)

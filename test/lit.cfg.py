@@ -24,7 +24,8 @@ run_pipeline = (
     "convert-func-to-llvm,convert-cf-to-llvm,reconcile-unrealized-casts)"
 )
 run_libraries = ",".join(
-    os.path.join(config.llvm_tools_dir, "..", "lib", f"libmlir_{name}.so") for name in ("runner_utils", "c_runner_utils")
+    os.path.join(config.llvm_tools_dir, "..", "lib", f"libmlir_{name}.so")
+    for name in ("runner_utils", "c_runner_utils")
 )
 config.substitutions.append(
     (

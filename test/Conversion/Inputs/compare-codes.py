@@ -23,7 +23,7 @@ arguments = parser.parse_args()
 first, second = read_codes(arguments.first), read_codes(arguments.second)
 if len(first) != len(second) or len(set(first)) < 4:
     sys.exit(f"nothing to compare: {len(first)} and {len(second)} codes, {len(set(first))} of them distinct")
-differences = [abs(a - b) for a, b in zip(first, second)]
+differences = [abs(a - b) for a, b in zip(first, second, strict=False)]
 if max(differences) > arguments.tolerance:
     sys.exit(f"codes differ by up to {max(differences)}\n{first}\n{second}")
 if arguments.tolerance and sum(differences) * 20 > len(differences):
