@@ -18,6 +18,49 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   pm.addPass(createCSEPass());
 }
 
+static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions &options) {
+  GPFQQuantizeActivationsOptions result;
+  result.calibration = llvm::to_vector(options.calibration);
+  result.samples = options.samples;
+  result.bits = options.activationBits;
+  result.range = options.range;
+  result.percentile = options.percentile;
+  result.threads = options.threads;
+  return result;
+}
+
+static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &options) {
+  GPFQQuantizeWeightsOptions result;
+  result.calibration = llvm::to_vector(options.calibration);
+  result.samples = options.samples;
+  result.heldOut = options.heldOut;
+  result.method = options.method;
+  result.step = options.step;
+  result.stepFactor = options.stepFactor;
+  result.order = options.order;
+  result.sweeps = options.sweeps;
+  result.biasCorrection = options.biasCorrection;
+  result.maxRows = options.maxRows;
+  result.threads = options.threads;
+  result.memoryBudget = options.memoryBudget;
+  result.checkpoint = options.checkpoint;
+  result.report = options.report;
+  return result;
+}
+
 void mlir::gpfq::buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options) {
   buildPreparePipeline(pm, options);
+  if (options.weightBits == 0)
+    return;
+  if (options.activationBits != 0)
+    pm.addPass(createGPFQQuantizeActivations(getActivationOptions(options)));
+  pm.addPass(createGPFQQuantizeWeights(getWeightOptions(options)));
+}
+
+void mlir::gpfq::registerQuantizePipelines() {
+  PassPipelineRegistration<QuantizeOptions>(
+      "gpfq-prepare", "A float network to channels-last layers with names", buildPreparePipeline);
+  PassPipelineRegistration<QuantizeOptions>(
+      "gpfq-quantize", "A float network to one with quantised weights and activations",
+      buildQuantizePipeline);
 }

@@ -9,6 +9,7 @@
 #include "gpfq/Dialect/LowBit/Transforms/BufferizableOpInterfaceImpl.h"
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
 #include "gpfq/Pipelines/Pipelines.h"
+#include "gpfq/Pipelines/Quantize.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -27,4 +28,5 @@ void mlir::gpfq::registerAllPasses() {
   registerConversionPasses();
   lowbit::registerLowBitPasses();
   registerPipelines();
+  registerQuantizePipelines();
 }

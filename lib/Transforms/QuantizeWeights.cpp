@@ -158,7 +158,8 @@ void QuantizeWeightsPass::Run::useResult(unsigned index, LayerResult result) {
   results[index] = std::move(result);
 }
 
-/// Says which channels and inputs of a layer can never matter.
+/// Says whether a layer, or channels of it, can never matter; gives the number of inputs that are
+/// always 0.
 static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
   int64_t columns = layer.columns(), deadInputs = 0, deadChannels = 0;
   for (int64_t g = 0; g < gram.groups; ++g)
@@ -171,11 +172,6 @@ static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
     layer.op->emitRemark("layer '") << layer.name()
                                     << "' reads only zeros in the calibration data; its weights "
                                        "are rounded to the level nearest to 0";
-  else if (deadInputs)
-    layer.op->emitRemark("layer '")
-        << layer.name() << "' has " << deadInputs
-        << " inputs that are 0 in all calibration data; their weights are rounded to "
-           "the level nearest to 0";
   if (deadChannels)
     layer.op->emitRemark("layer '")
         << layer.name() << "' has " << deadChannels << " output channels whose weights are all 0";

@@ -90,9 +90,23 @@ struct Flags {
   cl::opt<std::string> step{
       "step", cl::init("search"), cl::cat(quantizeCategory),
       cl::desc("Size of the steps between levels: absmax, constant or search (default search)")};
+  cl::opt<double> stepFactor{"step-factor", cl::init(1.0), cl::value_desc("C"),
+                             cl::cat(quantizeCategory),
+                             cl::desc("Steps of --step=constant, in units of absmax (default 1)")};
+  cl::opt<std::string> order{
+      "order", cl::init("norm"), cl::cat(quantizeCategory),
+      cl::desc("Order of the inputs of a neuron: norm or natural (default norm)")};
+  cl::opt<int64_t> sweeps{"sweeps", cl::init(2), cl::value_desc("n"), cl::cat(quantizeCategory),
+                          cl::desc("Refinements of the levels of a layer (default 2)")};
+  cl::opt<bool> biasCorrection{
+      "bias-correction", cl::init(true), cl::cat(quantizeCategory),
+      cl::desc("Remove the mean error of each output channel (default true)")};
   cl::opt<std::string> range{
       "range", cl::init("minmax"), cl::cat(quantizeCategory),
       cl::desc("Range of activations: minmax, percentile or mse (default minmax)")};
+  cl::opt<double> percentile{"percentile", cl::init(99.99), cl::value_desc("p"),
+                             cl::cat(quantizeCategory),
+                             cl::desc("Percent of the values inside of the range (default 99.99)")};
   cl::opt<std::string> skip{"skip", cl::value_desc("regex"), cl::cat(quantizeCategory),
                             cl::desc("Layers left in float")};
   cl::opt<std::string> policy{"policy", cl::value_desc("file"), cl::cat(quantizeCategory),
@@ -106,6 +120,9 @@ struct Flags {
   cl::opt<double> heldOut{"held-out", cl::init(0.1), cl::value_desc("fraction"),
                           cl::cat(dataCategory),
                           cl::desc("Samples kept to measure errors with (default 0.1)")};
+  cl::opt<int64_t> maxRows{
+      "max-rows", cl::init(32768), cl::value_desc("n"), cl::cat(dataCategory),
+      cl::desc("Patches of all samples that a layer is fitted to (default 32768)")};
   cl::opt<unsigned> threads{"threads", cl::init(0), cl::value_desc("n"), cl::cat(dataCategory),
                             cl::desc("Threads of the quantisation (default: all CPUs)")};
   cl::opt<uint64_t> memoryBudget{
@@ -175,7 +192,13 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.policy = flags.policy;
   quantize.method = flags.method;
   quantize.step = flags.step;
+  quantize.stepFactor = flags.stepFactor;
+  quantize.order = flags.order;
+  quantize.sweeps = flags.sweeps;
+  quantize.biasCorrection = flags.biasCorrection;
+  quantize.maxRows = flags.maxRows;
   quantize.range = flags.range;
+  quantize.percentile = flags.percentile;
   for (const std::string &file : flags.calibration)
     quantize.calibration.push_back(file);
   quantize.samples = flags.samples;

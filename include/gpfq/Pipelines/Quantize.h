@@ -35,12 +35,20 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
       llvm::cl::desc("Bits of an activation, 2 to 8; 0 leaves activations in float")};
   PassOptions::Option<std::string> range{*this, "range", llvm::cl::init("minmax"),
                                          llvm::cl::desc("minmax, percentile or mse")};
+  PassOptions::Option<double> percentile{
+      *this, "percentile", llvm::cl::init(99.99),
+      llvm::cl::desc("Share of the values inside of the range, in percent")};
 
-  // gpfq-quantize-weights
+  // Both quantisations
   PassOptions::ListOption<std::string> calibration{
       *this, "calibration", llvm::cl::desc("Calibration files, one for each argument")};
   PassOptions::Option<int64_t> samples{*this, "samples", llvm::cl::init(0),
                                        llvm::cl::desc("Use the first N samples; 0 means all")};
+  PassOptions::Option<unsigned> threads{
+      *this, "threads", llvm::cl::init(0),
+      llvm::cl::desc("Number of threads; 0 means one for each CPU")};
+
+  // gpfq-quantize-weights
   PassOptions::Option<double> heldOut{
       *this, "held-out", llvm::cl::init(0.1),
       llvm::cl::desc("Fraction of the samples that measures errors")};
@@ -48,9 +56,19 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
                                           llvm::cl::desc("gpfq or msq")};
   PassOptions::Option<std::string> step{*this, "step", llvm::cl::init("search"),
                                         llvm::cl::desc("absmax, constant or search")};
-  PassOptions::Option<unsigned> threads{
-      *this, "threads", llvm::cl::init(0),
-      llvm::cl::desc("Number of threads; 0 means one for each CPU")};
+  PassOptions::Option<double> stepFactor{*this, "step-factor", llvm::cl::init(1.0),
+                                         llvm::cl::desc("The paper's C, for step=constant")};
+  PassOptions::Option<std::string> order{*this, "order", llvm::cl::init("norm"),
+                                         llvm::cl::desc("Order of the columns: norm or natural")};
+  PassOptions::Option<int64_t> sweeps{
+      *this, "sweeps", llvm::cl::init(2),
+      llvm::cl::desc("Coordinate descent sweeps after the recursion")};
+  PassOptions::Option<bool> biasCorrection{
+      *this, "bias-correction", llvm::cl::init(true),
+      llvm::cl::desc("Remove the mean error of each output channel")};
+  PassOptions::Option<int64_t> maxRows{
+      *this, "max-rows", llvm::cl::init(32768),
+      llvm::cl::desc("Rows of the data of a layer, at most, for all samples")};
   PassOptions::Option<uint64_t> memoryBudget{
       *this, "memory-budget", llvm::cl::init(uint64_t(2) << 30),
       llvm::cl::desc("Bytes of activations to keep in memory")};
@@ -65,8 +83,11 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
 void buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options);
 
 /// Level 0 to level 2, `gpfq-quantize`: gpfq-prepare, then activations (unless their bits are 0),
-/// then weights (unless theirs are).
+/// then weights. With `weight-bits` 0, gpfq-prepare alone.
 void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options);
+
+/// Registers `gpfq-prepare` and `gpfq-quantize` with the global registry.
+void registerQuantizePipelines();
 
 } // namespace mlir::gpfq
 
