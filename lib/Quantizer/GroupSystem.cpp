@@ -128,10 +128,11 @@ static GroupMoments makeMoments(const Gram &gram, const GroupColumns &columns,
     trace += std::max(h[t * n + t], 0.0);
   moments.unit = trace > 0.0 ? trace / n : 1.0;
   moments.inverseDiagonal.assign(n, 0.0f);
+  moments.isConstant.assign(n, false);
   for (int64_t t = 0; t < n; ++t) {
     double energy = h[t * n + t], raw = gram.hOf(group)[columns.order[t] * (n + 1)];
-    bool isConstant = shiftH.shiftA && energy <= constantColumn * raw;
-    if (!isConstant && energy > negligibleColumn * moments.unit)
+    moments.isConstant[t] = shiftH.shiftA && raw > 0.0 && energy <= constantColumn * raw;
+    if (!moments.isConstant[t] && energy > negligibleColumn * moments.unit)
       moments.inverseDiagonal[t] = static_cast<float>(moments.unit / energy);
   }
   moments.h = scaled(h.data(), h.size(), 1.0 / moments.unit);

@@ -33,8 +33,10 @@ struct GroupMoments {
   std::vector<float> mismatch;
   /// tril(M) w of each neuron, likewise. Only in training moments.
   std::vector<float> pathMismatch;
-  /// 1 / H_tt, or 0 for a column that is 0 on these rows.
+  /// 1 / H_tt, or 0 for a column that is 0 or constant on these rows.
   std::vector<float> inverseDiagonal;
+  /// Is the column constant but not 0, and its mean removed? The bias makes up for any level then.
+  std::vector<bool> isConstant;
   std::vector<double> base;
   /// ||X w||^2, of uncentred X.
   std::vector<double> energy;

@@ -76,7 +76,11 @@ void PanelSolver::followPath() {
       float inverse = moments.inverseDiagonal[t];
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
         int64_t i = t * lanesPerPanel + lane;
-        float target = inverse == 0.0f ? 0.0f : weights[i] + products[i] * inverse;
+        float target = 0.0f;
+        if (inverse != 0.0f)
+          target = weights[i] + products[i] * inverse;
+        else if (moments.isConstant[t])
+          target = weights[i];
         setLevel(t, lane, spec.alphabet.nearest(target / lanes[lane].step));
       }
     }

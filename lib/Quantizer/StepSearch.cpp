@@ -85,17 +85,22 @@ std::vector<float> gpfq::chooseSteps(const LayerProblem &problem, const LayerSpe
     for (int64_t g = 0; g < problem.groups; ++g)
       searchGroup(g, parallelFor);
 
+  // The largest step of those with the least error: without data that tells, no weight saturates.
+  auto findBest = [&](const double *candidateErrors) {
+    int64_t best = candidates - 1;
+    for (int64_t i = candidates - 1; i-- > 0;)
+      if (candidateErrors[i] < candidateErrors[best])
+        best = i;
+    return best;
+  };
   if (spec.granularity == Granularity::Tensor) {
     std::vector<double> total(candidates, 0.0);
     for (size_t i = 0; i < errors.size(); ++i)
       total[i % candidates] += errors[i];
-    int64_t best = std::min_element(total.begin(), total.end()) - total.begin();
-    std::fill(steps.begin(), steps.end(), getStep(0, best));
+    std::fill(steps.begin(), steps.end(), getStep(0, findBest(total.data())));
     return steps;
   }
-  for (size_t o = 0; o < steps.size(); ++o) {
-    auto first = errors.begin() + o * candidates;
-    steps[o] = getStep(o, std::min_element(first, first + candidates) - first);
-  }
+  for (size_t o = 0; o < steps.size(); ++o)
+    steps[o] = getStep(o, findBest(errors.data() + o * candidates));
   return steps;
 }

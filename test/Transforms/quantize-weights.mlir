@@ -1,4 +1,4 @@
-// RUN: %python %S/../Inputs/make_npy.py %t.npy 16x6x6x4 signed
+// RUN: %python %S/../Inputs/make_npy.py %t.npy 200x6x6x4 signed
 // RUN: rm -rf %t.run %t.json
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy report=%t.json" 2>%t.remarks | FileCheck %s
 // RUN: FileCheck %s --check-prefix=REMARK --input-file=%t.remarks
@@ -9,8 +9,10 @@
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy" -o %t.straight.mlir 2>/dev/null
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy threads=1" -o %t.serial.mlir 2>/dev/null
 // RUN: cmp %t.straight.mlir %t.serial.mlir
-// RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy memory-budget=200000" -o %t.mapped.mlir 2>/dev/null
+// RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy memory-budget=65000" -o %t.mapped.mlir 2>/dev/null
 // RUN: cmp %t.straight.mlir %t.mapped.mlir
+// RUN: not env TMPDIR=/nonexistent gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy memory-budget=65000" 2>&1 | FileCheck %s --check-prefix=MAPPED
+// MAPPED: error: cannot create a temporary file in '/nonexistent'
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy block-size=1" -o %t.unblocked.mlir 2>/dev/null
 // RUN: cmp %t.straight.mlir %t.unblocked.mlir
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy checkpoint=%t.run" -o %t.stored.mlir 2>/dev/null
@@ -20,7 +22,7 @@
 // RUN: cmp %t.straight.mlir %t.resumed.mlir
 
 // Another calibration file is another run.
-// RUN: %python %S/../Inputs/make_npy.py %t.other.npy 16x6x6x4 ones
+// RUN: %python %S/../Inputs/make_npy.py %t.other.npy 200x6x6x4 ones
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.other.npy checkpoint=%t.run" 2>&1 | FileCheck %s --check-prefix=OTHER
 // OTHER: error: checkpoint directory '{{.*}}' belongs to another model, other data or other options
 

@@ -103,8 +103,9 @@ struct LayerResult {
 
 /// Quantises a layer. Fails, with a message, on inconsistent sizes, and on NaN or infinite weights
 /// or moments. A channel of zero weights with a scale of its own gets the smallest normal float as
-/// that scale, so that it is 0 in any alphabet. A column that is 0 in X~ gets nearest(0). Levels
-/// depend neither on the number of threads nor on blockSize.
+/// that scale, so that it is 0 in any alphabet. A column that is 0 in X~ gets nearest(0); with
+/// biasCorrection, one that is constant gets the level nearest to its weight. Levels depend neither
+/// on the number of threads nor on blockSize.
 Result<LayerResult> quantizeLayer(const LayerProblem &problem, const LayerSpec &spec,
                                   const ParallelFor &parallelFor = {});
 

@@ -285,14 +285,18 @@ TEST(LayerQuantizer, NoVarianceAtAll) {
   EXPECT_EQ(result.report.inSampleError, 0.0);
   EXPECT_EQ(result.report.heldOutError, 0.0);
 
-  // Constant columns: the bias carries everything.
+  // Constant columns: the bias makes up for the rounding, whatever the weights are.
   for (std::vector<float> *data : {&layer.x, &layer.xq, &layer.heldOutX, &layer.heldOutXq})
     std::fill(data->begin(), data->end(), 0.3f);
   layer.accumulate();
+  spec.step = StepRule::AbsMax;
   spec.biasCorrection = true;
   result = *quantizeLayer(layer.problem(), spec);
   EXPECT_LT(result.report.inSampleError, 1e-3);
   EXPECT_LT(result.report.heldOutError, 1e-3);
+  for (int64_t i = 0; i < layer.outputChannels * layer.columns; ++i)
+    EXPECT_NEAR(result.levels[i] * result.scales[i / layer.columns], layer.weights[i],
+                result.scales[i / layer.columns] * 0.5001f);
 }
 
 TEST(LayerQuantizer, ManySmallGroups) {
