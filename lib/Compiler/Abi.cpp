@@ -19,7 +19,13 @@ using llvm::ConstantStruct;
 using llvm::GlobalValue;
 
 /// Status codes of `run`; the header documents them.
-enum RunStatus : int32_t { Ok = 0, BadBatch = 1, NullPointer = 2, MisalignedWorkspace = 3 };
+enum RunStatus : int32_t {
+  Ok = 0,
+  BadBatch = 1,
+  NullPointer = 2,
+  MisalignedWorkspace = 3,
+  UnsupportedCpu = 4
+};
 
 static const uint8_t cpuCheckBitcode[] = {
 #include "gpfq/Runtime/CpuCheckBitcode.inc"
@@ -37,6 +43,7 @@ public:
   LogicalResult linkCpuCheck(Location loc);
   LogicalResult buildCheck(ArrayRef<StringLiteral> requiredFeatures, Location loc);
   void buildRun(llvm::Function *network);
+  llvm::Value *isCpuUnsupported();
   void buildInfo(bool isSharedLibrary);
 
 private:
@@ -134,6 +141,36 @@ void AbiBuilder::appendDescriptor(SmallVectorImpl<llvm::Value *> &arguments, llv
     arguments.push_back(b.getInt64(stride));
 }
 
+/// In `run`: does the CPU fail the check? It is asked in the first call alone, since cpuid takes
+/// longer than a small network where it traps to a hypervisor. Threads that race store the same.
+llvm::Value *AbiBuilder::isCpuUnsupported() {
+  enum State : uint8_t { Unknown, Supported, Unsupported };
+  llvm::LLVMContext &context = module.getContext();
+  llvm::Type *i8 = b.getInt8Ty();
+  auto *state = new llvm::GlobalVariable(module, i8, /*isConstant=*/false,
+                                         GlobalValue::InternalLinkage, b.getInt8(Unknown));
+  auto makeAtomic = [](auto *access) {
+    access->setAtomic(llvm::AtomicOrdering::Monotonic);
+    access->setAlignment(llvm::Align(1));
+  };
+  llvm::BasicBlock *entry = b.GetInsertBlock();
+  auto *ask = llvm::BasicBlock::Create(context, "ask", run);
+  auto *known = llvm::BasicBlock::Create(context, "known", run);
+  llvm::LoadInst *stored = b.CreateLoad(i8, state);
+  makeAtomic(stored);
+  b.CreateCondBr(b.CreateICmpEQ(stored, b.getInt8(Unknown)), ask, known);
+  b.SetInsertPoint(ask);
+  llvm::Value *answer = b.CreateSelect(b.CreateIsNull(b.CreateCall(check, {})),
+                                       b.getInt8(Supported), b.getInt8(Unsupported));
+  makeAtomic(b.CreateStore(answer, state));
+  b.CreateBr(known);
+  b.SetInsertPoint(known);
+  llvm::PHINode *current = b.CreatePHI(i8, 2);
+  current->addIncoming(stored, entry);
+  current->addIncoming(answer, ask);
+  return b.CreateICmpEQ(current, b.getInt8(Unsupported));
+}
+
 void AbiBuilder::buildRun(llvm::Function *network) {
   run = createFunction(interface.symbol + "_run", i32, {ptr, ptr, i64, ptr});
   llvm::Argument *inputs = run->getArg(0), *outputs = run->getArg(1), *batch = run->getArg(2),
@@ -171,6 +208,8 @@ void AbiBuilder::buildRun(llvm::Function *network) {
       tensors.push_back({tensor, &info});
     }
   }
+
+  returnIf(isCpuUnsupported(), UnsupportedCpu);
 
   // for (sample = 0; sample < batch; ++sample) network(...)
   llvm::BasicBlock *entry = b.GetInsertBlock();

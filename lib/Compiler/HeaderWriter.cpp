@@ -78,9 +78,9 @@ void mlir::gpfq::writeHeader(llvm::raw_ostream &os, const ModelInterface &interf
      << "   Tensors and workspace must not overlap. Nothing is allocated or kept: threads may run "
         "at the same time,\n"
         "   each with a workspace of its own.\n"
-     << "   Returns 0, or 1 for a bad `batch`, 2 for a null pointer, 3 for a misaligned workspace; "
-        "then nothing\n"
-        "   has been written. */\n"
+     << "   Returns 0, or 1 for a bad `batch`, 2 for a null pointer, 3 for a misaligned workspace, "
+        "4 for a CPU\n"
+        "   that cannot run the network; then nothing has been written. */\n"
      << "int32_t " << name
      << "_run(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace);\n\n"
      << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* GPFQ_MODEL_" << upper << "_H */\n";

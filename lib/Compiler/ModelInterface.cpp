@@ -42,8 +42,10 @@ static FailureOr<TensorInfo> readTensor(func::FuncOp func, Type type, const Twin
                             << "; a library takes and gives ranked tensors of f32, i8, i32 or i64";
   for (int64_t d = 1; d < tensor.getRank(); ++d)
     if (tensor.isDynamicDim(d))
-      return func.emitError() << name << " has type " << type << ": dimension " << d
-                              << " is dynamic; only the first (batch) may be";
+      return func.emitError()
+             << name << " has type " << type << ": dimension " << d
+             << " is dynamic; only the first (batch) may be; export the network for "
+                "a fixed size";
   return TensorInfo{name.str(), *kind, llvm::to_vector(tensor.getShape())};
 }
 

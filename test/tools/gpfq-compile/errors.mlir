@@ -43,7 +43,7 @@ func.func private @f(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
 }
 
 //--- spatial.mlir
-// CHECK: error: input0 has type 'tensor<1x?xf32>': dimension 1 is dynamic; only the first (batch) may be
+// CHECK: error: input0 has type 'tensor<1x?xf32>': dimension 1 is dynamic; only the first (batch) may be; export the network for a fixed size
 func.func @f(%x: tensor<1x?xf32>) -> tensor<1x?xf32> {
   return %x : tensor<1x?xf32>
 }
