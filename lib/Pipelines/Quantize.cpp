@@ -16,6 +16,7 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   pm.addNestedPass<func::FuncOp>(createGPFQSpecializeBatch());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+  pm.addNestedPass<func::FuncOp>(createGPFQFoldBatchNorm());
 }
 
 static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions &options) {

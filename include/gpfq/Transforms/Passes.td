@@ -45,6 +45,46 @@ def GPFQSpecializeBatch : Pass<"gpfq-specialize-batch", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
+  let summary = "Fold batch norms and other affine ops into the layer before them";
+  let description = [{
+    Level 0. An elementwise op y = a x + b, where a and b are constants that vary along the output channels only, or not
+    at all, is folded into the convolution or matmul that computes x if nothing else uses x: the filter of
+    channel c becomes a[c] w[c], and the bias, which is the init operand, a[c] bias[c] + b[c]. A chain of such ops
+    is folded as one, in double precision, rounded to f32 once. Batch norm, as one generic or as the chain that
+    front ends emit, is the most common case, the bias of a linear layer another.
+
+    First, elementwise generics of constants are computed (`1 / sqrt(variance + eps)`), with the arithmetic of their
+    bodies, so a channel of variance 0 gets 1 / sqrt(eps). An assertion in the body of one is dropped if it
+    holds; if it does not, the op stays.
+
+    The filter must be constant, directly or through transposes, broadcasts and changes of shape; the init
+    operand zero or a constant that varies along the output channels only. Anything else is left alone.
+
+    ```mlir
+    // Before
+    %0 = linalg.fill ins(%zero : f32) outs(%e : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+    %1 = linalg.conv_2d_nchw_fchw ins(%x, %w : tensor<1x3x4x4xf32>, tensor<8x3x1x1xf32>) outs(%0 : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+    %2 = linalg.generic {indexing_maps = [#identity, #channel, #identity], ...} ins(%1, %mean : ...) {arith.subf}
+    %3 = linalg.generic ... ins(%2, %reciprocal : ...) {arith.mulf}
+    %4 = linalg.generic ... ins(%3, %gamma : ...) {arith.mulf}
+    %5 = linalg.generic ... ins(%4, %beta : ...) {arith.addf}
+    // After
+    %w1 = arith.constant dense<...> : tensor<8x3x1x1xf32>
+    %b = arith.constant dense<...> : tensor<8xf32>
+    %0 = linalg.broadcast ins(%b : tensor<8xf32>) outs(%e : tensor<1x8x4x4xf32>) dimensions = [0, 2, 3]
+    %5 = linalg.conv_2d_nchw_fchw ins(%x, %w1 : tensor<1x3x4x4xf32>, tensor<8x3x1x1xf32>) outs(%0 : tensor<1x8x4x4xf32>) -> tensor<1x8x4x4xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numConstants", "constants", "generics of constants computed">,
+    Statistic<"numLayers", "layers", "convolutions and matmuls that something was folded into">,
+    Statistic<"numFolded", "folded", "affine ops folded">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let summary = "Fuse chains of elementwise float ops on tensors";
   let description = [{
