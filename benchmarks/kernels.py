@@ -1,0 +1,263 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Speed of generated kernels as a part of what this core can do.
+
+    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32] [--layers=REGEX] [--out=FILE]
+
+Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
+chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
+and their ratio. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take),
+`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "python"))
+import gpfq  # noqa: E402
+
+CHAINS = {"bytes": 0, "sums": 1, "words": 2, "fma": 3, "vnni256": 4, "vnni512": 5}
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of channels `c` to `oc` with outputs `h` x `w`."""
+
+    kind: str  # conv, depthwise or matmul
+    c: int
+    oc: int
+    h: int
+    w: int
+    kernel: int = 1
+    stride: int = 1
+    residual: bool = False
+
+    @property
+    def name(self) -> str:
+        window = f"_{self.kernel}x{self.kernel}s{self.stride}" if self.kind != "matmul" else ""
+        return f"{self.kind}{window}_{self.h}x{self.w}_{self.c}to{self.oc}" + ("_residual" if self.residual else "")
+
+    @property
+    def operations(self) -> int:
+        taps = self.kernel**2 * (1 if self.kind == "depthwise" else self.c)
+        return 2 * taps * self.oc * self.h * self.w
+
+
+LAYERS = [
+    Layer("conv", 3, 64, 112, 112, 7, 2),
+    Layer("conv", 3, 32, 112, 112, 3, 2),
+    Layer("conv", 3, 16, 32, 32, 3),
+    Layer("conv", 16, 16, 32, 32, 3),
+    Layer("conv", 32, 32, 16, 16, 3),
+    Layer("conv", 64, 64, 8, 8, 3),
+    Layer("conv", 64, 64, 56, 56, 3),
+    Layer("conv", 64, 64, 56, 56, 3, residual=True),
+    Layer("conv", 64, 128, 28, 28, 3, 2),
+    Layer("conv", 128, 128, 28, 28, 3),
+    Layer("conv", 256, 256, 14, 14, 3),
+    Layer("conv", 512, 512, 7, 7, 3, residual=True),
+    Layer("conv", 64, 128, 28, 28, 1, 2),
+    Layer("conv", 16, 96, 112, 112),
+    Layer("conv", 96, 24, 56, 56),
+    Layer("conv", 144, 24, 56, 56, residual=True),
+    Layer("conv", 64, 384, 14, 14),
+    Layer("conv", 384, 64, 14, 14),
+    Layer("conv", 576, 96, 14, 14),
+    Layer("conv", 160, 960, 7, 7),
+    Layer("conv", 320, 1280, 7, 7),
+    Layer("depthwise", 32, 32, 112, 112, 3),
+    Layer("depthwise", 96, 96, 56, 56, 3, 2),
+    Layer("depthwise", 144, 144, 56, 56, 3),
+    Layer("depthwise", 384, 384, 14, 14, 3),
+    Layer("depthwise", 240, 240, 28, 28, 5),
+    Layer("depthwise", 960, 960, 7, 7, 3),
+    Layer("matmul", 1280, 1000, 1, 1),
+    Layer("matmul", 4096, 4096, 1, 1),
+    Layer("matmul", 1024, 1024, 128, 1),
+]
+
+
+def alphabet(bits: int) -> tuple[str, np.ndarray]:
+    """The spelling and the levels of the default alphabet of a width."""
+    if bits <= 3:
+        k = 1 << (bits - 1)
+        return f"<mid_rise, [{k}]>", np.arange(1 - 2 * k, 2 * k, 2)
+    k = (1 << (bits - 1)) - 1
+    return f"<mid_tread, [{k}]>", np.arange(-k, k + 1)
+
+
+def write_module(layer: Layer, bits: int, element: str) -> str:
+    """A function of one compute op; the input has its padding."""
+    random = np.random.default_rng(0)
+    spelling, levels = alphabet(bits)
+    span = lambda size: (size - 1) * layer.stride + layer.kernel  # noqa: E731
+    if layer.kind == "matmul":
+        op, image, weights = "matmul", (layer.h * layer.w, layer.c), (layer.oc, layer.c)
+        result = (layer.h * layer.w, layer.oc)
+    else:
+        image = (1, span(layer.h), span(layer.w), layer.c)
+        result = (1, layer.h, layer.w, layer.oc)
+        if layer.kind == "conv":
+            op, weights = "conv_2d", (layer.oc, layer.kernel, layer.kernel, layer.c)
+        else:
+            op, weights = "depthwise_conv_2d", (layer.kernel, layer.kernel, layer.c)
+    strides = "" if layer.kind == "matmul" else f"strides = array<i64: {layer.stride}, {layer.stride}>, "
+    out = "i8" if element == "i8" else "f32"
+
+    def tensor(shape: tuple[int, ...], kind: str) -> str:
+        return f"tensor<{'x'.join(map(str, shape))}x{kind}>"
+
+    data = random.choice(levels, weights).astype(np.int8).tobytes().hex().upper()
+    residual = [("%res", tensor(result, out))] if layer.residual else []
+    fused = [("%s", f"tensor<{layer.oc}xf32>"), ("%b", f"tensor<{layer.oc}xf32>"), *residual]
+    arguments = [("%x", tensor(image, element)), *residual]
+    blocks = [("%acc", "i32" if element == "i8" else "f32"), ("%scale", "f32"), ("%bias", "f32")]
+    blocks += [("%r", out)] if layer.residual else []
+    typed = lambda pairs: ", ".join(f"{a}: {b}" for a, b in pairs)  # noqa: E731
+    body = ["%f = arith.sitofp %acc : i32 to f32"] if element == "i8" else []
+    body += [f"%m = arith.mulf {'%f' if element == 'i8' else '%acc'}, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
+    value = "%y0"
+    if layer.residual and element == "i8":
+        body += ["%ru = arith.uitofp %r : i8 to f32", "%rs = arith.mulf %ru, %sr : f32"]
+    if layer.residual:
+        body += [f"%y1 = arith.addf %y0, {'%rs' if element == 'i8' else '%r'} : f32"]
+        value = "%y1"
+    if element == "i8":
+        body += [
+            f"%e = math.roundeven {value} : f32",
+            "%c0 = arith.cmpf ogt, %e, %zero : f32",
+            "%e0 = arith.select %c0, %e, %zero : f32",
+            "%c1 = arith.cmpf olt, %e0, %top : f32",
+            "%e1 = arith.select %c1, %e0, %top : f32",
+            "%q = arith.fptoui %e1 : f32 to i8",
+        ]
+        value = "%q"
+    constants = ["%zero = arith.constant 0.0 : f32", "%top = arith.constant 255.0 : f32", "%sr = arith.constant 0.3 : f32"]
+    newline = "\n    "
+    return f"""
+func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{
+  %w = arith.constant dense<"0x{data}"> : {tensor(weights, "i8")}
+  %s = arith.constant dense<0.0001> : tensor<{layer.oc}xf32>
+  %b = arith.constant dense<0.5> : tensor<{layer.oc}xf32>
+  %init = tensor.empty() : {tensor(result, out)}
+  %0 = lowbit.{op} ins(%x, %w : {tensor(image, element)}, {tensor(weights, "i8")})
+    fused({", ".join(n for n, _ in fused)} : {", ".join(t for _, t in fused)}) outs(%init : {tensor(result, out)})
+    {{{strides}alphabet = #lowbit.alphabet{spelling}}} epilogue {{
+  ^bb0({typed(blocks)}):
+    {newline.join(constants + body)}
+    lowbit.yield {value} : {out}
+  }} -> {tensor(result, out)}
+  return %0 : {tensor(result, out)}
+}}
+"""
+
+
+class Stopwatch:
+    """The helper library roof.c."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "roof.so"
+        command = ["clang-22", "-O2", "-mavx2", "-mfma", "-shared", "-fPIC", str(Path(__file__).with_name("roof.c"))]
+        subprocess.run([*command, "-o", str(path)], check=True)
+        self.library = ctypes.CDLL(str(path))
+        self.library.roof_burst.restype = ctypes.c_double
+        self.library.run_burst.restype = ctypes.c_double
+        self.library.run_burst.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long]
+
+    def roof(self, chain: str) -> float:
+        return self.library.roof_burst(CHAINS[chain])
+
+
+def choose_chain(target: str, element: str, bits: int) -> str:
+    if element == "f32":
+        return "fma"
+    if target in ("avx512vnni", "avxvnni"):
+        return "vnni512" if target == "avx512vnni" else "vnni256"
+    return "words" if bits == 8 else "bytes"
+
+
+def compile_layer(layer: Layer, bits: int, element: str, target: str, folder: Path) -> gpfq.CompiledModel:
+    source, library = folder / f"{layer.name}.mlir", folder / f"lib{layer.name}_{bits}{element}.so"
+    source.write_text(write_module(layer, bits, element))
+    tool = Path(os.environ.get("GPFQ_BUILD", ROOT / "build")) / "bin" / "gpfq-compile"
+    subprocess.run([str(tool), str(source), f"--target={target}", "-o", str(library)], check=True)
+    return gpfq.load(library)
+
+
+def measure(model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float) -> tuple[float, float]:
+    """(seconds of a call, 1e9 operations a second of the chain), the best of alternating bursts."""
+    random = np.random.default_rng(1)
+    arrays = []
+    for info in model.inputs:
+        is_float = info.dtype == np.float32
+        data = random.standard_normal(info.shape) if is_float else random.integers(0, 256, info.shape)
+        arrays.append(np.ascontiguousarray(data.astype(np.float32 if is_float else np.uint8)))
+    outputs = [np.empty(info.shape, info.dtype) for info in model.outputs]
+    workspace = np.empty(model.workspace_bytes + 64, np.uint8)
+    address = workspace.ctypes.data + -workspace.ctypes.data % 64
+    pointers = lambda values: (ctypes.c_void_p * len(values))(*(a.ctypes.data for a in values))  # noqa: E731
+    run = getattr(ctypes.CDLL(str(model.path)), model.name + "_run")
+    call = lambda count: stopwatch.library.run_burst(run, pointers(arrays), pointers(outputs), address, count)  # noqa: E731
+    once = min(call(1) for _ in range(3))
+    count = max(1, int(1e-3 / once))
+    best, roof = once, 0.0
+    for _ in range(max(5, int(seconds / (count * once)))):
+        best = min(best, call(count))
+        roof = max(roof, stopwatch.roof(chain))
+    return best, roof
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--bits", default="8,4,2")
+    parser.add_argument("--target", default="host")
+    parser.add_argument("--input", default="i8", choices=["i8", "f32"])
+    parser.add_argument("--layers", default="", help="regular expression on names")
+    parser.add_argument("--seconds", type=float, default=0.05, help="time for each layer and width")
+    parser.add_argument("--out", type=Path, help="append the lines to this file too")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        stopwatch = Stopwatch(folder)
+        for layer in LAYERS:
+            if not re.search(options.layers, layer.name):
+                continue
+            for bits in map(int, options.bits.split(",")):
+                model = compile_layer(layer, bits, options.input, options.target, folder)
+                chain = choose_chain(model.target, options.input, bits)
+                seconds, roof = measure(model, stopwatch, chain, options.seconds)
+                rate = layer.operations / seconds * 1e-9
+                line = {
+                    "layer": layer.name,
+                    "bits": bits,
+                    "target": model.target,
+                    "microseconds": round(seconds * 1e6, 2),
+                    "gops": round(rate, 1),
+                    "roof": chain,
+                    "roof_gops": round(roof, 1),
+                    "ratio": round(rate / roof, 3),
+                    "load": round(os.getloadavg()[0], 1),
+                }
+                text = json.dumps(line)
+                print(text, flush=True)
+                if options.out:
+                    with options.out.open("a") as file:
+                        file.write(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
