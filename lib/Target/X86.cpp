@@ -112,6 +112,22 @@ public:
     return maxMagnitude <= maxPairMagnitude ? emitBytePairs(builder, loc, acc, codes, levels)
                                             : emitWordPairs(builder, loc, acc, codes, levels);
   }
+  /// i16 sums of up to this many quads cannot overflow; for one there is nothing to win.
+  int64_t getNarrowQuads(int32_t maxMagnitude) const override {
+    int64_t quads = INT16_MAX / (2 * 255 * maxMagnitude);
+    return quads > 1 ? quads : 0;
+  }
+  Value emitNarrowDot(OpBuilder &builder, Location loc, Value sum, Value codes,
+                      Value levels) const override {
+    Value pairs =
+        callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.ub.sw", sum.getType(), {codes, levels});
+    return arith::AddIOp::create(builder, loc, sum, pairs);
+  }
+  Value emitWiden(OpBuilder &builder, Location loc, Value acc, Value sum) const override {
+    Value ones = splat(builder, loc, cast<VectorType>(sum.getType()), 1);
+    Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(), {sum, ones});
+    return arith::AddIOp::create(builder, loc, acc, quads);
+  }
   StringRef getCpu() const override { return "x86-64-v3"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
     static const StringLiteral features[] = {GPFQ_X86_64_V3};
@@ -123,8 +139,8 @@ private:
   static constexpr int32_t maxPairMagnitude = 64;
 
   /// Pairs of byte products as i16, then pairs of those as i32.
-  static Value emitBytePairs(OpBuilder &builder, Location loc, Value acc, Value codes,
-                             Value levels) {
+  Value emitBytePairs(OpBuilder &builder, Location loc, Value acc, Value codes,
+                      Value levels) const {
     auto words = VectorType::get(16, builder.getI16Type());
     Value pairs = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.ub.sw", words, {codes, levels});
     Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(),

@@ -46,6 +46,20 @@ public:
   virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                         int32_t maxMagnitude) const = 0;
 
+  /// How many quads of bytes may be summed by `emitNarrowDot` before `emitWiden`, for |levels| <=
+  /// `maxMagnitude`; 0 if the target has no use for it.
+  virtual int64_t getNarrowQuads(int32_t maxMagnitude) const { return 0; }
+  /// sum + the dot products of the two byte pairs of each lane, where `sum` is `vector<2*lanes x
+  /// i16>`.
+  virtual Value emitNarrowDot(OpBuilder &builder, Location loc, Value sum, Value codes,
+                              Value levels) const {
+    llvm_unreachable("target without narrow sums");
+  }
+  /// acc + the two halves of each lane of `sum`.
+  virtual Value emitWiden(OpBuilder &builder, Location loc, Value acc, Value sum) const {
+    llvm_unreachable("target without narrow sums");
+  }
+
   /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
   virtual StringRef getTriple() const { return ""; }
   virtual StringRef getCpu() const = 0;

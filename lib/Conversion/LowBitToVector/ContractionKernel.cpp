@@ -46,6 +46,14 @@ struct TilePlace {
   Value batch, group, y, x, channel, panelStart;
 };
 
+/// One run of the pixels of a tile, for `vectors` vectors of channels.
+struct RunPlace {
+  const TilePlace &tile;
+  ArrayRef<TileRow> rows;
+  int64_t vectors;
+  Value tapRow, tapColumn;
+};
+
 /// A convolution, or a matrix product seen as a convolution of one row of pixels.
 class ContractionKernel {
 public:
@@ -65,9 +73,10 @@ public:
 private:
   void buildPanel(Value batchIndex, Value group, Value panelStart, Value channel, int64_t channels);
   void buildTile(const TilePlace &place, ArrayRef<TileRow> rows, int64_t channels);
-  SmallVector<Value> buildStep(const TilePlace &place, ArrayRef<TileRow> rows, Value tapRow,
-                               Value tapColumn, Value step, int64_t firstQuad, int64_t quads,
-                               int64_t vectors, ValueRange accumulators);
+  SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
+  SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
+  SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
+                                int64_t firstQuad, int64_t quads, ValueRange accumulators);
 
   SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
                                      Value tapColumn, Value element);
@@ -142,26 +151,28 @@ Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int6
   return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
 }
 
-SmallVector<Value> ContractionKernel::buildStep(const TilePlace &place, ArrayRef<TileRow> rows,
-                                                Value tapRow, Value tapColumn, Value step,
-                                                int64_t firstQuad, int64_t quads, int64_t vectors,
-                                                ValueRange accumulators) {
+/// Products of `quads` quads of step `step` from the quad `firstQuad` in it. `firstStep` is the
+/// least value of `step`, which may be a loop's variable.
+SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step, int64_t firstStep,
+                                                 int64_t firstQuad, int64_t quads,
+                                                 ValueRange accumulators) {
   SmallVector<Value> acc(accumulators);
   if (quads == 0)
     return acc;
-  Value run = b.add(b.scale(tapRow, tapColumns), tapColumn);
-  Value stepIndex = b.add(b.scale(run, g.getSteps()), step);
-  Value stepStart = b.add(place.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
+  int64_t vectors = run.vectors;
+  Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
+  Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
+  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
   Value element = b.scale(step, 4 * g.quadsPerStep);
   SmallVector<SmallVector<Value>> inputs;
-  for (TileRow row : rows)
-    inputs.push_back(getInputIndices(place, row, tapRow, tapColumn, element));
+  for (TileRow row : run.rows)
+    inputs.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, element));
 
   KernelBuilder::RegisterCache cache;
-  for (int64_t q = 0; q < quads; ++q) {
-    int64_t quad = firstQuad + q;
-    // Distance from `element`, which is the start of quad `firstQuad` of this step.
-    int64_t offset = g.getQuadStart(quad) - 4 * firstQuad;
+  for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
+    int64_t quad = firstStep * g.quadsPerStep + q;
+    // Distance from `element`, the start of the step.
+    int64_t offset = g.getQuadStart(quad) - 4 * firstStep * g.quadsPerStep;
     SmallVector<Value> levels;
     for (int64_t v = 0; v < vectors; ++v)
       levels.push_back(b.loadLevels(stepStart, v, q, cache));
@@ -188,6 +199,56 @@ SmallVector<Value> ContractionKernel::buildStep(const TilePlace &place, ArrayRef
   return acc;
 }
 
+/// Steps of whole quads are a loop; what is left of a run is one more step.
+SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange accumulators) {
+  if (b.getNarrowQuads() > 0)
+    return buildNarrowRun(run, accumulators);
+  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
+  SmallVector<Value> acc =
+      b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
+        return buildQuads(run, step, 0, 0, g.quadsPerStep, stepAcc);
+      });
+  return buildQuads(run, b.index(fullSteps), fullSteps, 0,
+                    g.getQuads() - fullSteps * g.quadsPerStep, acc);
+}
+
+/// The same with sums of several steps, or of a part of one, in narrow accumulators.
+SmallVector<Value> ContractionKernel::buildNarrowRun(const RunPlace &run, ValueRange accumulators) {
+  int64_t limit = b.getNarrowQuads();
+  SmallVector<Value> zeros(accumulators.size(), b.zeros(b.getNarrowType()));
+  auto buildSplitStep = [&](Value step, int64_t firstStep, int64_t quads, ValueRange stepAcc) {
+    SmallVector<Value> acc(stepAcc);
+    for (int64_t quad = 0; quad < quads; quad += limit)
+      acc = b.emitWiden(
+          acc, buildQuads(run, step, firstStep, quad, std::min(limit, quads - quad), zeros));
+    return acc;
+  };
+  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
+  int64_t restQuads = g.getQuads() - fullSteps * g.quadsPerStep;
+  int64_t stepsAtOnce = limit / g.quadsPerStep;
+  if (stepsAtOnce == 0) {
+    SmallVector<Value> acc =
+        b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
+          return buildSplitStep(step, 0, g.quadsPerStep, stepAcc);
+        });
+    return buildSplitStep(b.index(fullSteps), fullSteps, restQuads, acc);
+  }
+  auto buildSteps = [&](Value first, int64_t steps) {
+    return b.buildLoop(steps, zeros, [&](Value step, ValueRange sums) {
+      return buildQuads(run, b.add(first, step), 0, 0, g.quadsPerStep, sums);
+    });
+  };
+  int64_t blocks = fullSteps / stepsAtOnce;
+  SmallVector<Value> acc = b.buildLoop(blocks, accumulators, [&](Value block, ValueRange blockAcc) {
+    return b.emitWiden(blockAcc, buildSteps(b.scale(block, stepsAtOnce), stepsAtOnce));
+  });
+  int64_t restSteps = fullSteps - blocks * stepsAtOnce;
+  if (restSteps + restQuads == 0)
+    return acc;
+  SmallVector<Value> sums = buildSteps(b.index(blocks * stepsAtOnce), restSteps);
+  return b.emitWiden(acc, buildQuads(run, b.index(fullSteps), fullSteps, 0, restQuads, sums));
+}
+
 SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
                                                         int64_t channel) {
   Value x = b.add(place.x, row.x), c = b.add(place.channel, channel);
@@ -204,20 +265,10 @@ SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, 
 void ContractionKernel::buildTile(const TilePlace &place, ArrayRef<TileRow> rows,
                                   int64_t channels) {
   int64_t vectors = llvm::divideCeil(channels, g.lanes);
-  // Steps of whole quads are a loop; what is left of a run is one more step.
-  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
-  int64_t loopQuads = fullSteps * g.quadsPerStep;
   SmallVector<Value> acc(rows.size() * vectors, b.zeros(b.getAccumulatorType()));
   acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
     return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
-      SmallVector<Value> runAcc =
-          b.buildLoop(fullSteps, columnAcc, [&](Value step, ValueRange stepAcc) {
-            return buildStep(place, rows, tapRow, tapColumn, step, 0, g.quadsPerStep, vectors,
-                             stepAcc);
-          });
-      int64_t restQuads = g.getQuads() - loopQuads;
-      return buildStep(place, rows, tapRow, tapColumn, b.index(fullSteps), loopQuads, restQuads,
-                       vectors, runAcc);
+      return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
     });
   });
 

@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels of lowbit.depthwise_conv_2d: lanes hold channels; the codes of four taps are interleaved to the four bytes
-// of a lane, so that the dot product of the target sums over taps.
+// Kernels of lowbit.depthwise_conv_2d: lanes hold channels; the codes of four taps are interleaved
+// to the four bytes of a lane, so that the dot product of the target sums over taps.
 
 #include "KernelBuilder.h"
 

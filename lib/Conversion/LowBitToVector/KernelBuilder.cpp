@@ -230,11 +230,27 @@ Value KernelBuilder::getFloatLevels(Value levels, int64_t byte) {
   return arith::SIToFPOp::create(*this, getVectorType(getF32Type()), level);
 }
 
+int32_t KernelBuilder::getMaxMagnitude() const {
+  return LowBitComputeOpInterface(op).getAlphabet().getMaxMagnitude() << geometry.getShift();
+}
+
 Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
   if (emulateDot)
     return emitPortableDot(*this, getLoc(), acc, codes, levels);
-  int32_t magnitude = op.getAlphabet().getMaxMagnitude() << geometry.getShift();
-  return target.emitDot(*this, getLoc(), acc, codes, levels, magnitude);
+  if (acc.getType() == getNarrowType())
+    return target.emitNarrowDot(*this, getLoc(), acc, codes, levels);
+  return target.emitDot(*this, getLoc(), acc, codes, levels, getMaxMagnitude());
+}
+
+int64_t KernelBuilder::getNarrowQuads() const {
+  return isInteger && !emulateDot ? target.getNarrowQuads(getMaxMagnitude()) : 0;
+}
+
+SmallVector<Value> KernelBuilder::emitWiden(ValueRange acc, ValueRange sums) {
+  SmallVector<Value> result;
+  for (auto [wide, narrow] : llvm::zip_equal(acc, sums))
+    result.push_back(target.emitWiden(*this, getLoc(), wide, narrow));
+  return result;
 }
 
 //===----------------------------------------------------------------------===//

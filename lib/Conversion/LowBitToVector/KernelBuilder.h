@@ -70,8 +70,13 @@ public:
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
-  /// acc + codes . levels
+  /// acc + codes . levels; the sum is narrow if `acc` is of i16.
   Value emitDot(Value acc, Value codes, Value levels);
+  /// Quads that narrow sums can take; 0 if there is no use for them.
+  int64_t getNarrowQuads() const;
+  VectorType getNarrowType() { return VectorType::get(2 * getLanes(), getI16Type()); }
+  /// Adds narrow sums to accumulators.
+  SmallVector<Value> emitWiden(ValueRange acc, ValueRange sums);
 
   /// Vectors of the fused operands that only depend on the channel, read once a tile.
   using FusedCache = llvm::DenseMap<std::pair<int64_t, int64_t>, Value>;
@@ -84,6 +89,8 @@ public:
                     const FusedCache &cache);
 
 private:
+  /// The largest |level| of unpacked bytes.
+  int32_t getMaxMagnitude() const;
   Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid);
   bool dependsOnChannelOnly(Value fused) const;
 

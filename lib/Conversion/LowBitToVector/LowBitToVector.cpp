@@ -24,14 +24,13 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
-/// `type` with its strides written out and any offset, so that equal layers at different places share a kernel.
-/// Null if shape or strides are not static.
+/// `type` with its strides written out and any offset, so that equal layers at different places
+/// share a kernel. Null if shape or strides are not static.
 static MemRefType getKernelArgumentType(Type type) {
   auto memref = dyn_cast<MemRefType>(type);
   SmallVector<int64_t> strides;
   int64_t offset;
-  if (!memref || !memref.hasStaticShape() ||
-      failed(memref.getStridesAndOffset(strides, offset)) ||
+  if (!memref || !memref.hasStaticShape() || failed(memref.getStridesAndOffset(strides, offset)) ||
       llvm::any_of(strides, [](int64_t stride) { return ShapedType::isDynamic(stride); }))
     return {};
   auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
@@ -65,8 +64,8 @@ static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments
   return key;
 }
 
-/// If `op` is a 1x1 convolution of stride 1 over dense images, all its pixels are rows of one matrix product. Returns
-/// the product, which replaces `op`, or nothing.
+/// If `op` is a 1x1 convolution of stride 1 over dense images, all its pixels are rows of one
+/// matrix product. Returns the product, which replaces `op`, or nothing.
 static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   SmallVector<int64_t> kernel = op.getKernelShape();
   auto isOne = [](int64_t value) { return value == 1; };
@@ -82,7 +81,8 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
     bool isChannelVector = shape.size() <= 1;
     bool isImage = shape.size() == 4 && (shape == resultShape || operand == op.getInput() ||
                                          llvm::all_of(shape.drop_back(), isOne));
-    if (!isChannelVector && !(isImage && memref::CollapseShapeOp::isGuaranteedCollapsible(type, pixels)))
+    if (!isChannelVector &&
+        !(isImage && memref::CollapseShapeOp::isGuaranteedCollapsible(type, pixels)))
       return std::nullopt;
     collapse.push_back(!isChannelVector);
   }
@@ -96,9 +96,10 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   auto flatLayout =
       LayoutAttr::get(op.getContext(), layout.getTarget(), layout.getLanes(), layout.getVectors(),
                       layout.getEncoding(), layout.getRun(), {kernel[0], kernel[3]});
-  auto matmul = MatmulOp::create(builder, op.getLoc(), TypeRange(), operands[0], operands[1],
-                                 ArrayRef<Value>(operands).drop_front(2).drop_back(),
-                                 operands.back(), op.getAlphabetAttr(), op.getLayerAttr(), flatLayout);
+  auto matmul =
+      MatmulOp::create(builder, op.getLoc(), TypeRange(), operands[0], operands[1],
+                       ArrayRef<Value>(operands).drop_front(2).drop_back(), operands.back(),
+                       op.getAlphabetAttr(), op.getLayerAttr(), flatLayout);
   matmul.getEpilogue().takeBody(op.getEpilogue());
   op->erase();
   return matmul;
@@ -106,7 +107,8 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
 
 static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
   if (!isa<MemRefType>(op.getInit().getType()))
-    return op->emitOpError("works on tensors; run one-shot-bufferize before convert-lowbit-to-vector");
+    return op->emitOpError(
+        "works on tensors; run one-shot-bufferize before convert-lowbit-to-vector");
   LayoutAttr layout = op.getLayoutAttr();
   if (!layout)
     return op->emitOpError("has weights that are not packed; run lowbit-pack before bufferization");
@@ -115,9 +117,11 @@ static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
            << layout.getTarget() << ", not for " << target << "; run lowbit-pack with this target";
   if (isa<DepthwiseConv2DOp>(op) && layout.getVectors() != 1)
     return op->emitOpError("a depthwise kernel takes panels of one vector, got ") << layout;
-  if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()); conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
+  if (auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+      conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
     return op->emitOpError("has padding; lowbit-pack turns it into a padded input");
-  if (auto conv = dyn_cast<DepthwiseConv2DOp>(op.getOperation()); conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
+  if (auto conv = dyn_cast<DepthwiseConv2DOp>(op.getOperation());
+      conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
     return op->emitOpError("has padding; lowbit-pack turns it into a padded input");
   for (Type type : op->getOperandTypes())
     if (!getKernelArgumentType(type))
@@ -171,8 +175,8 @@ struct ConvertLowBitToVectorPass
     OpBuilder builder(op);
     SmallVector<Value> arguments;
     for (Value operand : op->getOperands())
-      arguments.push_back(memref::CastOp::create(builder, op->getLoc(),
-                                                 getKernelArgumentType(operand.getType()), operand));
+      arguments.push_back(memref::CastOp::create(
+          builder, op->getLoc(), getKernelArgumentType(operand.getType()), operand));
     func::FuncOp &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
     if (!kernel)
       kernel = buildKernel(op, ValueRange(arguments).getTypes(), **found, symbols);
@@ -186,11 +190,12 @@ struct ConvertLowBitToVectorPass
                            const KernelTarget &kernelTarget, SymbolTable &symbols) {
     OpBuilder builder(&getContext());
     std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
-    auto function = func::FuncOp::create(builder, op->getLoc(), name,
-                                         builder.getFunctionType(arguments, {}));
+    auto function =
+        func::FuncOp::create(builder, op->getLoc(), name, builder.getFunctionType(arguments, {}));
     function.setPrivate();
     function.setNoInline(true);
-    function->setAttr("llvm.linkage", LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
+    function->setAttr("llvm.linkage",
+                      LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
     symbols.insert(function);
     Block *body = function.addEntryBlock();
     builder.setInsertionPointToStart(body);
