@@ -213,9 +213,9 @@ def measure(model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds
     run = getattr(ctypes.CDLL(str(model.path)), model.name + "_run")
     call = lambda count: stopwatch.library.run_burst(run, pointers(arrays), pointers(outputs), address, count)  # noqa: E731
     once = min(call(1) for _ in range(3))
-    count = max(1, int(1e-3 / once))
+    count = max(1, int(5e-5 / once))
     best, roof = once, 0.0
-    for _ in range(max(5, int(seconds / (count * once)))):
+    for _ in range(max(20, int(seconds / (count * once)))):
         best = min(best, call(count))
         roof = max(roof, stopwatch.roof(chain))
     return best, roof

@@ -45,7 +45,7 @@ static const struct {
 
 /* 1e9 operations a second of a chain: one short burst. */
 double roof_burst(int chain) {
-  long n = 4000;
+  long n = 2000;
   double start = now();
   chains[chain].run(n);
   return n * 24 * chains[chain].operations / (now() - start) * 1e-9;
