@@ -29,19 +29,23 @@ func.func @two_layers(%x: memref<8x12x64xi8>, %w: memref<2x2048xi8>, %y: memref<
   return
 }
 
-// Four panels of 16 channels, three tiles of four rows, eight steps of two quads.
+// Four panels of 16 channels, three tiles of four rows, eight steps of two quads. Products of levels up to 8 are summed
+// in i16 over eight quads.
 // CHECK-LABEL: func.func private @lowbit_matmul(
 // CHECK-SAME: no_inline
 // CHECK-DAG: %[[MASK:.+]] = arith.constant dense<252645135> : vector<8xi32>
 // CHECK-DAG: %[[OFFSET:.+]] = arith.constant dense<8> : vector<32xi8>
 // CHECK: scf.for %{{.+}} = %c0 to %c4
 // CHECK: scf.for %{{.+}} = %c0 to %c3
-// CHECK: scf.for %{{.+}} = %c0 to %c8 {{.*}} iter_args({{.*}}) -> (vector<8xi32>, {{.*}}vector<8xi32>)
+// CHECK: scf.for %{{.+}} = %c0 to %c2 {{.*}} iter_args({{.*}}) -> (vector<8xi32>, {{.*}}vector<8xi32>)
+// CHECK: scf.for %{{.+}} = %c0 to %c4 {{.*}} iter_args({{.*}}) -> (vector<16xi16>, {{.*}}vector<16xi16>)
 // CHECK: vector.load {{.*}} : memref<2048xi8, strided<[1], offset: ?>>, vector<32xi8>
 // CHECK: arith.andi %{{.+}}, %[[MASK]]
 // CHECK: arith.subi %{{.+}}, %[[OFFSET]]
 // CHECK: vector.load {{.*}}, vector<4xi8>
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK: arith.addi {{.*}} : vector<16xi16>
+// CHECK: scf.yield
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
 // CHECK: scf.yield
 // CHECK-COUNT-8: vector.store {{.*}} vector<8xi32>
