@@ -8,7 +8,6 @@
 #include "FloatKernelTable.h"
 #include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
-#include <cstring>
 
 using namespace gpfq;
 
@@ -16,30 +15,28 @@ using namespace gpfq;
 static constexpr int64_t depthBlock = 256;
 /// Floats of one packed operand; bounds the memory for long inputs.
 static constexpr int64_t packedFloats = 1024 * 1024;
-/// Rows of small interleaved problems that are summed in f32; their operands stay in the L2 cache.
-static constexpr int64_t interleavedBlock = 128;
+/// Rows and channels of small interleaved problems whose operands stay in the L2 cache; the rows are
+/// summed in f32. Several cache lines of a pixel in a row are what the prefetcher wants.
+static constexpr int64_t interleavedBlock = 64, interleavedChannels = 64;
+
+using PackFn = void (*)(int64_t, const float *, int64_t, int64_t, float *);
 
 /// Packs rows [0, rows) of x into strips of `width` columns by blocks of depthBlock rows:
 /// packed[block][strip][row][column], columns beyond the last are 0.
 static void packStrips(int64_t rows, int64_t columns, const float *x, int64_t ld, int64_t width,
-                       float *packed, const ParallelFor &parallelFor) {
+                       PackFn pack, float *packed, const ParallelFor &parallelFor) {
   int64_t strips = (columns + width - 1) / width;
   // A few rows at a time, so that the lines of x that strips share are read once.
   constexpr int64_t chunk = 16;
+  static_assert(depthBlock % chunk == 0, "a chunk is in one block");
   int64_t chunks = (rows + chunk - 1) / chunk;
   runParallel(parallelFor, chunks, [&](int64_t c) {
-    for (int64_t s = 0; s < strips; ++s) {
-      int64_t used = std::min(width, columns - s * width);
-      for (int64_t r = c * chunk; r < std::min(rows, (c + 1) * chunk); ++r) {
-        int64_t block = r / depthBlock;
-        int64_t blockRows = std::min(depthBlock, rows - block * depthBlock);
-        float *target =
-            packed + block * depthBlock * strips * width + (s * blockRows + r % depthBlock) * width;
-        std::memcpy(target, x + r * ld + s * width, used * sizeof(float));
-        if (used < width)
-          std::memset(target + used, 0, (width - used) * sizeof(float));
-      }
-    }
+    int64_t first = c * chunk, count = std::min(chunk, rows - first);
+    int64_t block = first / depthBlock * depthBlock;
+    int64_t blockRows = std::min(depthBlock, rows - block);
+    for (int64_t s = 0; s < strips; ++s)
+      pack(count, x + first * ld + s * width, ld, std::min(width, columns - s * width),
+           packed + (block * strips + s * blockRows + first - block) * width);
   });
 }
 
@@ -57,8 +54,10 @@ static void accumulate(int64_t rows, int64_t columns, const float *a, int64_t ld
 
   for (int64_t begin = 0; begin < rows; begin += passRows) {
     int64_t count = std::min(passRows, rows - begin);
-    packStrips(count, columns, a + begin * lda, lda, tileRows, packedA, parallelFor);
-    packStrips(count, columns, b + begin * ldb, ldb, width, packedB, parallelFor);
+    packStrips(count, columns, a + begin * lda, lda, tileRows, kernels.packGramRows, packedA,
+               parallelFor);
+    packStrips(count, columns, b + begin * ldb, ldb, width, kernels.packPanel, packedB,
+               parallelFor);
     runParallel(parallelFor, panelsB, [&](int64_t panel) {
       int64_t j = panel * width;
       int64_t firstStrip = isLowerOnly ? j / tileRows : 0;
@@ -96,37 +95,47 @@ void gpfq::symmetrize(int64_t columns, double *h) {
           h[j * columns + i] = h[i * columns + j];
 }
 
-/// Copies lanes [channel, channel + lanes) of each tap of `rows` rows, 0 beyond the last channel.
-static void packLanes(int64_t rows, int64_t taps, int64_t channels, int64_t channel, int64_t lanes,
-                      const float *x, float *packed) {
-  int64_t used = std::min(lanes, channels - channel);
-  if (used < lanes)
-    std::fill_n(packed, rows * taps * lanes, 0.0f);
-  for (int64_t i = 0; i < rows * taps; ++i)
-    std::memcpy(packed + i * lanes, x + i * channels + channel, used * sizeof(float));
+/// Packs channels [channel, channel + blocks * lanes) of rows x taps into blocks:
+/// packed[block][row][tap][lane].
+static void packBlocks(int64_t rows, int64_t taps, int64_t channels, int64_t channel,
+                       int64_t blocks, const float *x, float *packed) {
+  const FloatKernelTable &kernels = floatKernels();
+  // The blocks share cache lines of x.
+  constexpr int64_t chunk = 32;
+  for (int64_t i = 0; i < rows * taps; i += chunk)
+    for (int64_t block = 0; block < blocks; ++block) {
+      int64_t first = channel + block * kernels.lanes;
+      kernels.packLanes(std::min(chunk, rows * taps - i), x + i * channels + first, channels,
+                        std::min(kernels.lanes, channels - first),
+                        packed + (block * rows * taps + i) * kernels.lanes);
+    }
 }
 
 void gpfq::accumulateInterleavedGram(int64_t rows, int64_t taps, int64_t channels, const float *a,
                                      const float *b, double *g, const ParallelFor &parallelFor) {
   const FloatKernelTable &kernels = floatKernels();
-  int64_t lanes = kernels.lanes;
-  runParallel(parallelFor, (channels + lanes - 1) / lanes, [&](int64_t block) {
+  int64_t lanes = kernels.lanes, width = interleavedChannels;
+  runParallel(parallelFor, (channels + width - 1) / width, [&](int64_t task) {
     static thread_local AlignedBuffer<float> packedA, packedB, sums;
-    packedA.resize(interleavedBlock * taps * lanes);
-    packedB.resize(interleavedBlock * taps * lanes);
+    packedA.resize(interleavedBlock * taps * width);
+    packedB.resize(interleavedBlock * taps * width);
     sums.resize(taps * taps * lanes);
-    int64_t channel = block * lanes, used = std::min(lanes, channels - channel);
+    int64_t first = task * width;
+    int64_t blocks = (std::min(width, channels - first) + lanes - 1) / lanes;
     for (int64_t r = 0; r < rows; r += interleavedBlock) {
       int64_t count = std::min(interleavedBlock, rows - r);
-      packLanes(count, taps, channels, channel, lanes, a + r * taps * channels, packedA.data());
+      packBlocks(count, taps, channels, first, blocks, a + r * taps * channels, packedA.data());
       if (a != b)
-        packLanes(count, taps, channels, channel, lanes, b + r * taps * channels, packedB.data());
-      kernels.interleavedGram(count, taps, packedA.data(), a == b ? packedA.data() : packedB.data(),
-                              sums.data());
-      for (int64_t lane = 0; lane < used; ++lane) {
-        double *target = g + (channel + lane) * taps * taps;
-        for (int64_t i = 0; i < taps * taps; ++i)
-          target[i] += sums[i * lanes + lane];
+        packBlocks(count, taps, channels, first, blocks, b + r * taps * channels, packedB.data());
+      for (int64_t block = 0; block < blocks; ++block) {
+        int64_t channel = first + block * lanes, offset = block * count * taps * lanes;
+        kernels.interleavedGram(count, taps, packedA.data() + offset,
+                                (a == b ? packedA : packedB).data() + offset, sums.data());
+        for (int64_t lane = 0; lane < std::min(lanes, channels - channel); ++lane) {
+          double *target = g + (channel + lane) * taps * taps;
+          for (int64_t i = 0; i < taps * taps; ++i)
+            target[i] += sums[i * lanes + lane];
+        }
       }
     }
   });

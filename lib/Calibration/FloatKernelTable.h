@@ -49,6 +49,11 @@ struct FloatKernelTable {
 
   void (*panelRows)(const PanelRows &);
   void (*depthwiseRow)(const DepthwiseRow &);
+  /// packed[k][i] = x[k * ld + i] for k < count, i < used, and 0 for i beyond `used`; rows of
+  /// `packed` have gramRows, panelFloats and lanes elements, which `used` does not exceed.
+  void (*packGramRows)(int64_t count, const float *x, int64_t ld, int64_t used, float *packed);
+  void (*packPanel)(int64_t count, const float *x, int64_t ld, int64_t used, float *packed);
+  void (*packLanes)(int64_t count, const float *x, int64_t ld, int64_t used, float *packed);
   /// out[i][j] += sum over k of a[k][i] * b[k][j], i < rows <= gramRows, j < columns <=
   /// panelFloats; a is depth x gramRows and b is depth x panelFloats, both padded with finite
   /// values.

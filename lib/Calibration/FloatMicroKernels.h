@@ -13,6 +13,7 @@
 #define GPFQ_LIB_CALIBRATION_FLOATMICROKERNELS_H
 
 #include "FloatKernelTable.h"
+#include <cstring>
 
 namespace gpfq {
 namespace {
@@ -204,6 +205,16 @@ void depthwiseRow(const DepthwiseRow &p) {
   }
 }
 
+/// Copies of a constant size are a few moves instead of a call.
+template <int Width>
+void packColumns(int64_t count, const float *x, int64_t ld, int64_t used, float *packed) {
+  for (int64_t k = 0; k < count && used == Width; ++k)
+    std::memcpy(packed + k * Width, x + k * ld, Width * sizeof(float));
+  for (int64_t k = 0; k < count && used < Width; ++k)
+    for (int64_t i = 0; i < Width; ++i)
+      packed[k * Width + i] = i < used ? x[k * ld + i] : 0.0f;
+}
+
 void gramTile(int64_t depth, const float *a, const float *b, double *out, int64_t ld, int64_t rows,
               int64_t columns) {
   FloatVector acc[tileRows][2] = {};
@@ -306,9 +317,19 @@ void panelProduct(int64_t rows, int64_t depth, const T *a, int64_t lda, const T 
 }
 
 constexpr FloatKernelTable makeTable() {
-  return {panelFloats,         panelFloats / 2,     tileRows, lanes,
-          panelRows,           depthwiseRow,        gramTile, interleavedGram,
-          panelProduct<float>, panelProduct<double>};
+  return {panelFloats,
+          panelFloats / 2,
+          tileRows,
+          lanes,
+          panelRows,
+          depthwiseRow,
+          packColumns<tileRows>,
+          packColumns<panelFloats>,
+          packColumns<lanes>,
+          gramTile,
+          interleavedGram,
+          panelProduct<float>,
+          panelProduct<double>};
 }
 
 } // namespace

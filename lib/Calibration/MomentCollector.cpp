@@ -9,9 +9,12 @@
 
 using namespace gpfq;
 
-/// Target size of the rows of one batch, one side.
-static constexpr int64_t batchBytes = int64_t(32) << 20;
+/// Target size of the rows of one batch, one side: they are read several times from the cache.
+static constexpr int64_t batchBytes = int64_t(4) << 20;
 static constexpr int64_t maxBatch = 128;
+/// Rows for each column of a layer that fix its moments well enough (a relative error of
+/// 1 / sqrt(rows)); a depthwise layer needs few.
+static constexpr int64_t rowsPerColumn = 512;
 /// Enough samples for each thread to have several.
 static constexpr int64_t minBatch = 8;
 
@@ -57,7 +60,8 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
       heldOut(getGramShape(inputLayers.front(), options.sharedInputs),
               inputLayers.front().weights) {
   rowElements = inputLayers.front().shape.groups * inputLayers.front().shape.patchSize();
-  int64_t perSample = options.maxRows / (options.samples * int64_t(inputLayers.size()));
+  int64_t wanted = std::min(options.maxRows, rowsPerColumn * inputLayers.front().shape.patchSize());
+  int64_t perSample = wanted / (options.samples * int64_t(inputLayers.size()));
   int64_t sampleBytes = 1;
   for (const Layer &layer : inputLayers) {
     LayerRows rows;

@@ -181,8 +181,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     `step=constant order=natural sweeps=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
     defaults add what was measured to help (docs/rationale.md).
 
-    Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number, drawn for
-    each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
+    Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number (as do 512 for
+    each weight of a neuron), drawn for each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
     data of all of them, unless one depends on the other. Levels do not depend on `threads`, `memory-budget` and
     `checkpoint`.
 
