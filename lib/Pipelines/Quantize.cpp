@@ -17,6 +17,15 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createGPFQFoldBatchNorm());
+  if (options.weightBits == 0)
+    return;
+  GPFQAnnotateLayersOptions annotate;
+  annotate.weightBits = options.weightBits;
+  annotate.alphabet = options.alphabet;
+  annotate.granularity = options.granularity;
+  annotate.skip = options.skip;
+  annotate.policy = options.policy;
+  pm.addNestedPass<func::FuncOp>(createGPFQAnnotateLayers(annotate));
 }
 
 static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions &options) {

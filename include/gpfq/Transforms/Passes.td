@@ -85,6 +85,49 @@ def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
+  let summary = "Say what each layer is to be quantised to";
+  let description = [{
+    Level 1. Puts a `lowbit.layer` on every channels-last convolution, `linalg.matmul` and `linalg.batch_matmul` whose
+    weights are constant. A layer is named after the resource that holds its weights (without `.weight`), else after a
+    name in its location, else by kind and position (`conv_3`); a name that occurs again gets a suffix.
+
+    `weight-bits` chooses the default alphabet of a width, `alphabet` any other. `skip` is a regular expression: layers
+    whose whole name matches stay float. `policy` is a JSON file of exceptions; `match` is a regular expression for the
+    whole name, a later entry overrides an earlier one, and an entry that matches no layer is an error:
+
+    ```json
+    {"layers": [
+      {"match": "stem.*|fc", "bits": 8},
+      {"match": "block[.]3[.].*", "alphabet": "mid_rise:2", "granularity": "tensor"},
+      {"match": "head", "skip": true}
+    ]}
+    ```
+
+    ```mlir
+    %y = linalg.matmul ins(%x, %w : tensor<1x64xf32>, tensor<64x10xf32>) outs(%b : tensor<1x10xf32>) -> tensor<1x10xf32>
+    // becomes, with weight-bits=4
+    %y = linalg.matmul {lowbit.layer = #lowbit.layer<"fc", <mid_tread, [7]>, channel>}
+        ins(%x, %w : tensor<1x64xf32>, tensor<64x10xf32>) outs(%b : tensor<1x10xf32>) -> tensor<1x10xf32>
+    ```
+  }];
+  let options = [
+    Option<"weightBits", "weight-bits", "unsigned", "4", "bits of a weight, 1 to 8">,
+    Option<"alphabet", "alphabet", "std::string", "\"\"",
+           "levels of a weight, e.g. mid_tread:7, mid_rise:2, range:-8:7, levels:-3:0:1; overrides weight-bits">,
+    Option<"granularity", "granularity", "std::string", "\"channel\"",
+           "one scale for each output channel (channel) or one for the layer (tensor)">,
+    Option<"skip", "skip", "std::string", "\"\"", "regular expression of layers that stay float">,
+    Option<"policy", "policy", "std::string", "\"\"", "JSON file of settings for named layers">
+  ];
+  let statistics = [
+    Statistic<"numAnnotated", "annotated", "Layers to be quantised">,
+    Statistic<"numSkipped", "skipped", "Layers that stay float on request">,
+    Statistic<"numUnsupported", "unsupported", "Convolutions and matmuls that cannot be quantised">
+  ];
+  let dependentDialects = ["::mlir::lowbit::LowBitDialect"];
+}
+
 def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let summary = "Fuse chains of elementwise float ops on tensors";
   let description = [{

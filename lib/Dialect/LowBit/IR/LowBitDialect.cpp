@@ -177,3 +177,24 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
     return emitError() << "run " << run << " does not divide the reduction of the kernel";
   return success();
 }
+
+FailureOr<AlphabetAttr>
+mlir::lowbit::parseAlphabet(MLIRContext *context, StringRef text,
+                            function_ref<InFlightDiagnostic()> emitError) {
+  auto [kindText, valuesText] = text.split(':');
+  std::optional<AlphabetKind> kind = symbolizeAlphabetKind(kindText);
+  SmallVector<StringRef> parts;
+  valuesText.split(parts, ':');
+  SmallVector<int32_t> values(parts.size());
+  bool areIntegers = llvm::all_of(llvm::zip(parts, values), [](auto pair) {
+    return !std::get<0>(pair).getAsInteger(10, std::get<1>(pair));
+  });
+  if (!kind || !areIntegers)
+    return emitError() << "'" << text
+                       << "' is not an alphabet; write mid_tread:7, mid_rise:2, range:-8:7 or "
+                          "levels:-3:0:1";
+  auto alphabet = AlphabetAttr::getChecked(emitError, context, *kind, values);
+  if (!alphabet)
+    return failure();
+  return alphabet;
+}

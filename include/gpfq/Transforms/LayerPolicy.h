@@ -1,0 +1,53 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_TRANSFORMS_LAYERPOLICY_H
+#define GPFQ_TRANSFORMS_LAYERPOLICY_H
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace mlir::gpfq {
+
+/// What one layer is to become.
+struct LayerSetting {
+  lowbit::AlphabetAttr alphabet;
+  lowbit::Granularity granularity = lowbit::Granularity::Channel;
+  bool skip = false;
+};
+
+/// Settings for named layers, in the order in which they apply.
+class LayerPolicy {
+public:
+  /// Reads the JSON file of `gpfq-annotate-layers{policy=}`. Unknown keys, wrong types and bad
+  /// values are errors that name the file and the entry.
+  static FailureOr<LayerPolicy> load(MLIRContext *context, StringRef path,
+                                     function_ref<InFlightDiagnostic()> emitError);
+
+  /// Adds an entry that keeps layers whose whole name matches `pattern` in float.
+  LogicalResult addSkip(StringRef pattern, function_ref<InFlightDiagnostic()> emitError);
+
+  /// Applies all entries that match `name` to `setting`.
+  void apply(StringRef name, LayerSetting &setting);
+
+  /// An error if some entry has matched no layer so far.
+  LogicalResult verifyAllMatched(function_ref<InFlightDiagnostic()> emitError) const;
+
+private:
+  struct Entry {
+    std::string pattern;
+    std::optional<lowbit::AlphabetAttr> alphabet;
+    std::optional<lowbit::Granularity> granularity;
+    std::optional<bool> skip;
+    bool matched = false;
+  };
+  std::string path;
+  std::vector<Entry> entries;
+};
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_TRANSFORMS_LAYERPOLICY_H

@@ -1,0 +1,135 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Calibration/QuantizableOp.h"
+#include "gpfq/Support/Constants.h"
+#include "gpfq/Transforms/LayerPolicy.h"
+#include "gpfq/Transforms/Passes.h"
+#include "mlir/Dialect/Func/IR/FuncOps.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
+#include "llvm/ADT/StringMap.h"
+#include "llvm/Support/Regex.h"
+
+namespace mlir::gpfq {
+#define GEN_PASS_DEF_GPFQANNOTATELAYERS
+#include "gpfq/Transforms/Passes.h.inc"
+} // namespace mlir::gpfq
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+/// Whether a reader of the network would call `op` a convolution or a matmul.
+static bool isLayer(linalg::LinalgOp op) {
+  if (isa<linalg::ConvolutionOpInterface>(op.getOperation()))
+    return !op->getName().getStringRef().contains("pooling");
+  return linalg::isaContractionOpInterface(op);
+}
+
+/// Name of the layer after its weights or its location; empty if neither says anything.
+static std::string getGivenName(Operation *op, StringRef resource) {
+  // A resource that was written again has a number behind its name.
+  SmallVector<StringRef> parts;
+  if (llvm::Regex("^(.*)\\.weight(_[0-9]+)?$").match(resource, &parts))
+    return parts[1].str();
+  bool isAnonymous =
+      resource.empty() || resource.starts_with("torch_tensor_") || resource.starts_with("constant");
+  if (!isAnonymous)
+    return resource.str();
+  if (auto location = op->getLoc()->findInstanceOf<NameLoc>())
+    return location.getName().str();
+  return "";
+}
+
+namespace {
+
+struct AnnotateLayers : mlir::gpfq::impl::GPFQAnnotateLayersBase<AnnotateLayers> {
+  using GPFQAnnotateLayersBase::GPFQAnnotateLayersBase;
+
+  void runOnOperation() override {
+    func::FuncOp func = getOperation();
+    if (func.isExternal())
+      return;
+    LayerSetting defaults;
+    LayerPolicy policy;
+    if (failed(readOptions(defaults, policy)))
+      return signalPassFailure();
+
+    uses.clear();
+    position = 0;
+    func.walk([&](linalg::LinalgOp op) { annotate(op, defaults, policy); });
+    auto emitError = [&] { return func.emitError(); };
+    if (failed(policy.verifyAllMatched(emitError)))
+      return signalPassFailure();
+    if (position == 0) {
+      func.emitError("has no convolution or matmul with constant weights that can be quantised; "
+                     "convolutions must be channels-last (run gpfq-channels-last)");
+      return signalPassFailure();
+    }
+  }
+
+private:
+  LogicalResult readOptions(LayerSetting &defaults, LayerPolicy &policy) {
+    auto emitError = [&] { return getOperation().emitError(); };
+    if (weightBits < 1 || weightBits > 8)
+      return emitError() << "weight-bits must be 1 to 8, got " << weightBits.getValue();
+    defaults.alphabet = AlphabetAttr::getDefault(&getContext(), weightBits);
+    if (!alphabet.empty()) {
+      FailureOr<AlphabetAttr> parsed = parseAlphabet(&getContext(), alphabet, emitError);
+      if (failed(parsed))
+        return failure();
+      defaults.alphabet = *parsed;
+    }
+    std::optional<Granularity> parsed = symbolizeGranularity(granularity);
+    if (!parsed)
+      return emitError() << "granularity must be tensor or channel, got '" << granularity << "'";
+    defaults.granularity = *parsed;
+    if (!this->policy.empty()) {
+      FailureOr<LayerPolicy> loaded = LayerPolicy::load(&getContext(), this->policy, emitError);
+      if (failed(loaded))
+        return failure();
+      policy = std::move(*loaded);
+    }
+    if (!skip.empty())
+      return policy.addSkip(skip, emitError);
+    return success();
+  }
+
+  void annotate(linalg::LinalgOp op, const LayerSetting &defaults, LayerPolicy &policy) {
+    if (!isLayer(op))
+      return;
+    std::string reason;
+    if (!QuantizableOp::match(op, reason)) {
+      op->emitRemark("is not quantised: it ") << reason;
+      ++numUnsupported;
+      return;
+    }
+    std::string name = getGivenName(op, getConstantFloats(op.getDpsInputs()[1])->name);
+    if (name.empty())
+      name = (isa<linalg::ConvolutionOpInterface>(op.getOperation()) ? "conv_" : "linear_") +
+             std::to_string(position);
+    ++position;
+    unsigned use = uses[name]++;
+    if (use > 0)
+      name += "_" + std::to_string(use);
+
+    LayerSetting setting = defaults;
+    policy.apply(name, setting);
+    if (setting.skip) {
+      ++numSkipped;
+      return;
+    }
+    ++numAnnotated;
+    op->setAttr(layerAttrName,
+                LayerAttr::get(&getContext(), name, setting.alphabet, setting.granularity));
+  }
+
+  /// Layers of each name.
+  llvm::StringMap<unsigned> uses;
+  /// Layers seen that can be quantised.
+  unsigned position = 0;
+};
+
+} // namespace
