@@ -87,13 +87,12 @@ LogicalResult Compilation::parse() {
 
 /// Is there something to quantise, and the data for it?
 LogicalResult Compilation::checkLevel() {
-  bool isQuantized = module
-                         ->walk([](Operation *op) {
-                           return isa<lowbit::LowBitDialect>(op->getDialect())
-                                      ? WalkResult::interrupt()
-                                      : WalkResult::advance();
-                         })
-                         .wasInterrupted();
+  isQuantized = module
+                    ->walk([](Operation *op) {
+                      return isa<lowbit::LowBitDialect>(op->getDialect()) ? WalkResult::interrupt()
+                                                                          : WalkResult::advance();
+                    })
+                    .wasInterrupted();
   if (isQuantized && commandLine.hasCalibration)
     return emitError(module->getLoc(), "the network is quantised already: leave out --calibration");
   if (!isQuantized && !commandLine.hasCalibration && !commandLine.keepFloat)
