@@ -15,6 +15,9 @@ using namespace mlir;
 using namespace mlir::gpfq;
 
 FailureOr<OutputFile> OutputFile::create(StringRef path, Location loc) {
+  // The last step, renaming, would fail, after all the work and after other files are in place.
+  if (llvm::sys::fs::is_directory(path))
+    return emitError(loc) << "cannot write '" << path << "': it is a directory";
   llvm::Expected<llvm::sys::fs::TempFile> temporary =
       llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
   if (!temporary)

@@ -18,6 +18,7 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 #include <chrono>
+#include <csignal>
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -36,6 +37,7 @@ private:
   using Clock = std::chrono::steady_clock;
 
   LogicalResult parse();
+  LogicalResult checkOutput();
   LogicalResult checkLevel();
   LogicalResult quantize();
   LogicalResult lower();
@@ -83,6 +85,12 @@ LogicalResult Compilation::parse() {
   interface.symbol = commandLine.symbol;
   report.floatWeightBytes = countFloatConstantBytes(*module);
   return success();
+}
+
+/// Can the output be written? Better known before the quantisation than after it.
+LogicalResult Compilation::checkOutput() {
+  return success(commandLine.outputFile == "-" ||
+                 succeeded(OutputFile::create(commandLine.outputFile, module->getLoc())));
 }
 
 /// Is there something to quantise, and the data for it?
@@ -188,8 +196,8 @@ LogicalResult Compilation::writeReport() {
 }
 
 LogicalResult Compilation::run() {
-  if (failed(parse()) || failed(checkLevel()) || failed(quantize()) || failed(lower()) ||
-      failed(writeReport()))
+  if (failed(parse()) || failed(checkOutput()) || failed(checkLevel()) || failed(quantize()) ||
+      failed(lower()) || failed(writeReport()))
     return failure();
   announce("wrote " + commandLine.outputFile);
   return success();
@@ -199,6 +207,8 @@ LogicalResult Compilation::run() {
 
 int main(int argc, char **argv) {
   llvm::InitLLVM init(argc, argv);
+  // A limit on the size of files is an error of the write, like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   CommandLine commandLine;
   parseCommandLine(argc, argv, commandLine);
   DialectRegistry registry;
