@@ -17,6 +17,9 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
   pm.addNestedPass<func::FuncOp>(createGPFQFoldBatchNorm());
+  pm.addNestedPass<func::FuncOp>(createGPFQChannelsLast());
+  pm.addPass(createCanonicalizerPass());
+  pm.addPass(createCSEPass());
   if (options.weightBits == 0)
     return;
   GPFQAnnotateLayersOptions annotate;

@@ -38,7 +38,8 @@ static Result divide(Scalar a, Scalar b) {
   return Scalar{a.slope / b.offset, a.offset / b.offset, a.isConstant};
 }
 
-/// The value of an operation on known scalars other than those that are affine; nothing if it is not known.
+/// The value of an operation on known scalars other than those that are affine; nothing if it is
+/// not known.
 static std::optional<double> evaluateConstant(Operation *op, ArrayRef<double> x) {
   return llvm::TypeSwitch<Operation *, std::optional<double>>(op)
       .Case([&](math::SqrtOp) { return std::sqrt(x[0]); })
@@ -46,8 +47,12 @@ static std::optional<double> evaluateConstant(Operation *op, ArrayRef<double> x)
       .Case([&](math::AbsFOp) { return std::fabs(x[0]); })
       .Case([&](math::ExpOp) { return std::exp(x[0]); })
       .Case([&](math::PowFOp) { return std::pow(x[0], x[1]); })
-      .Case([&](arith::MaximumFOp) { return std::isnan(x[0]) ? x[0] : x[0] > x[1] ? x[0] : x[1]; })
-      .Case([&](arith::MinimumFOp) { return std::isnan(x[0]) ? x[0] : x[0] < x[1] ? x[0] : x[1]; })
+      .Case([&](arith::MaximumFOp) { return std::isnan(x[0]) ? x[0]
+                                            : x[0] > x[1]    ? x[0]
+                                                             : x[1]; })
+      .Case([&](arith::MinimumFOp) { return std::isnan(x[0]) ? x[0]
+                                            : x[0] < x[1]    ? x[0]
+                                                             : x[1]; })
       .Case([&](arith::SelectOp) { return x[0] != 0 ? x[1] : x[2]; })
       .Case([&](arith::CmpFOp cmp) {
         return double(arith::applyCmpPredicate(cmp.getPredicate(), APFloat(x[0]), APFloat(x[1])));

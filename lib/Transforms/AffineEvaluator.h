@@ -20,9 +20,10 @@ struct AffineScalar {
   static AffineScalar unknown() { return {1, 0, false}; }
 };
 
-/// What the body of a linalg op with one result yields for `arguments`, of which those without a value may not be
-/// read. Known scalars are computed as the body says, with the rounding of their types; what depends on x is computed
-/// in double precision. Nothing if the result is not affine in x, an operation is not known, or an assertion fails.
+/// What the body of a linalg op with one result yields for `arguments`, of which those without a
+/// value may not be read. Known scalars are computed as the body says, with the rounding of their
+/// types; what depends on x is computed in double precision. Nothing if the result is not affine in
+/// x, an operation is not known, or an assertion fails.
 std::optional<AffineScalar> evaluateAffine(Block &body,
                                            ArrayRef<std::optional<AffineScalar>> arguments);
 

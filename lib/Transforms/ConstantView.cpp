@@ -67,7 +67,7 @@ std::optional<ConstantView> mlir::gpfq::getConstantView(Value value) {
   if (!type || !op || !type.hasStaticShape() || !type.getElementType().isF32())
     return std::nullopt;
   ArrayRef<int64_t> shape = type.getShape();
-  ConstantView view{llvm::to_vector(shape), SmallVector<int64_t>(shape.size(), 0), {}};
+  ConstantView view{llvm::to_vector(shape), SmallVector<int64_t>(shape.size(), 0), {}, {}};
 
   Attribute attribute;
   if (matchPattern(value, m_Constant(&attribute))) {
@@ -79,6 +79,7 @@ std::optional<ConstantView> mlir::gpfq::getConstantView(Value value) {
     if (!tensor)
       return std::nullopt;
     view.values = std::move(tensor->values);
+    view.name = std::move(tensor->name);
     view.strides = computeStrides(shape);
     return view;
   }
@@ -101,6 +102,7 @@ std::optional<ConstantView> mlir::gpfq::getConstantView(Value value) {
       return std::nullopt;
     view.strides = std::move(*strides);
     view.values = std::move(source->values);
+    view.name = std::move(source->name);
     return view;
   }
   if (!isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::CastOp>(op))
@@ -110,8 +112,8 @@ std::optional<ConstantView> mlir::gpfq::getConstantView(Value value) {
     return source;
   if (auto expandOp = dyn_cast<tensor::ExpandShapeOp>(op))
     return expand(std::move(*source), expandOp.getReassociationIndices(), shape);
-  return collapse(std::move(*source),
-                  cast<tensor::CollapseShapeOp>(op).getReassociationIndices(), shape);
+  return collapse(std::move(*source), cast<tensor::CollapseShapeOp>(op).getReassociationIndices(),
+                  shape);
 }
 
 std::optional<SmallVector<int64_t>> mlir::gpfq::getLoopStrides(const ConstantView &view,

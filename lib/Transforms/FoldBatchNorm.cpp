@@ -5,6 +5,7 @@
 #include "gpfq/Transforms/Passes.h"
 
 #include "AffineEvaluator.h"
+#include "ChannelBias.h"
 #include "ConstantView.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Transforms/FoldConstants.h"
@@ -33,20 +34,14 @@ struct ChannelAffine {
   std::vector<double> slopes, offsets;
 };
 
-/// Some dimensions of a tensor, which in row-major order count the output channels.
-struct ChannelDims {
-  SmallVector<int64_t> dims, sizes;
-
-  int64_t getNumChannels() const { return ShapedType::getNumElements(sizes); }
-};
-
 } // namespace
 
-/// What `op` does to the elements of its input `x` if that is affine, with constants that vary along the channels only.
+/// What `op` does to the elements of its input `x` if that is affine, with constants that vary
+/// along the channels only.
 static std::optional<ChannelAffine> matchAffine(linalg::GenericOp op, OpOperand *x,
                                                 const ChannelDims &channels) {
-  if (op.getNumResults() != 1 || op.getNumParallelLoops() != op.getNumLoops() ||
-      op.isDpsInit(x) || op.getResult(0).getType() != x->get().getType() ||
+  if (op.getNumResults() != 1 || op.getNumParallelLoops() != op.getNumLoops() || op.isDpsInit(x) ||
+      op.getResult(0).getType() != x->get().getType() ||
       !op.getMatchingIndexingMap(x).isIdentity() ||
       !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
     return std::nullopt;
@@ -119,8 +114,8 @@ static std::optional<ChannelDims> collapseChannels(tensor::CollapseShapeOp op,
 // Layers
 //===----------------------------------------------------------------------===//
 
-/// The dimensions of the result of `op`, a convolution or matmul of an input and a filter, that tell its output
-/// channels apart: those that the filter has too, other than a batch.
+/// The dimensions of the result of `op`, a convolution or matmul of an input and a filter, that
+/// tell its output channels apart: those that the filter has too, other than a batch.
 static std::optional<ChannelDims> getChannelDims(linalg::LinalgOp op) {
   if (op.getNumDpsInputs() != 2 || op->getNumResults() != 1 ||
       !(linalg::isaConvolutionOpInterface(op, /*allowEmptyConvolvedDims=*/true) ||
@@ -146,43 +141,9 @@ static std::optional<ChannelDims> getChannelDims(linalg::LinalgOp op) {
   return channels;
 }
 
-/// The init operand of `op`, a value for each output channel; nothing if it is anything else.
-static std::optional<std::vector<float>> getBias(linalg::LinalgOp op, const ChannelDims &channels) {
-  std::optional<ConstantView> view = getConstantView(op.getDpsInits()[0]);
-  if (!view)
-    return std::nullopt;
-  for (int64_t dim = 0, rank = view->shape.size(); dim < rank; ++dim)
-    if (view->variesAlong(dim) && !llvm::is_contained(channels.dims, dim))
-      return std::nullopt;
-  std::vector<float> bias;
-  forEachIndex(channels.sizes, [&](ArrayRef<int64_t> index) {
-    int64_t offset = 0;
-    for (auto [dim, position] : llvm::zip_equal(channels.dims, index))
-      offset += position * view->strides[dim];
-    bias.push_back(view->values[offset]);
-  });
-  return bias;
-}
-
-/// An init operand with `bias`, one value for each channel.
-static Value createBias(OpBuilder &builder, Location loc, RankedTensorType type,
-                        const ChannelDims &channels, ArrayRef<float> bias, StringRef name) {
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
-  if (llvm::all_of(bias, [](float value) { return value == 0; })) {
-    Value zero = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(0));
-    return linalg::FillOp::create(builder, loc, zero, empty).getResult(0);
-  }
-  SmallVector<int64_t> others;
-  for (int64_t dim = 0; dim < type.getRank(); ++dim)
-    if (!llvm::is_contained(channels.dims, dim))
-      others.push_back(dim);
-  Value constant = createFloatConstant(builder, loc, channels.sizes, bias, name);
-  return linalg::BroadcastOp::create(builder, loc, constant, empty, others)->getResult(0);
-}
-
 /// Multiplies the elements of `filter`, the filter of `op`, by the factors of their channels.
-static void scaleFilter(linalg::LinalgOp op, const ChannelDims &channels,
-                        ArrayRef<double> factors, ConstantTensor<float> &filter) {
+static void scaleFilter(linalg::LinalgOp op, const ChannelDims &channels, ArrayRef<double> factors,
+                        ConstantTensor<float> &filter) {
   AffineMap filterMap = op.getMatchingIndexingMap(op.getDpsInputOperand(1));
   AffineMap resultMap = op.getMatchingIndexingMap(op.getDpsInitOperand(0));
   SmallVector<int64_t> strides(filter.shape.size(), 0);
@@ -241,7 +202,7 @@ static int64_t foldAffineUsers(linalg::LinalgOp layer) {
   if (folded.empty())
     return 0;
 
-  std::optional<std::vector<float>> bias = getBias(layer, *channels);
+  std::optional<ChannelBias> bias = getChannelBias(layer.getDpsInits()[0], *channels);
   if (!bias)
     return 0;
   OpBuilder builder(layer);
@@ -249,17 +210,19 @@ static int64_t foldAffineUsers(linalg::LinalgOp layer) {
   std::optional<ConstantTensor<float>> filter = getConstantFloats(layer.getDpsInputs()[1]);
   if (!filter)
     return 0;
-  std::string name = filter->name;
   if (isScaled) {
     scaleFilter(layer, *channels, total.slopes, *filter);
     layer->setOperand(1, createFloatConstant(builder, layer.getDpsInputs()[1].getLoc(),
                                              filter->shape, filter->values, filter->name));
   }
-  for (size_t c = 0; c < bias->size(); ++c)
-    (*bias)[c] = float((*bias)[c] * total.slopes[c] + total.offsets[c]);
-  layer.setDpsInitOperand(0, createBias(builder, layer.getLoc(),
-                                        cast<RankedTensorType>(layer->getResult(0).getType()),
-                                        *channels, *bias, name.empty() ? "" : name + ".bias"));
+  for (auto [c, value] : llvm::enumerate(bias->values))
+    value = float(value * total.slopes[c] + total.offsets[c]);
+  if (bias->name.empty() && !filter->name.empty())
+    bias->name = filter->name + ".bias";
+  layer.setDpsInitOperand(0,
+                          createChannelBias(builder, layer.getLoc(),
+                                            cast<RankedTensorType>(layer->getResult(0).getType()),
+                                            *channels, *bias));
   value.replaceAllUsesWith(base);
   for (linalg::GenericOp generic : llvm::reverse(folded))
     generic.erase();

@@ -15,7 +15,8 @@ using namespace mlir::gpfq;
 
 /// The value of `op` as a new constant before it; null if it has none.
 static Value evaluateGeneric(linalg::GenericOp op) {
-  auto type = op.getNumResults() == 1 ? dyn_cast<RankedTensorType>(op.getResultTypes()[0]) : nullptr;
+  auto type =
+      op.getNumResults() == 1 ? dyn_cast<RankedTensorType>(op.getResultTypes()[0]) : nullptr;
   if (!type || !type.getElementType().isF32() || !type.hasStaticShape() ||
       op.getNumParallelLoops() != op.getNumLoops() || op.getNumDpsInputs() == 0 ||
       !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() ||

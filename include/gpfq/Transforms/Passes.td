@@ -85,6 +85,45 @@ def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def GPFQChannelsLast : Pass<"gpfq-channels-last", "func::FuncOp"> {
+  let summary = "Compute images channels-last: NCHW to NHWC";
+  let description = [{
+    Level 0 to 1. Every convolution of NCHW images becomes one of NHWC images:
+
+    | from | to |
+    |---|---|
+    | `conv_2d_nchw_fchw` | `conv_2d_nhwc_fhwc` |
+    | `depthwise_conv_2d_nchw_chw` | `depthwise_conv_2d_nhwc_hwc` |
+    | `conv_2d_ngchw_gfchw`, `conv_2d_ngchw_fgchw` | `conv_2d_nhwgc_gfhwc`, between changes of shape |
+    | `pooling_nchw_{max,sum}` next to those | `pooling_nhwc_{max,sum}` |
+
+    Constant filters and biases are transposed at compile time. Images are transposed before and after; these
+    transposes move up and down through elementwise ops, reductions, pad, concat and slices until they cancel. Those
+    that stay are at the signature of the function, whose layout does not change, or around an op that has no
+    channels-last form, which gets a remark. Flattening an image before a matmul with a constant weight permutes the
+    rows of the weight instead. A transpose that only moves dimensions of size 1 becomes a change of shape.
+
+    ```mlir
+    // Before
+    %p = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] {...} : tensor<1x3x8x8xf32> to tensor<1x3x10x10xf32>
+    %b = linalg.broadcast ins(%bias : tensor<4xf32>) outs(%e : tensor<1x4x8x8xf32>) dimensions = [0, 2, 3]
+    %y = linalg.conv_2d_nchw_fchw ins(%p, %w : tensor<1x3x10x10xf32>, tensor<4x3x3x3xf32>) outs(%b : tensor<1x4x8x8xf32>) -> tensor<1x4x8x8xf32>
+    // After
+    %t = linalg.transpose ins(%x : tensor<1x3x8x8xf32>) outs(%e0 : tensor<1x8x8x3xf32>) permutation = [0, 2, 3, 1]
+    %p = tensor.pad %t low[0, 1, 1, 0] high[0, 1, 1, 0] {...} : tensor<1x8x8x3xf32> to tensor<1x10x10x3xf32>
+    %b = linalg.broadcast ins(%bias : tensor<4xf32>) outs(%e1 : tensor<1x8x8x4xf32>) dimensions = [0, 1, 2]
+    %z = linalg.conv_2d_nhwc_fhwc ins(%p, %v : tensor<1x10x10x3xf32>, tensor<4x3x3x3xf32>) outs(%b : tensor<1x8x8x4xf32>) -> tensor<1x8x8x4xf32>
+    %y = linalg.transpose ins(%z : tensor<1x8x8x4xf32>) outs(%e2 : tensor<1x4x8x8xf32>) permutation = [0, 3, 1, 2]
+    ```
+  }];
+  let statistics = [
+    Statistic<"numBoundary", "boundary", "transposes at the signature of the function">,
+    Statistic<"numInside", "inside", "transposes that stay inside the function">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::tensor::TensorDialect"];
+}
+
 def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
   let summary = "Say what each layer is to be quantised to";
   let description = [{

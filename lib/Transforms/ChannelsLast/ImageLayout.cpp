@@ -1,0 +1,85 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ImageLayout.h"
+
+#include "../ConstantView.h"
+#include "gpfq/Support/Constants.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/Dialect/Utils/IndexingUtils.h"
+#include "mlir/IR/Matchers.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+
+bool mlir::gpfq::isImage(Type type) {
+  auto tensor = dyn_cast<RankedTensorType>(type);
+  return tensor && tensor.getRank() == 4 && tensor.hasStaticShape();
+}
+
+RankedTensorType mlir::gpfq::getTransposedType(Type type, ArrayRef<int64_t> permutation) {
+  auto tensor = cast<RankedTensorType>(type);
+  return RankedTensorType::get(applyPermutation(tensor.getShape(), permutation),
+                               tensor.getElementType());
+}
+
+Value mlir::gpfq::getChannelsLastSource(Value image) {
+  auto transposeOp = image.getDefiningOp<linalg::TransposeOp>();
+  if (transposeOp && isImage(image.getType()) && transposeOp.hasPureTensorSemantics() &&
+      transposeOp.getPermutation() == ArrayRef<int64_t>(toChannelsFirst))
+    return transposeOp.getInput();
+  return nullptr;
+}
+
+Value mlir::gpfq::foldTranspose(OpBuilder &builder, Value value, ArrayRef<int64_t> permutation) {
+  RankedTensorType type = getTransposedType(value.getType(), permutation);
+  SplatElementsAttr splat;
+  if (matchPattern(value, m_Constant(&splat)))
+    return arith::ConstantOp::create(builder, value.getLoc(), splat.resizeSplat(type));
+  std::optional<ConstantView> view = getConstantView(value);
+  if (!view || int64_t(view->values.size()) < type.getNumElements())
+    return nullptr;
+  std::optional<ConstantTensor<float>> constant = getConstantFloats(value);
+  if (!constant)
+    return nullptr;
+  ConstantTensor<float> transposed = transpose(*constant, permutation);
+  return createFloatConstant(builder, value.getLoc(), transposed.shape, transposed.values,
+                             transposed.name);
+}
+
+Value mlir::gpfq::createTransposed(OpBuilder &builder, Value value, ArrayRef<int64_t> permutation) {
+  if (Value constant = foldTranspose(builder, value, permutation))
+    return constant;
+  RankedTensorType type = getTransposedType(value.getType(), permutation);
+  Value empty =
+      tensor::EmptyOp::create(builder, value.getLoc(), type.getShape(), type.getElementType());
+  return linalg::TransposeOp::create(builder, value.getLoc(), value, empty, permutation)
+      ->getResult(0);
+}
+
+Value mlir::gpfq::createChannelsLast(OpBuilder &builder, Value image) {
+  if (Value source = getChannelsLastSource(image))
+    return source;
+  return createTransposed(builder, image, toChannelsLast);
+}
+
+Value mlir::gpfq::createChannelsFirst(OpBuilder &builder, Value image) {
+  return createTransposed(builder, image, toChannelsFirst);
+}
+
+bool mlir::gpfq::isNextToChannelsLast(Operation *op) {
+  for (Value operand : op->getOperands())
+    if (getChannelsLastSource(operand))
+      return true;
+  for (OpResult result : op->getResults())
+    if (isImage(result.getType()))
+      for (Operation *user : result.getUsers()) {
+        auto transposeOp = dyn_cast<linalg::TransposeOp>(user);
+        if (transposeOp && transposeOp.getInput() == result &&
+            transposeOp.getPermutation() == ArrayRef<int64_t>(toChannelsLast))
+          return true;
+      }
+  return false;
+}
