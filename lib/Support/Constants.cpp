@@ -193,6 +193,19 @@ std::optional<ConstantTensor<int8_t>> mlir::gpfq::getConstantBytes(Value value) 
   return readValue<int8_t, DenseI8ResourceElementsAttr>(value);
 }
 
+/// `name` without the number that a resource gets when its name is taken, so that rewriting a
+/// constant again and again does not add one each time.
+static StringRef stripCopyNumber(MLIRContext *context, StringRef name) {
+  DialectResourceBlobManager &blobs =
+      DenseResourceElementsHandle::getManagerInterface(context).getBlobManager();
+  while (true) {
+    StringRef stem = name.rtrim("0123456789");
+    if (stem.size() == name.size() || !stem.consume_back("_") || !blobs.lookup(stem))
+      return name;
+    name = stem;
+  }
+}
+
 template <typename T, typename ResourceAttr>
 static Value createConstant(OpBuilder &builder, Location loc, RankedTensorType type,
                             ArrayRef<T> values, StringRef name) {
@@ -202,7 +215,7 @@ static Value createConstant(OpBuilder &builder, Location loc, RankedTensorType t
     attribute = DenseElementsAttr::get(type, values);
   else
     attribute = ResourceAttr::get(
-        type, name.empty() ? "constant" : name,
+        type, name.empty() ? "constant" : stripCopyNumber(builder.getContext(), name),
         HeapAsmResourceBlob::allocateAndCopyInferAlign<T>(values, /*dataIsMutable=*/false));
   return arith::ConstantOp::create(builder, loc, cast<TypedAttr>(attribute));
 }
