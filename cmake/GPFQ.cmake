@@ -24,10 +24,24 @@ function(gpfq_tool name)
   install(TARGETS ${name} RUNTIME DESTINATION bin)
 endfunction()
 
-# gpfq_passes(Folder Group): Passes.h.inc and the pass reference from Passes.td in the current directory.
+# gpfq_reference(name OPTION...): a page of the reference, made by mlir-tblgen from LLVM_TARGET_DEFINITIONS. The copy in
+# docs/reference is for readers of the repository; a test keeps it equal and `./dev docs` renews it.
+function(gpfq_reference name)
+  tablegen(MLIR ${name}.md ${ARGN})
+  set(page ${CMAKE_BINARY_DIR}/reference/${name}.md)
+  add_custom_command(
+    OUTPUT ${page}
+    COMMAND ${CMAKE_COMMAND} -E copy ${CMAKE_CURRENT_BINARY_DIR}/${name}.md ${page}
+    DEPENDS ${CMAKE_CURRENT_BINARY_DIR}/${name}.md)
+  add_custom_target(gpfq-reference-${name} ALL DEPENDS ${page})
+  add_test(NAME reference-${name}
+    COMMAND ${CMAKE_COMMAND} -E compare_files ${page} ${CMAKE_SOURCE_DIR}/docs/reference/${name}.md)
+endfunction()
+
+# gpfq_passes(Group): Passes.h.inc and the page <Group>Passes of the reference from Passes.td in the current directory.
 function(gpfq_passes group)
   set(LLVM_TARGET_DEFINITIONS Passes.td)
   mlir_tablegen(Passes.h.inc -gen-pass-decls -name ${group})
   add_public_tablegen_target(GPFQ${group}PassesIncGen)
-  add_mlir_doc(Passes ${group}Passes ./ -gen-pass-doc)
+  gpfq_reference(${group}Passes -gen-pass-doc)
 endfunction()
