@@ -30,9 +30,9 @@ static bool isLayer(linalg::LinalgOp op) {
 
 /// Name of the layer after its weights or its location; empty if neither says anything.
 static std::string getGivenName(Operation *op, StringRef resource) {
-  // A resource that was written again has a number behind its name.
+  // A resource has a number behind its name for each time that a pass replaced it.
   SmallVector<StringRef> parts;
-  if (llvm::Regex("^(.*)\\.weight(_[0-9]+)?$").match(resource, &parts))
+  if (llvm::Regex("^(.*)\\.weight(_[0-9]+)*$").match(resource, &parts))
     return parts[1].str();
   bool isAnonymous =
       resource.empty() || resource.starts_with("torch_tensor_") || resource.starts_with("constant");

@@ -27,7 +27,7 @@
 func.func @layers(%x: tensor<1x4x4x1xf32>, %y: tensor<1x3xf32>, %dynamic: tensor<3x2xf32>) {
   %k = arith.constant dense<1.0> : tensor<2x3x3x1xf32>
   %d = arith.constant dense<1.0> : tensor<3x3x1xf32>
-  %w = arith.constant dense_resource<fc.weight> : tensor<3x2xf32>
+  %w = arith.constant dense_resource<fc.weight_1_1> : tensor<3x2xf32>
   %a = tensor.empty() : tensor<1x2x2x2xf32>
   %b = tensor.empty() : tensor<1x2x2x1xf32>
   %c = tensor.empty() : tensor<1x2xf32>
@@ -43,7 +43,7 @@ func.func @layers(%x: tensor<1x4x4x1xf32>, %y: tensor<1x3xf32>, %dynamic: tensor
   // CHECK: linalg.conv_2d_nhwc_fhwc ins
   // POLICY: linalg.conv_2d_nhwc_fhwc {lowbit.layer = #lowbit.layer<"conv_2", <mid_rise, [1]>, tensor>}
   %2 = linalg.conv_2d_nhwc_fhwc ins(%x, %k : tensor<1x4x4x1xf32>, tensor<2x3x3x1xf32>) outs(%a : tensor<1x2x2x2xf32>) -> tensor<1x2x2x2xf32>
-  // The resource names a layer; a second use gets a number.
+  // The resource names a layer, without the numbers of passes that replaced it; a second use gets a number.
   // CHECK: linalg.matmul {lowbit.layer = #lowbit.layer<"fc", <mid_tread, [7]>, channel>}
   // CHECK: linalg.matmul {lowbit.layer = #lowbit.layer<"fc_1", <mid_tread, [7]>, channel>}
   %3 = linalg.matmul ins(%y, %w : tensor<1x3xf32>, tensor<3x2xf32>) outs(%c : tensor<1x2xf32>) -> tensor<1x2xf32>
@@ -53,4 +53,4 @@ func.func @layers(%x: tensor<1x4x4x1xf32>, %y: tensor<1x3xf32>, %dynamic: tensor
   return
 }
 
-{-# dialect_resources: { builtin: { fc.weight: "0x040000000000803F0000004000004040000080400000A0400000C040" } } #-}
+{-# dialect_resources: { builtin: { fc.weight_1_1: "0x040000000000803F0000004000004040000080400000A0400000C040" } } #-}
