@@ -37,6 +37,28 @@ Value mlir::gpfq::emitPortableDot(OpBuilder &builder, Location loc, Value acc, V
   return acc;
 }
 
+Value mlir::gpfq::emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) {
+  int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
+  auto concatenate = [&](Value a, Value b) -> Value {
+    int64_t size = cast<VectorType>(a.getType()).getNumElements();
+    return vector::ShuffleOp::create(builder, loc, a, b,
+                                     llvm::to_vector(llvm::seq<int64_t>(2 * size)));
+  };
+  Value low = concatenate(vectors[0], vectors[1]), high = concatenate(vectors[2], vectors[3]);
+  SmallVector<int64_t> order;
+  for (int64_t channel = 0; channel < 4 * lanes; ++channel)
+    order.push_back(channel % 16 / 4 * lanes + channel / 16 * 4 + channel % 4);
+  return vector::ShuffleOp::create(builder, loc, low, high, order);
+}
+
+Value KernelTarget::emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const {
+  auto type = cast<VectorType>(vectors[0].getType()).clone(builder.getI8Type());
+  SmallVector<Value> bytes;
+  for (Value vector : vectors)
+    bytes.push_back(arith::TruncIOp::create(builder, loc, type, vector));
+  return emitDeinterleave(builder, loc, bytes);
+}
+
 ArrayRef<const KernelTarget *> mlir::gpfq::getKernelTargets() {
   static const KernelTarget *const targets[] = {&getAvx512VnniTarget(), &getAvxVnniTarget(),
                                                 &getAvx2Target(), &getGenericTarget()};

@@ -30,6 +30,21 @@ static Value splat(OpBuilder &builder, Location loc, VectorType type, int64_t va
       DenseElementsAttr::get(type, builder.getIntegerAttr(type.getElementType(), value)));
 }
 
+/// Saturating packs, which leave four vectors with interleaved lanes in the order of channels.
+static Value emitPacks(OpBuilder &builder, Location loc, ArrayRef<Value> vectors,
+                       StringRef packWords, StringRef packBytes) {
+  int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
+  auto words = VectorType::get(2 * lanes, builder.getI16Type());
+  auto bytes = VectorType::get(4 * lanes, builder.getI8Type());
+  Value low = callIntrinsic(builder, loc, packWords, words, vectors.take_front(2));
+  Value high = callIntrinsic(builder, loc, packWords, words, vectors.drop_front(2));
+  return callIntrinsic(builder, loc, packBytes, bytes, {low, high});
+}
+
+static Value emitAvx2Packs(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) {
+  return emitPacks(builder, loc, vectors, "llvm.x86.avx2.packssdw", "llvm.x86.avx2.packuswb");
+}
+
 namespace {
 
 /// vpdpbusd: four exact byte products added to a lane, any signed byte.
@@ -57,6 +72,10 @@ public:
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.512", acc, codes, levels);
   }
+  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
+    return emitPacks(builder, loc, vectors, "llvm.x86.avx512.packssdw.512",
+                     "llvm.x86.avx512.packuswb.512");
+  }
   StringRef getCpu() const override { return "x86-64-v4"; }
   StringRef getFeatures() const override { return "+avx512vnni"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
@@ -83,6 +102,9 @@ public:
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
+  }
+  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
+    return emitAvx2Packs(builder, loc, vectors);
   }
   StringRef getCpu() const override { return "x86-64-v3"; }
   StringRef getFeatures() const override { return "+avxvnni"; }
@@ -127,6 +149,9 @@ public:
     Value ones = splat(builder, loc, cast<VectorType>(sum.getType()), 1);
     Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(), {sum, ones});
     return arith::AddIOp::create(builder, loc, acc, quads);
+  }
+  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
+    return emitAvx2Packs(builder, loc, vectors);
   }
   StringRef getCpu() const override { return "x86-64-v3"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {

@@ -60,6 +60,10 @@ public:
     llvm_unreachable("target without narrow sums");
   }
 
+  /// `vector<4*lanes x i8>` of four vectors of i32 in 0..255 with interleaved lanes (see
+  /// LayoutAttr).
+  virtual Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const;
+
   /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
   virtual StringRef getTriple() const { return ""; }
   virtual StringRef getCpu() const = 0;
@@ -70,6 +74,10 @@ public:
 
 /// `emitDot` in plain arithmetic of `lanes` lanes: correct on every target.
 Value emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
+
+/// The elements of four vectors with interleaved lanes (see LayoutAttr) in one vector, in the order
+/// of channels.
+Value emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors);
 
 /// The target called `name`; `host` is the best that this CPU can run. An unknown name is an error
 /// that lists the known ones.

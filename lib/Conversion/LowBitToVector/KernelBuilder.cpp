@@ -9,6 +9,7 @@
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "mlir/IR/IRMapping.h"
+#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -126,11 +127,12 @@ static SmallVector<Value> shiftLast(KernelBuilder &builder, ArrayRef<Value> indi
   return shifted;
 }
 
-Value KernelBuilder::loadVector(Value memref, ArrayRef<Value> indices, int64_t valid) {
+Value KernelBuilder::loadVector(Value memref, ArrayRef<Value> indices, int64_t valid,
+                                int64_t size) {
   auto type = cast<MemRefType>(memref.getType());
-  VectorType vectorType = getVectorType(type.getElementType());
+  VectorType vectorType = VectorType::get(size, type.getElementType());
   bool contiguous = hasUnitInnerStride(type);
-  if (contiguous && valid == getLanes())
+  if (contiguous && valid == size)
     return vector::LoadOp::create(*this, vectorType, memref, indices);
   Value result = zeros(vectorType);
   if (!contiguous) {
@@ -153,7 +155,7 @@ Value KernelBuilder::loadVector(Value memref, ArrayRef<Value> indices, int64_t v
 void KernelBuilder::storeVector(Value vector, Value memref, ArrayRef<Value> indices,
                                 int64_t valid) {
   bool contiguous = hasUnitInnerStride(cast<MemRefType>(memref.getType()));
-  if (contiguous && valid == getLanes()) {
+  if (contiguous && valid == cast<VectorType>(vector.getType()).getNumElements()) {
     vector::StoreOp::create(*this, vector, memref, indices);
     return;
   }
@@ -262,16 +264,17 @@ bool KernelBuilder::dependsOnChannelOnly(Value operand) const {
   return shape.empty() || llvm::all_of(shape.drop_back(), [](int64_t size) { return size == 1; });
 }
 
-Value KernelBuilder::loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid) {
+Value KernelBuilder::loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid,
+                               int64_t size) {
   Value memref = fused[operand];
   auto type = cast<MemRefType>(memref.getType());
   SmallVector<Value> indices;
   for (auto [size, at] : llvm::zip(type.getShape(), position.take_back(type.getRank())))
     indices.push_back(size == 1 ? index(0) : at);
   if (!type.getShape().empty() && type.getShape().back() != 1)
-    return loadVector(memref, indices, valid);
+    return loadVector(memref, indices, valid, size);
   Value element = memref::LoadOp::create(*this, memref, indices);
-  return vector::BroadcastOp::create(*this, getVectorType(type.getElementType()), element);
+  return vector::BroadcastOp::create(*this, VectorType::get(size, type.getElementType()), element);
 }
 
 void KernelBuilder::loadChannelOperands(Value channel, int64_t vector, int64_t valid,
@@ -280,20 +283,16 @@ void KernelBuilder::loadChannelOperands(Value channel, int64_t vector, int64_t v
   SmallVector<Value> position(rank, channel);
   for (auto [i, operand] : llvm::enumerate(fused))
     if (dependsOnChannelOnly(operand))
-      cache[{int64_t(i), vector}] = loadFused(i, position, valid);
+      cache[{int64_t(i), vector}] = loadFused(i, position, valid, getLanes());
 }
 
-void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
-                                 const FusedCache &cache) {
+Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
   if (unsigned shift = geometry.getShift(); shift && isInteger)
     acc = arith::ShRSIOp::create(*this, acc, splat(getVectorType(getI32Type()), shift));
   Block &body = op.getEpilogue().front();
   IRMapping mapping;
   mapping.map(body.getArgument(0), acc);
-  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
-    Value cached = cache.lookup({i, vector});
-    mapping.map(body.getArgument(i + 1), cached ? cached : loadFused(i, position, valid));
-  }
+  mapping.map(body.getArguments().drop_front(), operands);
   for (Operation &scalar : body.without_terminator()) {
     SmallVector<Type> types;
     for (Type type : scalar.getResultTypes())
@@ -304,13 +303,79 @@ void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t ve
       mapping.map(constant.getResult(), getConstant(value));
       continue;
     }
-    SmallVector<Value> operands;
+    SmallVector<Value> vectors;
     for (Value operand : scalar.getOperands())
-      operands.push_back(mapping.lookup(operand));
-    OperationState state(getLoc(), scalar.getName(), operands, types, scalar.getAttrs());
+      vectors.push_back(mapping.lookup(operand));
+    OperationState state(getLoc(), scalar.getName(), vectors, types, scalar.getAttrs());
     Operation *vectorised = create(state);
     mapping.map(scalar.getResults(), vectorised->getResults());
   }
-  Value element = cast<lowbit::YieldOp>(body.getTerminator()).getValue();
-  storeVector(mapping.lookup(element), init, position, valid);
+  return mapping.lookup(cast<lowbit::YieldOp>(body.getTerminator()).getValue());
+}
+
+void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
+                                 const FusedCache &cache) {
+  SmallVector<Value> operands;
+  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
+    Value cached = cache.lookup({i, vector});
+    operands.push_back(cached ? cached : loadFused(i, position, valid, getLanes()));
+  }
+  storeVector(applyEpilogue(acc, operands), init, position, valid);
+}
+
+//===----------------------------------------------------------------------===//
+// Epilogue of interleaved panels
+//===----------------------------------------------------------------------===//
+
+SmallVector<Value> KernelBuilder::loadInterleaved(int64_t operand, ArrayRef<Value> position,
+                                                  int64_t valid) {
+  Value wide = loadFused(operand, position, valid, geometry.getPanelChannels());
+  SmallVector<Value> vectors;
+  for (int64_t v = 0; v < geometry.vectors; ++v) {
+    SmallVector<int64_t> channels;
+    for (int64_t lane = 0; lane < getLanes(); ++lane)
+      channels.push_back(geometry.getChannelInPanel(v, lane));
+    vectors.push_back(vector::ShuffleOp::create(*this, wide, wide, channels));
+  }
+  return vectors;
+}
+
+void KernelBuilder::loadInterleavedOperands(Value channel, int64_t valid, FusedCache &cache) {
+  SmallVector<Value> position(cast<MemRefType>(init.getType()).getRank(), channel);
+  for (auto [i, operand] : llvm::enumerate(fused))
+    if (dependsOnChannelOnly(operand))
+      for (auto [v, vector] : llvm::enumerate(loadInterleaved(i, position, valid)))
+        cache[{int64_t(i), int64_t(v)}] = vector;
+}
+
+void KernelBuilder::emitInterleavedEpilogue(ArrayRef<Value> acc, ArrayRef<Value> position,
+                                            int64_t valid, const FusedCache &cache) {
+  SmallVector<SmallVector<Value>> operands(acc.size());
+  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
+    SmallVector<Value> vectors;
+    if (!cache.contains({i, 0}))
+      vectors = loadInterleaved(i, position, valid);
+    for (auto [v, list] : llvm::enumerate(operands))
+      list.push_back(vectors.empty() ? cache.lookup({i, int64_t(v)}) : vectors[v]);
+  }
+  SmallVector<Value> elements;
+  for (auto [accumulator, list] : llvm::zip_equal(acc, operands))
+    elements.push_back(applyEpilogue(accumulator, list));
+  storeVector(deinterleave(elements), init, position, valid);
+}
+
+Value KernelBuilder::deinterleave(ArrayRef<Value> elements) {
+  // Codes that come from floats in their range are packed from i32.
+  bool areCodes = llvm::all_of(elements, [](Value element) {
+    return getElementTypeOrSelf(element).isInteger(8) && element.getDefiningOp<arith::FPToUIOp>();
+  });
+  if (!areCodes || emulateDot)
+    return emitDeinterleave(*this, getLoc(), elements);
+  SmallVector<Value> wide;
+  for (Value element : elements) {
+    auto convert = element.getDefiningOp<arith::FPToUIOp>();
+    wide.push_back(arith::FPToSIOp::create(*this, getVectorType(getI32Type()), convert.getIn()));
+    convert.erase();
+  }
+  return target.emitPackBytes(*this, getLoc(), wide);
 }

@@ -59,7 +59,11 @@ public:
   void buildTileLoops(ArrayRef<TileRange> ranges, function_ref<void(Value, int64_t)> body);
 
   /// The first `valid` elements of a vector of `getLanes()`, the rest zero; reads nothing else.
-  Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid);
+  Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid) {
+    return loadVector(memref, indices, valid, getLanes());
+  }
+  /// The same for a vector of `size` elements.
+  Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid, int64_t size);
   /// Writes the first `valid` elements of `vector` and nothing else.
   void storeVector(Value vector, Value memref, ArrayRef<Value> indices, int64_t valid);
 
@@ -88,11 +92,23 @@ public:
   void emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
                     const FusedCache &cache);
 
+  /// The same for the four accumulators of an interleaved panel of `valid` channels.
+  void loadInterleavedOperands(Value channel, int64_t valid, FusedCache &cache);
+  void emitInterleavedEpilogue(ArrayRef<Value> acc, ArrayRef<Value> position, int64_t valid,
+                               const FusedCache &cache);
+
 private:
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
-  Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid);
+  Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid, int64_t size);
+  /// The four vectors of a fused operand of an interleaved panel.
+  SmallVector<Value> loadInterleaved(int64_t operand, ArrayRef<Value> position, int64_t valid);
+  /// The element that the epilogue yields for an accumulator and the fused operands.
+  Value applyEpilogue(Value acc, ValueRange operands);
   bool dependsOnChannelOnly(Value fused) const;
+  /// Elements of the vectors of an interleaved panel in the order of channels. Erases ops that
+  /// define `elements`.
+  Value deinterleave(ArrayRef<Value> elements);
 
   lowbit::LowBitComputeOpInterface op;
   Value weights;

@@ -115,8 +115,10 @@ static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
   if (!target.empty() && layout.getTarget() != target)
     return op->emitOpError("is packed for ")
            << layout.getTarget() << ", not for " << target << "; run lowbit-pack with this target";
-  if (isa<DepthwiseConv2DOp>(op) && layout.getVectors() != 1)
-    return op->emitOpError("a depthwise kernel takes panels of one vector, got ") << layout;
+  int64_t vectors = op.hasIntegerAccumulator() ? 4 : 1;
+  if (isa<DepthwiseConv2DOp>(op) && layout.getVectors() != vectors)
+    return op->emitOpError("a depthwise kernel of this type takes panels of ")
+           << vectors << " vectors, got " << layout;
   if (auto conv = dyn_cast<Conv2DOp>(op.getOperation());
       conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
     return op->emitOpError("has padding; lowbit-pack turns it into a padded input");

@@ -62,6 +62,16 @@ int64_t PackedGeometry::getQuadEnd(int64_t quad) const {
   return std::min<int64_t>(4, run - getQuadStart(quad));
 }
 
+int64_t PackedGeometry::getPanelStart(int64_t panel) const {
+  int64_t start = panel * getPanelChannels();
+  return isInterleaved() ? std::max<int64_t>(0, std::min(start, channels - getPanelChannels()))
+                         : start;
+}
+
+int64_t PackedGeometry::getChannelInPanel(int64_t vector, int64_t lane) const {
+  return isInterleaved() ? 16 * (lane / 4) + 4 * vector + lane % 4 : vector * lanes + lane;
+}
+
 unsigned PackedGeometry::encode(int32_t level) const {
   int32_t value = odd ? halveOdd(level) : level;
   if (encoding == FieldEncoding::Offset)
@@ -87,38 +97,44 @@ int64_t PackedGeometry::getLevelIndex(int64_t group, int64_t channel, int64_t ru
   return (group * channels + channel) * runs * this->run + reduction;
 }
 
-/// Calls `visit(levelIndex, byteIndex, bitInByte, width, bitInField)` for each piece of each field: bits
-/// `bitInField ..` of the level's field are bits `bitInByte ..` of the byte. The level index of filling is -1.
+/// Calls `visit(levelIndex, byteIndex, bitInByte, width, bitInField)` for each piece of each field:
+/// bits `bitInField ..` of the level's field are bits `bitInByte ..` of the byte. The level index
+/// of filling is -1.
 template <typename Visitor> static void visitFields(const PackedGeometry &g, Visitor visit) {
-  for (int64_t group = 0; group < g.groups; ++group)
-    for (int64_t channel = 0; channel < g.channels; ++channel) {
-      int64_t panel = channel / (g.lanes * g.vectors);
-      int64_t inPanel = channel % (g.lanes * g.vectors);
-      int64_t panelVectors = panel < g.getFullPanels() ? g.vectors : g.getTailVectors();
-      int64_t vector = inPanel / g.lanes, lane = inPanel % g.lanes;
-      int64_t panelStart = group * g.getGroupBytes() + panel * g.getPanelBytes(g.vectors);
-      for (int64_t run = 0; run < g.runs; ++run)
-        for (int64_t quad = 0; quad < g.getQuads(); ++quad) {
-          int64_t step = run * g.getSteps() + quad / g.quadsPerStep;
-          int64_t start = panelStart + step * g.getStepBytes(panelVectors) +
-                          vector * g.getRegistersPerStep() * g.getRegisterBytes();
-          int64_t quadInStep = quad % g.quadsPerStep;
-          for (int64_t byte = 0; byte < 4; ++byte) {
-            bool filling = byte < g.getQuadSkip(quad) || byte >= g.getQuadEnd(quad);
-            int64_t level =
-                filling ? -1
-                        : g.getLevelIndex(group, channel, run, g.getQuadStart(quad) + byte);
-            int64_t planeRegister = 0;
-            unsigned bitInField = g.bits;
-            for (unsigned width : g.planes) {
-              bitInField -= width;
-              int64_t perByte = 8 / width;
-              int64_t index = start + lane * 4 + byte +
-                              (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
-              visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
-              planeRegister += g.quadsPerStep / perByte;
-            }
+  auto visitLane = [&](int64_t group, int64_t channel, int64_t vectorStart, int64_t stepBytes,
+                       int64_t lane) {
+    for (int64_t run = 0; run < g.runs; ++run)
+      for (int64_t quad = 0; quad < g.getQuads(); ++quad) {
+        int64_t step = run * g.getSteps() + quad / g.quadsPerStep;
+        int64_t start = vectorStart + step * stepBytes;
+        int64_t quadInStep = quad % g.quadsPerStep;
+        for (int64_t byte = 0; byte < 4; ++byte) {
+          bool filling = byte < g.getQuadSkip(quad) || byte >= g.getQuadEnd(quad);
+          int64_t level =
+              filling ? -1 : g.getLevelIndex(group, channel, run, g.getQuadStart(quad) + byte);
+          int64_t planeRegister = 0;
+          unsigned bitInField = g.bits;
+          for (unsigned width : g.planes) {
+            bitInField -= width;
+            int64_t perByte = 8 / width;
+            int64_t index = start + lane * 4 + byte +
+                            (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
+            visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
+            planeRegister += g.quadsPerStep / perByte;
           }
+        }
+      }
+  };
+  for (int64_t group = 0; group < g.groups; ++group)
+    for (int64_t panel = 0, full = g.getFullPanels(); panel <= full; ++panel) {
+      int64_t vectors = panel < full ? g.vectors : g.getTailVectors();
+      int64_t start = group * g.getGroupBytes() + panel * g.getPanelBytes(g.vectors);
+      for (int64_t vector = 0; vector < vectors; ++vector)
+        for (int64_t lane = 0; lane < g.lanes; ++lane) {
+          int64_t channel = g.getPanelStart(panel) + g.getChannelInPanel(vector, lane);
+          int64_t vectorStart = start + vector * g.getRegistersPerStep() * g.getRegisterBytes();
+          if (channel < g.channels)
+            visitLane(group, channel, vectorStart, g.getStepBytes(vectors), lane);
         }
     }
 }

@@ -61,7 +61,7 @@ static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTar
 }
 
 static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
-  int64_t vectors = 1;
+  int64_t vectors = op.hasIntegerAccumulator() ? 4 : 1;
   SmallVector<int64_t> kernel = op.getKernelShape();
   if (!isa<DepthwiseConv2DOp>(op)) {
     auto conv = dyn_cast<Conv2DOp>(op.getOperation());

@@ -126,7 +126,9 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
 
     Output channels are grouped in panels of `lanes * vectors`; the last panel of a channel group has only as
     many vectors as it needs. The bytes go: channel group, panel, run, step, vector, bit plane, register, lane,
-    byte in the quad.
+    byte in the quad. Lane l of vector v is channel `lanes * v + l` of the panel. A depthwise layout with four
+    vectors is interleaved: there it is channel 16 (l / 4) + 4 v + l % 4, which is where interleaving the bytes of
+    four registers of codes leaves it, and the last panel is full, overlapping the one before it.
 
     A weight is a field f of b bits, an unsigned number. b is the least width that holds the level in
     two's complement, or (level - 1) / 2 where all levels are odd. b = 3, 5, 6, 7 is split in *bit planes*

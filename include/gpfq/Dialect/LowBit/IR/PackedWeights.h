@@ -11,7 +11,8 @@
 
 namespace mlir::lowbit {
 
-/// Where each weight of a packed op is. The terms are those of `LayoutAttr`, whose documentation has the format.
+/// Where each weight of a packed op is. The terms are those of `LayoutAttr`, whose documentation
+/// has the format.
 struct PackedGeometry {
   PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups = 1);
   explicit PackedGeometry(LowBitComputeOpInterface op);
@@ -40,9 +41,21 @@ struct PackedGeometry {
   /// One past the last byte of `quad` that is an element.
   int64_t getQuadEnd(int64_t quad) const;
 
-  int64_t getFullPanels() const { return channels / (lanes * vectors); }
+  /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
+  bool isInterleaved() const { return depthwise && vectors == 4; }
+  /// Channels of a full panel.
+  int64_t getPanelChannels() const { return lanes * vectors; }
+  int64_t getFullPanels() const {
+    return isInterleaved() ? llvm::divideCeil(channels, getPanelChannels())
+                           : channels / getPanelChannels();
+  }
   /// Channels that are left after the full panels.
-  int64_t getTailChannels() const { return channels % (lanes * vectors); }
+  int64_t getTailChannels() const { return isInterleaved() ? 0 : channels % getPanelChannels(); }
+  /// First channel of a panel. The last interleaved panel overlaps the one before it if it would
+  /// not be full.
+  int64_t getPanelStart(int64_t panel) const;
+  /// Channel of a lane, relative to the first of the panel.
+  int64_t getChannelInPanel(int64_t vector, int64_t lane) const;
   /// Vectors of the last panel if it is not full.
   int64_t getTailVectors() const { return llvm::divideCeil(getTailChannels(), lanes); }
 

@@ -1,0 +1,34 @@
+// RUN: gpfq-opt %s -pass-pipeline='builtin.module(func.func(lowbit-pack{target=avx2}),one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map},canonicalize,cse,convert-lowbit-to-vector{target=avx2},canonicalize,cse)' | FileCheck %s
+
+// 40 channels are one panel of 32 and one that overlaps it, from channel 8. Bytes of two taps are interleaved, summed in
+// i16 over five pairs, widened by interleaving, and packed to codes at the end.
+
+// CHECK-LABEL: func.func private @lowbit_depthwise_conv_2d(
+// CHECK: vector.load {{.*}}, vector<32xi8>
+// CHECK: vector.shuffle {{.*}} [0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 16, 48,
+// CHECK: vector.shuffle {{.*}} [8, 40, 9, 41,
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
+// CHECK: arith.addi {{.*}} : vector<16xi16>
+// CHECK: vector.shuffle {{.*}} [0, 16, 1, 17, 2, 18, 3, 19, 8, 24,
+// CHECK: arith.shrsi {{.*}} : vector<8xi32>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.packssdw"
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.packuswb"
+// CHECK: vector.store {{.*}}, vector<32xi8>
+// CHECK: vector.load {{.*}}%c8{{.*}}, vector<32xi8>
+func.func @overlapping(%x: tensor<1x6x6x40xi8>, %s: tensor<40xf32>) -> tensor<1x4x4x40xi8> {
+  %w = arith.constant dense<3> : tensor<3x3x40xi8>
+  %e = tensor.empty() : tensor<1x4x4x40xi8>
+  %r = lowbit.depthwise_conv_2d ins(%x, %w : tensor<1x6x6x40xi8>, tensor<3x3x40xi8>)
+      fused(%s : tensor<40xf32>) outs(%e : tensor<1x4x4x40xi8>) {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32, %scale: f32):
+    %zero = arith.constant 0.0 : f32
+    %top = arith.constant 255.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    %n = arith.maximumf %m, %zero : f32
+    %o = arith.minimumf %n, %top : f32
+    %q = arith.fptoui %o : f32 to i8
+    lowbit.yield %q : i8
+  } -> tensor<1x4x4x40xi8>
+  return %r : tensor<1x4x4x40xi8>
+}
