@@ -193,11 +193,13 @@ std::optional<ConstantTensor<int8_t>> mlir::gpfq::getConstantBytes(Value value) 
   return readValue<int8_t, DenseI8ResourceElementsAttr>(value);
 }
 
+static DialectResourceBlobManager &getBlobs(MLIRContext *context) {
+  return DenseResourceElementsHandle::getManagerInterface(context).getBlobManager();
+}
+
 /// `name` without the number that a resource gets when its name is taken, so that rewriting a
 /// constant again and again does not add one each time.
-static StringRef stripCopyNumber(MLIRContext *context, StringRef name) {
-  DialectResourceBlobManager &blobs =
-      DenseResourceElementsHandle::getManagerInterface(context).getBlobManager();
+static StringRef stripCopyNumber(DialectResourceBlobManager &blobs, StringRef name) {
   while (true) {
     StringRef stem = name.rtrim("0123456789");
     if (stem.size() == name.size() || !stem.consume_back("_") || !blobs.lookup(stem))
@@ -210,12 +212,17 @@ template <typename T, typename ResourceAttr>
 static Value createConstant(OpBuilder &builder, Location loc, RankedTensorType type,
                             ArrayRef<T> values, StringRef name) {
   assert(type.getNumElements() == int64_t(values.size()) && "shape does not match the values");
+  DialectResourceBlobManager &blobs = getBlobs(builder.getContext());
+  name = stripCopyNumber(blobs, name);
+  // A small constant that was a resource stays one: layers are named after it.
+  bool isInline =
+      type.getNumElements() <= maxInlineElements && (name.empty() || !blobs.lookup(name));
   Attribute attribute;
-  if (type.getNumElements() <= maxInlineElements)
+  if (isInline)
     attribute = DenseElementsAttr::get(type, values);
   else
     attribute = ResourceAttr::get(
-        type, name.empty() ? "constant" : stripCopyNumber(builder.getContext(), name),
+        type, name.empty() ? "constant" : name,
         HeapAsmResourceBlob::allocateAndCopyInferAlign<T>(values, /*dataIsMutable=*/false));
   return arith::ConstantOp::create(builder, loc, cast<TypedAttr>(attribute));
 }

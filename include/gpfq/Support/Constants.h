@@ -21,27 +21,30 @@ template <typename T> struct ConstantTensor {
 };
 
 /// The value of a constant f32 tensor. Looks through `linalg.transpose`, `linalg.broadcast`,
-/// `tensor.expand_shape`, `tensor.collapse_shape`, `tensor.cast` and generics that only permute or broadcast their
-/// input. Reads inline, splat and resource constants. Nothing if `value` is anything else.
+/// `tensor.expand_shape`, `tensor.collapse_shape`, `tensor.cast` and generics that only permute or
+/// broadcast their input. Reads inline, splat and resource constants. Nothing if `value` is
+/// anything else.
 std::optional<ConstantTensor<float>> getConstantFloats(Value value);
 
 /// As above for i8.
 std::optional<ConstantTensor<int8_t>> getConstantBytes(Value value);
 
-/// The value that `value` shows permuted, broadcast or reshaped (by one of the ops above); null if it is no such view.
+/// The value that `value` shows permuted, broadcast or reshaped (by one of the ops above); null if
+/// it is no such view.
 Value getViewSource(Value value);
 
-/// The elements that `value`, a view of `source` or that itself, has if `source` holds `tensor`. Nothing if it is no
-/// view of it.
+/// The elements that `value`, a view of `source` or that itself, has if `source` holds `tensor`.
+/// Nothing if it is no view of it.
 template <typename T>
 std::optional<ConstantTensor<T>> applyViews(Value value, Value source,
                                             const ConstantTensor<T> &tensor);
 
-/// An `arith.constant` of f32; more than 64 elements go to a resource named `name`.
+/// An `arith.constant` of f32. More than 64 elements go to a resource named `name`, fewer if a
+/// resource of that name exists, whose new value this then is: `name`, with a number behind it.
 Value createFloatConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
                           ArrayRef<float> values, StringRef name = "");
 
-/// An `arith.constant` of i8; more than 64 elements go to a resource named `name`.
+/// As above for i8.
 Value createByteConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
                          ArrayRef<int8_t> values, StringRef name = "");
 
