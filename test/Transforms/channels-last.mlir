@@ -159,3 +159,36 @@ func.func @no_convolution(%x: tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32> {
   %y = linalg.exp ins(%x : tensor<1x2x4x4xf32>) outs(%e : tensor<1x2x4x4xf32>) -> tensor<1x2x4x4xf32>
   return %y : tensor<1x2x4x4xf32>
 }
+
+// -----
+
+// Depthwise with a multiplier, as JAX and TOSA give it: of 1, and of 2.
+// CHECK-LABEL: func.func @multiplier_1(
+// CHECK-DAG: %[[W:.*]] = arith.constant dense<{{\[\[\[}}1.000000e+00, 2.000000e+00], [3.000000e+00, 4.000000e+00]]]> : tensor<1x2x2xf32>
+// CHECK-DAG: %[[I:.*]] = linalg.broadcast ins(%{{.*}} : tensor<2xf32>) outs(%{{.*}} : tensor<1x4x3x2xf32>) dimensions = [0, 1, 2]
+// CHECK: linalg.depthwise_conv_2d_nhwc_hwc {{.*}} ins(%{{.*}}, %[[W]] : tensor<1x4x4x2xf32>, tensor<1x2x2xf32>) outs(%[[I]] :
+func.func @multiplier_1(%x: tensor<1x4x4x2xf32>) -> tensor<1x4x3x2xf32> {
+  %w = arith.constant dense<[[[[1.0], [2.0]], [[3.0], [4.0]]]]> : tensor<1x2x2x1xf32>
+  %bias = arith.constant dense<[[5.0], [6.0]]> : tensor<2x1xf32>
+  %e = tensor.empty() : tensor<1x4x3x2x1xf32>
+  %i = linalg.broadcast ins(%bias : tensor<2x1xf32>) outs(%e : tensor<1x4x3x2x1xf32>) dimensions = [0, 1, 2]
+  %y = linalg.depthwise_conv_2d_nhwc_hwcm {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+    ins(%x, %w : tensor<1x4x4x2xf32>, tensor<1x2x2x1xf32>) outs(%i : tensor<1x4x3x2x1xf32>) -> tensor<1x4x3x2x1xf32>
+  %c = tensor.collapse_shape %y [[0], [1], [2], [3, 4]] : tensor<1x4x3x2x1xf32> into tensor<1x4x3x2xf32>
+  return %c : tensor<1x4x3x2xf32>
+}
+
+// CHECK-LABEL: func.func @multiplier_2(
+// CHECK-SAME: %[[X:.*]]: tensor<1x4x4x2xf32>
+// CHECK-DAG: %[[W:.*]] = arith.constant dense<{{\[\[\[\[\[}}1.000000e+00], [5.000000e+00]]], {{\[\[\[}}2.000000e+00], [6.000000e+00]]]], {{\[\[\[\[}}3.000000e+00], [7.000000e+00]]], {{\[\[\[}}4.000000e+00], [8.000000e+00]]]]]> : tensor<2x2x1x2x1xf32>
+// CHECK-DAG: %[[G:.*]] = tensor.expand_shape %[[X]] {{.*}} : tensor<1x4x4x2xf32> into tensor<1x4x4x2x1xf32>
+// CHECK: linalg.conv_2d_nhwgc_gfhwc {{.*}} ins(%[[G]], %[[W]] : {{.*}}) outs(%{{.*}} : tensor<1x4x3x2x2xf32>)
+func.func @multiplier_2(%x: tensor<1x4x4x2xf32>) -> tensor<1x4x3x2x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %w = arith.constant dense<[[[[1.0, 2.0], [3.0, 4.0]], [[5.0, 6.0], [7.0, 8.0]]]]> : tensor<1x2x2x2xf32>
+  %e = tensor.empty() : tensor<1x4x3x2x2xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4x3x2x2xf32>) -> tensor<1x4x3x2x2xf32>
+  %y = linalg.depthwise_conv_2d_nhwc_hwcm {dilations = dense<1> : tensor<2xi64>, strides = dense<1> : tensor<2xi64>}
+    ins(%x, %w : tensor<1x4x4x2xf32>, tensor<1x2x2x2xf32>) outs(%i : tensor<1x4x3x2x2xf32>) -> tensor<1x4x3x2x2xf32>
+  return %y : tensor<1x4x3x2x2xf32>
+}

@@ -95,6 +95,7 @@ def GPFQChannelsLast : Pass<"gpfq-channels-last", "func::FuncOp"> {
     | `conv_2d_nchw_fchw` | `conv_2d_nhwc_fhwc` |
     | `depthwise_conv_2d_nchw_chw` | `depthwise_conv_2d_nhwc_hwc` |
     | `conv_2d_ngchw_gfchw`, `conv_2d_ngchw_fgchw` | `conv_2d_nhwgc_gfhwc`, between changes of shape |
+    | `depthwise_conv_2d_nhwc_hwcm` | `depthwise_conv_2d_nhwc_hwc`, or grouped for a multiplier above 1 |
     | `pooling_nchw_{max,sum}` next to those | `pooling_nhwc_{max,sum}` |
 
     Constant filters and biases are transposed at compile time. Images are transposed before and after; these

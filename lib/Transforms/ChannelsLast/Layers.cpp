@@ -122,6 +122,69 @@ private:
   SmallVector<int64_t> filterPermutation;
 };
 
+/// A depthwise convolution with a multiplier M, already channels-last: N x H x W x C x M. It is a
+/// grouped convolution with groups of one input channel, or without the last dimension if M is 1.
+struct ConvertDepthwiseMultiplier : OpRewritePattern<linalg::DepthwiseConv2DNhwcHwcmOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(linalg::DepthwiseConv2DNhwcHwcmOp op,
+                                PatternRewriter &rewriter) const override {
+    if (op->getNumResults() != 1 || !isImage(op.getInputs()[0].getType()))
+      return rewriter.notifyMatchFailure(op, "not on tensors of static shape");
+    auto type = dyn_cast<RankedTensorType>(op.getResult(0).getType());
+    auto filterType = dyn_cast<RankedTensorType>(op.getInputs()[1].getType());
+    if (!type || !type.hasStaticShape() || !filterType || !filterType.hasStaticShape())
+      return rewriter.notifyMatchFailure(op, "not on tensors of static shape");
+    return type.getShape().back() == 1 ? dropMultiplier(op, rewriter) : toGroups(op, rewriter);
+  }
+
+private:
+  static LogicalResult dropMultiplier(linalg::DepthwiseConv2DNhwcHwcmOp op,
+                                      PatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    SmallVector<ReassociationIndices> image{{0}, {1}, {2}, {3, 4}}, kernel{{0}, {1}, {2, 3}};
+    Value filter = tensor::CollapseShapeOp::create(rewriter, loc, op.getInputs()[1], kernel);
+    auto type = cast<RankedTensorType>(op.getResult(0).getType());
+    auto imageType = RankedTensorType::get(type.getShape().drop_back(), type.getElementType());
+    ChannelDims channels{{3}, {type.getDimSize(3)}};
+    std::optional<ChannelBias> bias = getChannelBias(op.getOutputs()[0], channels);
+    Value init =
+        bias ? createChannelBias(rewriter, loc, imageType, channels, *bias)
+             : Value(tensor::CollapseShapeOp::create(rewriter, loc, op.getOutputs()[0], image));
+    auto conv = linalg::DepthwiseConv2DNhwcHwcOp::create(
+        rewriter, loc, init.getType(), ValueRange{op.getInputs()[0], filter}, ValueRange{init},
+        op.getStrides(), op.getDilations());
+    copyDiscardableAttributes(op, conv);
+    rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, op.getResult(0).getType(),
+                                                       conv.getResult(0), image);
+    return success();
+  }
+
+  static LogicalResult toGroups(linalg::DepthwiseConv2DNhwcHwcmOp op, PatternRewriter &rewriter) {
+    Location loc = op.getLoc();
+    auto inputType = cast<RankedTensorType>(op.getInputs()[0].getType());
+    SmallVector<int64_t> inputShape = llvm::to_vector(inputType.getShape());
+    inputShape.push_back(1);
+    SmallVector<ReassociationIndices> image{{0}, {1}, {2}, {3, 4}}, kernel{{0}, {1}, {2}, {3, 4}};
+    Value input = tensor::ExpandShapeOp::create(
+        rewriter, loc, RankedTensorType::get(inputShape, inputType.getElementType()),
+        op.getInputs()[0], image);
+    Value filter = createTransposed(rewriter, op.getInputs()[1], {2, 3, 0, 1});
+    auto filterType = cast<RankedTensorType>(filter.getType());
+    SmallVector<int64_t> filterShape = llvm::to_vector(filterType.getShape());
+    filterShape.push_back(1);
+    filter = tensor::ExpandShapeOp::create(
+        rewriter, loc, RankedTensorType::get(filterShape, filterType.getElementType()), filter,
+        kernel);
+    auto conv = linalg::Conv2DNhwgcGfhwcOp::create(rewriter, loc, op.getResult(0).getType(),
+                                                   ValueRange{input, filter}, op.getOutputs(),
+                                                   op.getStrides(), op.getDilations());
+    copyDiscardableAttributes(op, conv);
+    rewriter.replaceOp(op, conv);
+    return success();
+  }
+};
+
 } // namespace
 
 void mlir::gpfq::populateChannelsLastLayerPatterns(RewritePatternSet &patterns) {
@@ -135,5 +198,6 @@ void mlir::gpfq::populateChannelsLastLayerPatterns(RewritePatternSet &patterns) 
   patterns.add<ConvertGroupedConv<linalg::Conv2DNgchwFgchwOp>>(context,
                                                                ArrayRef<int64_t>{1, 0, 3, 4, 2});
   patterns.add<ConvertPooling<linalg::PoolingNchwMaxOp, linalg::PoolingNhwcMaxOp>,
-               ConvertPooling<linalg::PoolingNchwSumOp, linalg::PoolingNhwcSumOp>>(context);
+               ConvertPooling<linalg::PoolingNchwSumOp, linalg::PoolingNhwcSumOp>,
+               ConvertDepthwiseMultiplier>(context);
 }
