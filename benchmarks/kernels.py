@@ -146,7 +146,11 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
             "%q = arith.fptoui %e1 : f32 to i8",
         ]
         value = "%q"
-    constants = ["%zero = arith.constant 0.0 : f32", "%top = arith.constant 255.0 : f32", "%sr = arith.constant 0.3 : f32"]
+    constants = [
+        "%zero = arith.constant 0.0 : f32",
+        "%top = arith.constant 255.0 : f32",
+        "%sr = arith.constant 0.3 : f32",
+    ]
     newline = "\n    "
     return f"""
 func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{

@@ -122,8 +122,16 @@ def evaluate(network: torch.nn.Module, x: np.ndarray, batch: int = 16) -> np.nda
     import torch
 
     with torch.no_grad():
-        parts = [network(torch.from_numpy(x[i : i + batch])).numpy() for i in range(0, len(x), batch)]
+        parts = [network(torch.from_numpy(np.array(x[i : i + batch]))).numpy() for i in range(0, len(x), batch)]
     return np.concatenate(parts)
+
+
+def float_outputs(name: str, folder: Path) -> np.ndarray:
+    """torch's outputs on all test images; computed once, kept as NAME.test.float.npy."""
+    file = folder / f"{name}.test.float.npy"
+    if not file.exists():
+        _save(file, evaluate(build(name)[0], np.load(folder / f"{name}.test.npy", mmap_mode="r")))
+    return np.load(file)
 
 
 def _save(path: Path, array: np.ndarray) -> None:
