@@ -31,9 +31,7 @@ def run(command: list[str], text: str, directory: pathlib.Path, where: str) -> s
     environment = {
         **os.environ,
         "GPFQ_ROOT": str(ROOT),
-        "PATH": os.pathsep.join(
-            [str(build / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]
-        ),
+        "PATH": os.pathsep.join([str(build / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
     }
     result = subprocess.run(
         command, input=text, cwd=directory, env=environment, capture_output=True, text=True, timeout=300
