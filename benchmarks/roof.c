@@ -2,8 +2,8 @@
  * See LICENSE for license information.
  * SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
  *
- * What this core can do at most: chains of one kind of multiply-add in registers, and a stopwatch for compiled
- * libraries. Loaded by kernels.py; compiled with -mavx2 -mfma. */
+ * What this core can do at most: chains of one kind of multiply-add in registers, and a stopwatch
+ * for compiled libraries. Loaded by kernels.py; compiled with -mavx2 -mfma. */
 #include <stdint.h>
 #include <time.h>
 
@@ -14,19 +14,22 @@ static double now(void) {
 }
 
 #define REPEAT12(I) I(0) I(1) I(2) I(3) I(4) I(5) I(6) I(7) I(8) I(9) I(10) I(11)
-#define CLOBBERS                                                                                                      \
-  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
-      "xmm14", "xmm15", "cc"
-#define CHAIN(name, I)                                                                                                \
-  static void name(long n) {                                                                                          \
-    __asm__ volatile("1:\n\t" REPEAT12(I) REPEAT12(I) "dec %0\n\tjnz 1b" : "+r"(n)::CLOBBERS);                        \
+#define CLOBBERS                                                                                   \
+  "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10",         \
+      "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc"
+#define CHAIN(name, I)                                                                             \
+  static void name(long n) {                                                                       \
+    __asm__ volatile("1:\n\t" REPEAT12(I) REPEAT12(I) "dec %0\n\tjnz 1b" : "+r"(n)::CLOBBERS);     \
   }
 /* Exact for |level| <= 64: pairs of products as i16, pairs of those as i32. */
-#define BYTE_PAIRS(i)                                                                                                 \
-  "vpmaddubsw %%ymm15,%%ymm14,%%ymm13\n\tvpmaddwd %%ymm13,%%ymm12,%%ymm13\n\tvpaddd %%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
+#define BYTE_PAIRS(i)                                                                              \
+  "vpmaddubsw %%ymm15,%%ymm14,%%ymm13\n\tvpmaddwd %%ymm13,%%ymm12,%%ymm13\n\tvpaddd "              \
+  "%%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
 /* The sums of several pairs stay in i16: few bits only. */
-#define WORD_SUMS(i) "vpmaddubsw %%ymm15,%%ymm14,%%ymm13\n\tvpaddw %%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
-#define WORD_PAIRS(i) "vpmaddwd %%ymm15,%%ymm14,%%ymm13\n\tvpaddd %%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
+#define WORD_SUMS(i)                                                                               \
+  "vpmaddubsw %%ymm15,%%ymm14,%%ymm13\n\tvpaddw %%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
+#define WORD_PAIRS(i)                                                                              \
+  "vpmaddwd %%ymm15,%%ymm14,%%ymm13\n\tvpaddd %%ymm13,%%ymm" #i ",%%ymm" #i "\n\t"
 #define FMA(i) "vfmadd231ps %%ymm15,%%ymm14,%%ymm" #i "\n\t"
 #define VPDPBUSD256(i) "%{vex%} vpdpbusd %%ymm15,%%ymm14,%%ymm" #i "\n\t"
 #define VPDPBUSD512(i) "vpdpbusd %%zmm15,%%zmm14,%%zmm" #i "\n\t"
@@ -41,7 +44,8 @@ CHAIN(vpdpbusd512, VPDPBUSD512)
 static const struct {
   void (*run)(long);
   double operations;
-} chains[] = {{byte_pairs, 64}, {word_sums, 64}, {word_pairs, 32}, {fma_chain, 16}, {vpdpbusd256, 64}, {vpdpbusd512, 128}};
+} chains[] = {{byte_pairs, 64}, {word_sums, 64},   {word_pairs, 32},
+              {fma_chain, 16},  {vpdpbusd256, 64}, {vpdpbusd512, 128}};
 
 /* 1e9 operations a second of a chain: one short burst. */
 double roof_burst(int chain) {
@@ -54,7 +58,8 @@ double roof_burst(int chain) {
 typedef int32_t run_function(const void *const *, void *const *, int64_t, void *);
 
 /* Seconds of one call, over a burst of `calls`. */
-double run_burst(run_function *run, const void *const *inputs, void *const *outputs, void *workspace, long calls) {
+double run_burst(run_function *run, const void *const *inputs, void *const *outputs,
+                 void *workspace, long calls) {
   double start = now();
   for (long i = 0; i < calls; ++i)
     run(inputs, outputs, 1, workspace);

@@ -15,8 +15,8 @@ using namespace gpfq;
 static constexpr int64_t depthBlock = 256;
 /// Floats of one packed operand; bounds the memory for long inputs.
 static constexpr int64_t packedFloats = 1024 * 1024;
-/// Rows and channels of small interleaved problems whose operands stay in the L2 cache; the rows are
-/// summed in f32. Several cache lines of a pixel in a row are what the prefetcher wants.
+/// Rows and channels of small interleaved problems whose operands stay in the L2 cache; the rows
+/// are summed in f32. Several cache lines of a pixel in a row are what the prefetcher wants.
 static constexpr int64_t interleavedBlock = 64, interleavedChannels = 64;
 
 using PackFn = void (*)(int64_t, const float *, int64_t, int64_t, float *);

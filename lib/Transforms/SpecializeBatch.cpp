@@ -18,7 +18,8 @@ namespace mlir::gpfq {
 using namespace mlir;
 using namespace mlir::gpfq;
 
-/// The type of argument `index` with its first dimension static; nothing, after an error, if another is dynamic.
+/// The type of argument `index` with its first dimension static; nothing, after an error, if
+/// another is dynamic.
 static FailureOr<RankedTensorType> getStaticType(func::FuncOp func, unsigned index, int64_t batch) {
   auto type = cast<RankedTensorType>(func.getArgument(index).getType());
   SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
@@ -27,7 +28,8 @@ static FailureOr<RankedTensorType> getStaticType(func::FuncOp func, unsigned ind
     if (ShapedType::isDynamic(size))
       return mlir::emitError(func.getArgument(index).getLoc())
              << "argument " << index << " has type " << type << ", whose dimension " << dim
-             << " is dynamic; only the first dimension, the batch, may be: export the network for a "
+             << " is dynamic; only the first dimension, the batch, may be: export the network for "
+                "a "
                 "fixed size";
   return RankedTensorType::get(shape, type.getElementType(), type.getEncoding());
 }
@@ -103,8 +105,8 @@ struct SpecializeBatchPass : gpfq::impl::GPFQSpecializeBatchBase<SpecializeBatch
       auto cast = tensor::CastOp::create(builder, argument.getLoc(), oldType, argument);
       argument.replaceAllUsesExcept(cast, cast);
     }
-    func.setType(FunctionType::get(&getContext(), func.front().getArgumentTypes(),
-                                   func.getResultTypes()));
+    func.setType(
+        FunctionType::get(&getContext(), func.front().getArgumentTypes(), func.getResultTypes()));
     return success();
   }
 

@@ -19,10 +19,11 @@ struct BufferInterval {
   int64_t offset = 0;
 };
 
-/// Gives every buffer an offset such that buffers that are in use at the same time are disjoint, and returns the size
-/// of the arena. Sizes are rounded up to `alignment` and offsets are multiples of it. Buffers are placed in order of
-/// decreasing size, each in the smallest gap between its already placed contemporaries that fits ("greedy by size" of
-/// Pisarchyk and Lee, "Efficient memory management for deep neural net inference", arXiv 2001.03288).
+/// Gives every buffer an offset such that buffers that are in use at the same time are disjoint,
+/// and returns the size of the arena. Sizes are rounded up to `alignment` and offsets are multiples
+/// of it. Buffers are placed in order of decreasing size, each in the smallest gap between its
+/// already placed contemporaries that fits ("greedy by size" of Pisarchyk and Lee, "Efficient
+/// memory management for deep neural net inference", arXiv 2001.03288).
 int64_t packIntervals(llvm::MutableArrayRef<BufferInterval> buffers, int64_t alignment);
 
 /// The largest sum of rounded sizes over all times: no packing can be smaller.

@@ -47,7 +47,8 @@ llvm::Expected<std::unique_ptr<JitModule>> JitModule::compile(MLIRContext &conte
     return fail("lowering");
   ExecutionEngineOptions options;
   options.jitCodeGenOptLevel = level;
-  auto optimize = makeOptimizingTransformer(level == llvm::CodeGenOptLevel::None ? 0 : 2, 0, nullptr);
+  auto optimize =
+      makeOptimizingTransformer(level == llvm::CodeGenOptLevel::None ? 0 : 2, 0, nullptr);
   options.transformer = optimize;
   // For memrefCopy.
   StringRef libraries[] = {MLIR_C_RUNNER_UTILS};

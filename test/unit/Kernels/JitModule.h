@@ -14,13 +14,15 @@ namespace gpfq::test {
 /// Functions of cases, lowered and compiled in process.
 class JitModule {
 public:
-  /// Runs `pipeline` and then the upstream lowering on `source`. A failure is an error with the diagnostics.
-  static llvm::Expected<std::unique_ptr<JitModule>>
-  compile(mlir::MLIRContext &context, llvm::StringRef source, llvm::StringRef pipeline,
-          llvm::CodeGenOptLevel level);
+  /// Runs `pipeline` and then the upstream lowering on `source`. A failure is an error with the
+  /// diagnostics.
+  static llvm::Expected<std::unique_ptr<JitModule>> compile(mlir::MLIRContext &context,
+                                                            llvm::StringRef source,
+                                                            llvm::StringRef pipeline,
+                                                            llvm::CodeGenOptLevel level);
 
-  /// Calls the function of `kernelCase` and returns what it wrote. Buffers end at an unmapped page, so that a read or write behind
-  /// one is a fault.
+  /// Calls the function of `kernelCase` and returns what it wrote. Buffers end at an unmapped page,
+  /// so that a read or write behind one is a fault.
   llvm::Expected<std::vector<uint8_t>> run(const KernelCase &kernelCase);
 
 private:

@@ -97,7 +97,8 @@ void CaseWriter::drawAlphabet() {
     for (int64_t level = 1 - 2 * k; level < 2 * k; level += 2)
       levels.push_back(level);
   } else if (kind == 2) {
-    int64_t low = pick(-half, half - 2 < -half ? -half : half - 2), high = pick(low + 1, std::max(low + 1, half - 1));
+    int64_t low = pick(-half, half - 2 < -half ? -half : half - 2),
+            high = pick(low + 1, std::max(low + 1, half - 1));
     os << "range, [" << low << ", " << high << "]";
     for (int64_t level = low; level <= high; ++level)
       levels.push_back(level);
@@ -148,7 +149,8 @@ void CaseWriter::drawConv() {
   int64_t channels = pickOf({1, 2, 3, 4, 5, 7, 8, 12, 16, 20, 33});
   int64_t outputs = pickOf({1, 2, 3, 7, 8, 9, 10, 16, 17, 24, 31, 40});
   bool pointwise = chance(25);
-  kernelShape = {outputs * groups, pointwise ? 1 : pick(1, 4), pointwise ? 1 : pick(1, 5), channels};
+  kernelShape = {outputs * groups, pointwise ? 1 : pick(1, 4), pointwise ? 1 : pick(1, 5),
+                 channels};
   inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 14), channels * groups};
   drawWindow(kernelShape[1], kernelShape[2]);
   outputShape[3] = kernelShape[0];
@@ -236,7 +238,8 @@ void CaseWriter::drawEpilogue() {
   } else {
     os << "%k = arith.constant 0.021 : f32\n%z = arith.constant 3.0 : f32\n"
        << "%low = arith.constant 0.0 : f32\n%high = arith.constant 255.0 : f32\n"
-       << "%q0 = arith.mulf %s, %k : f32\n%q1 = math.roundeven %q0 : f32\n%q2 = arith.addf %q1, %z : f32\n"
+       << "%q0 = arith.mulf %s, %k : f32\n%q1 = math.roundeven %q0 : f32\n%q2 = arith.addf %q1, %z "
+          ": f32\n"
        << "%c0 = arith.cmpf ogt, %q2, %low : f32\n%q3 = arith.select %c0, %q2, %low : f32\n"
        << "%c1 = arith.cmpf olt, %q3, %high : f32\n%q4 = arith.select %c1, %q3, %high : f32\n"
        << "%q5 = arith.fptoui %q4 : f32 to i8\nlowbit.yield %q5 : i8\n";
@@ -246,8 +249,8 @@ void CaseWriter::drawEpilogue() {
 }
 
 std::string CaseWriter::getWeights() {
-  int64_t count = std::accumulate(kernelShape.begin(), kernelShape.end(), int64_t(1),
-                                  std::multiplies<>());
+  int64_t count =
+      std::accumulate(kernelShape.begin(), kernelShape.end(), int64_t(1), std::multiplies<>());
   std::ostringstream os;
   os << "dense<\"0x" << std::hex << std::uppercase;
   bool extremes = chance(20);
@@ -295,7 +298,8 @@ KernelCase CaseWriter::write() {
   std::ostringstream os;
   os << "func.func @" << name << "(%x: " << storedType;
   for (size_t i = 1; i < result.inputs.size(); ++i)
-    os << ", %f" << i << ": " << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
+    os << ", %f" << i << ": "
+       << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
   os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n"
      << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
      << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
@@ -333,8 +337,8 @@ KernelCase CaseWriter::write() {
      << "  bufferization.materialize_in_destination %r in restrict writable %out : (" << outputType
      << ", " << outputBuffer << ") -> ()\n  return\n}\n";
   result.function = os.str();
-  result.description = result.kind + " input " + storedType + " kernel " + weightsType + " output " +
-                       outputType + " alphabet " + alphabet + attributes;
+  result.description = result.kind + " input " + storedType + " kernel " + weightsType +
+                       " output " + outputType + " alphabet " + alphabet + attributes;
   return std::move(result);
 }
 

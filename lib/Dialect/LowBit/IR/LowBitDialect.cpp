@@ -178,9 +178,8 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
   return success();
 }
 
-FailureOr<AlphabetAttr>
-mlir::lowbit::parseAlphabet(MLIRContext *context, StringRef text,
-                            function_ref<InFlightDiagnostic()> emitError) {
+FailureOr<AlphabetAttr> mlir::lowbit::parseAlphabet(MLIRContext *context, StringRef text,
+                                                    function_ref<InFlightDiagnostic()> emitError) {
   auto [kindText, valuesText] = text.split(':');
   std::optional<AlphabetKind> kind = symbolizeAlphabetKind(kindText);
   SmallVector<StringRef> parts;

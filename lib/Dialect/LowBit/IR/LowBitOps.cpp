@@ -46,8 +46,8 @@ LogicalResult QuantizeOp::verify() {
   if (getBits() < 1 || getBits() > 8)
     return emitOpError("codes have 1 to 8 bits, got ") << getBits();
   if (int32_t(getZeroPoint()) < 0 || getZeroPoint() >= (1u << getBits()))
-    return emitOpError("zero point ") << int32_t(getZeroPoint()) << " is not a " << getBits()
-                                      << "-bit code";
+    return emitOpError("zero point ")
+           << int32_t(getZeroPoint()) << " is not a " << getBits() << "-bit code";
   return verifyScaleValues(*this, getScale());
 }
 
@@ -145,8 +145,8 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   if (op->getNumResults() != (isTensor ? 1 : 0))
     return op->emitOpError("has one result on tensors and none on memrefs");
   if (isTensor && op->getResult(0).getType() != initType)
-    return op->emitOpError("result type ") << op->getResult(0).getType()
-                                           << " differs from that of the init, " << initType;
+    return op->emitOpError("result type ")
+           << op->getResult(0).getType() << " differs from that of the init, " << initType;
   if (initType.getShape() != expectedShape)
     return op->emitOpError("init must have shape [") << expectedShape << "], got " << initType;
 
@@ -158,22 +158,23 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
 
   Block &body = op.getEpilogue().front();
   auto *context = op->getContext();
-  Type accumulator = integer ? Type(IntegerType::get(context, 32)) : Type(Float32Type::get(context));
+  Type accumulator =
+      integer ? Type(IntegerType::get(context, 32)) : Type(Float32Type::get(context));
   if (body.getNumArguments() != op.getFused().size() + 1)
     return op->emitOpError("the epilogue needs an accumulator and ")
            << op.getFused().size() << " argument(s) for the fused operands, got "
            << body.getNumArguments();
   if (body.getArgument(0).getType() != accumulator)
-    return op->emitOpError("the accumulator must be ") << accumulator << ", got "
-                                                       << body.getArgument(0).getType();
+    return op->emitOpError("the accumulator must be ")
+           << accumulator << ", got " << body.getArgument(0).getType();
   for (auto [operand, argument] : llvm::zip(op.getFused(), body.getArguments().drop_front())) {
     auto type = cast<ShapedType>(operand.getType());
     if (type.getElementType() != argument.getType())
-      return op->emitOpError("fused operand of ") << type << " has a block argument of "
-                                                  << argument.getType();
+      return op->emitOpError("fused operand of ")
+             << type << " has a block argument of " << argument.getType();
     if (!isBroadcastable(type.getShape(), expectedShape))
-      return op->emitOpError("fused operand of ") << type << " does not broadcast to ["
-                                                  << expectedShape << "]";
+      return op->emitOpError("fused operand of ")
+             << type << " does not broadcast to [" << expectedShape << "]";
   }
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
   if (!yield || yield.getValue().getType() != initType.getElementType())
@@ -202,9 +203,9 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   return verifyLevels(op, op.getWeights(), alphabet);
 }
 
-static void getComputeEffects(
-    LowBitComputeOpInterface op,
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+static void
+getComputeEffects(LowBitComputeOpInterface op,
+                  SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<BaseMemRefType>(operand.get().getType()))
       continue;
@@ -242,8 +243,8 @@ static FailureOr<std::pair<int64_t, int64_t>> verifyWindow(ConvOp op, int64_t ke
   if (llvm::any_of(padding, [](int64_t v) { return v < 0; }))
     return op.emitOpError("padding must not be negative");
   if (int32_t(op.getPaddingValue()) < 0 || op.getPaddingValue() > maxCode)
-    return op.emitOpError("padding value ") << int32_t(op.getPaddingValue())
-                                            << " is not an 8-bit code";
+    return op.emitOpError("padding value ")
+           << int32_t(op.getPaddingValue()) << " is not an 8-bit code";
   if (inputType.getElementType().isF32() && op.getPaddingValue() != 0)
     return op.emitOpError("a float input is padded with zero");
   std::optional<int64_t> height = getConvSize(inputType.getDimSize(1), padding[0], padding[1],
@@ -251,8 +252,8 @@ static FailureOr<std::pair<int64_t, int64_t>> verifyWindow(ConvOp op, int64_t ke
   std::optional<int64_t> width = getConvSize(inputType.getDimSize(2), padding[2], padding[3],
                                              kernelWidth, strides[1], dilations[1]);
   if (!height || !width)
-    return op.emitOpError("the kernel of ") << kernelHeight << " x " << kernelWidth
-                                            << " does not fit in the padded input";
+    return op.emitOpError("the kernel of ")
+           << kernelHeight << " x " << kernelWidth << " does not fit in the padded input";
   return std::make_pair(*height, *width);
 }
 
@@ -315,8 +316,8 @@ LogicalResult DepthwiseConv2DOp::verify() {
     return failure();
   auto inputType = cast<ShapedType>(getInput().getType());
   if (kernel[2] != inputType.getDimSize(3))
-    return emitOpError("weights have ") << kernel[2] << " channels, the input "
-                                        << inputType.getDimSize(3);
+    return emitOpError("weights have ")
+           << kernel[2] << " channels, the input " << inputType.getDimSize(3);
   return verifyCompute(compute, {inputType.getDimSize(0), size->first, size->second, kernel[2]});
 }
 
@@ -338,8 +339,8 @@ LogicalResult MatmulOp::verify() {
     return emitOpError("input must be a static M x K or B x M x K, got ") << inputType;
   SmallVector<int64_t> kernel = getKernelShape();
   if (inputType.getShape().back() != kernel[1])
-    return emitOpError("weights reduce over ") << kernel[1] << " elements, the input has "
-                                               << inputType.getShape().back();
+    return emitOpError("weights reduce over ")
+           << kernel[1] << " elements, the input has " << inputType.getShape().back();
   SmallVector<int64_t> shape = llvm::to_vector(inputType.getShape());
   shape.back() = kernel[0];
   return verifyCompute(compute, shape);

@@ -33,7 +33,8 @@ struct ComputeOpInterface
     }
     rewriter.setInsertionPoint(op);
     OperationState created(op->getLoc(), op->getName(), buffers, TypeRange(), op->getAttrs());
-    rewriter.inlineRegionBefore(op->getRegion(0), *created.addRegion(), created.regions[0]->begin());
+    rewriter.inlineRegionBefore(op->getRegion(0), *created.addRegion(),
+                                created.regions[0]->begin());
     rewriter.create(created);
     replaceOpWithBufferizedValues(rewriter, op, buffers.back());
     return success();

@@ -11,8 +11,8 @@ class DialectRegistry;
 
 namespace mlir::lowbit {
 
-/// Lets one-shot-bufferize turn the compute ops on tensors into the same ops on memrefs: the result aliases the init,
-/// which is written but never read.
+/// Lets one-shot-bufferize turn the compute ops on tensors into the same ops on memrefs: the result
+/// aliases the init, which is written but never read.
 void registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry);
 
 } // namespace mlir::lowbit
