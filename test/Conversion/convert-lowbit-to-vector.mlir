@@ -32,7 +32,7 @@ func.func @two_layers(%x: memref<8x12x64xi8>, %w: memref<2x2048xi8>, %y: memref<
 // Four panels of 16 channels, three tiles of four rows, eight steps of two quads. Products of levels up to 8 are summed
 // in i16 over eight quads.
 // CHECK-LABEL: func.func private @lowbit_matmul(
-// CHECK-SAME: no_inline
+// CHECK-SAME: passthrough = ["noinline"]
 // CHECK-DAG: %[[MASK:.+]] = arith.constant dense<252645135> : vector<8xi32>
 // CHECK-DAG: %[[OFFSET:.+]] = arith.constant dense<8> : vector<32xi8>
 // CHECK: scf.for %{{.+}} = %c0 to %c4

@@ -16,10 +16,10 @@
 // CHECK: %[[F:.*]] = arith.sitofp %[[ACC]]
 // CHECK: %[[M:.*]] = arith.mulf %[[F]], %[[S]]
 // CHECK: %[[Y:.*]] = arith.addf %[[M]], %[[B]]
-// CHECK: arith.cmpf ugt, %[[Y]], %[[ZERO]]
-// CHECK: arith.cmpf ult, %{{.*}}, %[[SIX]]
+// CHECK-NEXT: arith.cmpf ult, %[[Y]], %[[SIX]]
 // CHECK-NOT: arith.divf
-// CHECK: math.roundeven
+// CHECK: %[[E:.*]] = math.roundeven
+// CHECK-NEXT: arith.cmpf ogt, %[[E]], %[[ZERO]]
 // CHECK: lowbit.yield %{{.*}} : i8
 func.func @conv_relu6(%arg: tensor<1x8x8x3xf32>) -> tensor<1x7x8x2xf32> {
   %s = arith.constant dense<0.5> : tensor<1xf32>

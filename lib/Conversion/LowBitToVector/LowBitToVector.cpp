@@ -195,7 +195,8 @@ struct ConvertLowBitToVectorPass
     auto function =
         func::FuncOp::create(builder, op->getLoc(), name, builder.getFunctionType(arguments, {}));
     function.setPrivate();
-    function.setNoInline(true);
+    // Equal layers share a kernel, and LLVM's time is more than linear in the size of a function.
+    function->setAttr("passthrough", builder.getStrArrayAttr({"noinline"}));
     function->setAttr("llvm.linkage",
                       LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
     symbols.insert(function);

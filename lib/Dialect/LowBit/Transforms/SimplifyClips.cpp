@@ -11,6 +11,8 @@
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
+#include <algorithm>
+#include <cmath>
 #include <limits>
 
 using namespace mlir;
@@ -116,22 +118,6 @@ static bool pushScaleThroughClip(PatternRewriter &rewriter, LowBitComputeOpInter
   return false;
 }
 
-/// max(roundeven(max(x, 0)), 0) -> max(roundeven(x), 0), which ends a ReLU with zero point 0.
-static bool dropClipBeforeClamp(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
-  for (Operation &nested : op.getEpilogue().front()) {
-    std::optional<Clip> outer = getClip(&nested);
-    auto round = outer ? outer->value.getDefiningOp<math::RoundEvenOp>() : math::RoundEvenOp();
-    Operation *inner = round ? round.getOperand().getDefiningOp() : nullptr;
-    std::optional<Clip> clip = inner ? getClip(inner) : std::nullopt;
-    if (!clip || !outer->isMax || !clip->isMax || outer->bound != 0.0f || clip->bound != 0.0f ||
-        !isUsedOnlyBy(outer->value, &nested))
-      continue;
-    rewriter.modifyOpInPlace(round, [&] { round->setOperand(0, clip->value); });
-    return true;
-  }
-  return false;
-}
-
 /// A bound on the magnitude of `value` if that proves it to be finite; else infinity.
 static double getMagnitude(LowBitComputeOpInterface op, Value value) {
   constexpr double unknown = std::numeric_limits<double>::infinity();
@@ -163,6 +149,48 @@ static double getMagnitude(LowBitComputeOpInterface op, Value value) {
   else if (isa<arith::SelectOp>(definition))
     result = std::max(operand(1), operand(2));
   return result < double(std::numeric_limits<float>::max()) ? result : unknown;
+}
+
+/// Where the value of an epilogue goes: to a clip or a rounding and to nothing else; null
+/// otherwise.
+static Operation *getOnlyStep(Value value) {
+  for (Operation *user : value.getUsers()) {
+    if (isa<math::RoundEvenOp>(user))
+      return value.hasOneUse() ? user : nullptr;
+    std::optional<Clip> clip = getClip(user);
+    if (clip && clip->value == value && isUsedOnlyBy(value, user))
+      return user;
+  }
+  return nullptr;
+}
+
+/// Drops a clip whose bound becomes that of a later clip, as all steps between are monotone: a ReLU
+/// or ReLU6 before the rounding and clamp of `quantize`. A value that may be NaN is left alone
+/// unless both bounds are 0.
+static bool dropClipBeforeClamp(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
+  for (Operation &nested : op.getEpilogue().front()) {
+    std::optional<Clip> clip = getClip(&nested);
+    if (!clip)
+      continue;
+    bool isFinite = std::isfinite(getMagnitude(op, clip->value));
+    float bound = clip->bound;
+    for (Operation *step = getOnlyStep(nested.getResult(0)); step;
+         step = getOnlyStep(step->getResult(0))) {
+      std::optional<Clip> later = getClip(step);
+      if (!later)
+        bound = std::nearbyint(bound);
+      else if (later->isMax)
+        bound = std::max(bound, later->bound);
+      else
+        bound = std::min(bound, later->bound);
+      bool isZero = clip->bound == 0.0f && later && later->bound == 0.0f;
+      if (later && later->isMax == clip->isMax && bound == later->bound && (isFinite || isZero)) {
+        rewriter.replaceOp(&nested, clip->value);
+        return true;
+      }
+    }
+  }
+  return false;
 }
 
 /// A test of a value for NaN that the magnitudes of what it is computed from answer: without float
