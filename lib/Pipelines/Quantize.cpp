@@ -52,6 +52,7 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.stepFactor = options.stepFactor;
   result.order = options.order;
   result.sweeps = options.sweeps;
+  result.ridge = options.ridge;
   result.biasCorrection = options.biasCorrection;
   result.maxRows = options.maxRows;
   result.threads = options.threads;

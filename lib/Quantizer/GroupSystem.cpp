@@ -112,7 +112,7 @@ static std::vector<double> getEnergy(const Gram &gram, const GroupColumns &colum
 
 static GroupMoments makeMoments(const Gram &gram, const GroupColumns &columns,
                                 const ColumnShift &shift, int64_t group, bool isTraining,
-                                const ParallelFor &parallelFor) {
+                                double ridge, const ParallelFor &parallelFor) {
   int64_t n = columns.count;
   auto ofGroup = [&](const std::vector<double> &values) {
     return values.empty() ? nullptr : values.data() + group * n;
@@ -127,15 +127,20 @@ static GroupMoments makeMoments(const Gram &gram, const GroupColumns &columns,
   for (int64_t t = 0; t < n; ++t)
     trace += std::max(h[t * n + t], 0.0);
   moments.unit = trace > 0.0 ? trace / n : 1.0;
+  // The mean column has an energy of 1 unit, and moments of few rows say little.
+  moments.ridge = ridge * double(n) / rows;
   moments.inverseDiagonal.assign(n, 0.0f);
   moments.isConstant.assign(n, false);
   for (int64_t t = 0; t < n; ++t) {
     double energy = h[t * n + t], raw = gram.hOf(group)[columns.order[t] * (n + 1)];
     moments.isConstant[t] = shiftH.shiftA && raw > 0.0 && energy <= constantColumn * raw;
     if (!moments.isConstant[t] && energy > negligibleColumn * moments.unit)
-      moments.inverseDiagonal[t] = static_cast<float>(moments.unit / energy);
+      moments.inverseDiagonal[t] =
+          static_cast<float>(1.0 / (energy / moments.unit + moments.ridge));
   }
   moments.h = scaled(h.data(), h.size(), 1.0 / moments.unit);
+  for (int64_t t = 0; t < n; ++t)
+    moments.h[t * n + t] += static_cast<float>(moments.ridge);
   moments.energy = getEnergy(gram, columns, group, parallelFor);
   moments.base.assign(columns.neurons, 0.0);
   if (gram.sharedInputs)
@@ -195,9 +200,9 @@ GroupSystem gpfq::makeGroupSystem(const LayerProblem &problem, const LayerSpec &
       columns.weights[o * n + t] = weights[o * n + columns.order[t]];
   if (training)
     system.training =
-        makeMoments(*training, columns, shift, group, /*isTraining=*/true, parallelFor);
+        makeMoments(*training, columns, shift, group, /*isTraining=*/true, spec.ridge, parallelFor);
   if (problem.heldOut && problem.heldOut->rows > 0)
-    system.heldOut =
-        makeMoments(*problem.heldOut, columns, shift, group, /*isTraining=*/false, parallelFor);
+    system.heldOut = makeMoments(*problem.heldOut, columns, shift, group, /*isTraining=*/false,
+                                 /*ridge=*/0.0, parallelFor);
   return system;
 }

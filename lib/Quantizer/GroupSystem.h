@@ -23,7 +23,8 @@ struct GroupColumns {
 /// Moments of one set of rows in terms of the difference D = W - Q of the weights, which keeps f32
 /// accurate: the quantities that cancel are formed in f64. With M = G - H and e = Xw - X~q,
 ///   ||e||^2 = base + 2 d'Mw + d'Hd,       base = ||(X - X~) w||^2.
-/// Columns are ordered as in GroupColumns. Everything but energy is divided by `unit`.
+/// Training moments add ridge * ||d||^2. Columns are ordered as in GroupColumns. Everything but
+/// energy is divided by `unit`.
 struct GroupMoments {
   bool isEmpty() const { return h.empty(); }
 
@@ -40,6 +41,8 @@ struct GroupMoments {
   std::vector<double> base;
   /// ||X w||^2, of uncentred X.
   std::vector<double> energy;
+  /// What the diagonal of h has more than H.
+  double ridge = 0.0;
   double unit = 1.0;
 };
 

@@ -34,6 +34,8 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
              std::to_string(i / problem.columns) + " is NaN or infinite";
   if (!std::isfinite(spec.stepFactor) || spec.stepFactor <= 0.0)
     return "the step factor must be positive and finite";
+  if (!std::isfinite(spec.ridge) || spec.ridge < 0.0)
+    return "the ridge must be finite and not negative";
   if (spec.step == StepRule::Search && !(spec.searchLow > 0.0 && spec.searchHigh >= spec.searchLow))
     return "the step search needs a grid of positive, increasing multiples";
   bool needsData =

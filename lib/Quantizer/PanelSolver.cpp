@@ -142,7 +142,7 @@ std::vector<double> PanelSolver::errors(const GroupMoments &moments) {
     for (int64_t t = 0; t < n; ++t) {
       int64_t i = t * lanesPerPanel + lane;
       double mismatch = moments.mismatch.empty() ? 0.0 : moments.mismatch[neuron * n + t];
-      error += differences[i] * (2.0 * mismatch + products[i]);
+      error += differences[i] * (2.0 * mismatch + products[i] - moments.ridge * differences[i]);
     }
     result[lane] = std::max(error, 0.0) * moments.unit;
   }

@@ -111,6 +111,9 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   if (pass.sweeps < 0)
     return fail("sweeps is below 0");
   spec.sweeps = pass.sweeps;
+  if (!(pass.ridge >= 0.0))
+    return fail("ridge is below 0");
+  spec.ridge = pass.ridge;
   if (pass.blockSize < 1)
     return fail("block-size is below 1");
   spec.blockSize = pass.blockSize;
@@ -130,9 +133,9 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
   os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples)
      << "\noptions method=" << pass.method << " step=" << pass.step
      << " step-factor=" << double(pass.stepFactor) << " order=" << pass.order
-     << " sweeps=" << int64_t(pass.sweeps) << " bias-correction=" << bool(pass.biasCorrection)
-     << " samples=" << numSamples << " held-out=" << double(pass.heldOut)
-     << " max-rows=" << int64_t(pass.maxRows)
+     << " sweeps=" << int64_t(pass.sweeps) << " ridge=" << double(pass.ridge)
+     << " bias-correction=" << bool(pass.biasCorrection) << " samples=" << numSamples
+     << " held-out=" << double(pass.heldOut) << " max-rows=" << int64_t(pass.maxRows)
      << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
   Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);
   if (!opened)

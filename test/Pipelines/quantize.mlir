@@ -20,6 +20,8 @@
 // ORDER: order=x is not
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy sweeps=-1" 2>&1 | FileCheck %s --check-prefix=SWEEPS
 // SWEEPS: sweeps is below 0
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy ridge=-1" 2>&1 | FileCheck %s --check-prefix=RIDGE
+// RIDGE: ridge is below 0
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy max-rows=0" 2>&1 | FileCheck %s --check-prefix=ROWS
 // ROWS: max-rows is below 1
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy held-out=1" 2>&1 | FileCheck %s --check-prefix=HELD

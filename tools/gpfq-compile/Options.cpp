@@ -98,6 +98,9 @@ struct Flags {
       cl::desc("Order of the inputs of a neuron: norm or natural (default norm)")};
   cl::opt<int64_t> sweeps{"sweeps", cl::init(2), cl::value_desc("n"), cl::cat(quantizeCategory),
                           cl::desc("Refinements of the levels of a layer (default 2)")};
+  cl::opt<double> ridge{"ridge", cl::init(1.0), cl::value_desc("c"), cl::cat(quantizeCategory),
+                        cl::desc("Weight of the change of the weights beside that of the output "
+                                 "(default 1)")};
   cl::opt<bool> biasCorrection{
       "bias-correction", cl::init(true), cl::cat(quantizeCategory),
       cl::desc("Remove the mean error of each output channel (default true)")};
@@ -195,6 +198,7 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.stepFactor = flags.stepFactor;
   quantize.order = flags.order;
   quantize.sweeps = flags.sweeps;
+  quantize.ridge = flags.ridge;
   quantize.biasCorrection = flags.biasCorrection;
   quantize.maxRows = flags.maxRows;
   quantize.range = flags.range;

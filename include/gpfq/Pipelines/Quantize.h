@@ -63,6 +63,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<int64_t> sweeps{
       *this, "sweeps", llvm::cl::init(2),
       llvm::cl::desc("Coordinate descent sweeps after the recursion")};
+  PassOptions::Option<double> ridge{
+      *this, "ridge", llvm::cl::init(1.0),
+      llvm::cl::desc("Weight of the change of the weights beside that of the output")};
   PassOptions::Option<bool> biasCorrection{
       *this, "bias-correction", llvm::cl::init(true),
       llvm::cl::desc("Remove the mean error of each output channel")};

@@ -57,6 +57,9 @@ struct LayerSpec {
   /// Coordinate descent sweeps after the recursion (not for Msq). Each lowers the training error or
   /// leaves it; sweeping stops early when nothing changes.
   int64_t sweeps = 2;
+  /// Weight of ||w - q||^2 beside ||X w - X~ q||^2, in units of the mean energy of a column times
+  /// columns / rows. It keeps weights near the float ones where few rows say little about them.
+  double ridge = 0.0;
   /// Columns per block of the recursion; 1 is the unblocked form. Levels do not depend on it.
   int64_t blockSize = 32;
   /// Quantise against centred moments and return E[Y - Y~] for each output channel.

@@ -261,8 +261,11 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     GPFQ (Zhang, Zhou, Saab, "Post-training Quantization for Neural Networks with Provable Guarantees", SIAM J. Math.
     Data Sci. 5(2), 2023) chooses the level of column t of a neuron greedily, such that the error u of all columns so
     far stays small: `q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)`. The paper's algorithm is
-    `step=constant order=natural sweeps=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
+    `step=constant order=natural sweeps=0 ridge=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
     defaults add what was measured to help (docs/rationale.md).
+
+    With `ridge` c, a change of the weights costs too: the error is ||X w - X~ q||^2 + c E N / m ||w - q||^2, for m rows
+    of N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise.
 
     Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number (as do 512 for
     each weight of a neuron), drawn for each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
@@ -296,6 +299,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"order", "order", "std::string", "\"norm\"",
            "Columns by descending norm (norm), or as they are (natural)">,
     Option<"sweeps", "sweeps", "int64_t", "2", "Coordinate descent sweeps after the recursion">,
+    Option<"ridge", "ridge", "double", "1.0",
+           "Weight of the change of the weights beside that of the output; 0 is the paper's">,
     Option<"blockSize", "block-size", "int64_t", "32", "Columns per block of the recursion; levels do not depend on it">,
     Option<"biasCorrection", "bias-correction", "bool", "true", "Remove the mean error of each output channel">,
     Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,

@@ -207,6 +207,24 @@ TEST(LayerQuantizer, MsqIsTheNearestLevelAndGpfqIsBetter) {
   EXPECT_LT(withoutData.report.inSampleError, 0.0);
 }
 
+TEST(LayerQuantizer, RidgeGoesFromThePathToTheNearestLevel) {
+  Layer layer = makeLayer(2);
+  LayerSpec spec;
+  LayerResult path = *quantizeLayer(layer.problem(), spec);
+  spec.ridge = 1e6;
+  LayerResult far = *quantizeLayer(layer.problem(), spec);
+  spec.ridge = 1.0;
+  LayerResult between = *quantizeLayer(layer.problem(), spec);
+  spec.method = Method::Msq;
+  LayerResult nearest = *quantizeLayer(layer.problem(), spec);
+  EXPECT_EQ(far.levels, nearest.levels);
+  EXPECT_NE(between.levels, nearest.levels);
+  EXPECT_NE(between.levels, path.levels);
+  // The penalty is no part of the error that is reported.
+  for (const LayerResult *result : {&far, &between})
+    EXPECT_NEAR(result->report.inSampleError, layer.directError(*result, layer.x, layer.xq), 1e-3);
+}
+
 TEST(LayerQuantizer, SearchIsAtLeastAsGoodAsItsGridPoints) {
   for (unsigned seed : {0u, 3u, 4u, 8u}) {
     Layer layer = makeLayer(seed);
