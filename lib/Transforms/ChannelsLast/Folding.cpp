@@ -28,6 +28,19 @@ static bool movesUnitDimsOnly(RankedTensorType type, ArrayRef<int64_t> permutati
   return llvm::is_sorted(others);
 }
 
+/// The NHWC image that `value` is the flattening of, sample by sample, in the order of NCHW; null
+/// if it is anything else, or if both orders are the same.
+static Value getFlattenedImage(Value value) {
+  auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>();
+  if (!collapse ||
+      collapse.getReassociationIndices() != SmallVector<ReassociationIndices>{{0}, {1, 2, 3}})
+    return nullptr;
+  Value image = getChannelsLastSource(collapse.getSrc());
+  if (!image || movesUnitDimsOnly(cast<RankedTensorType>(image.getType()), toChannelsFirst))
+    return nullptr;
+  return image;
+}
+
 namespace {
 
 /// transpose(transpose(x)) -> x
@@ -87,19 +100,6 @@ private:
     return success();
   }
 };
-
-/// The NHWC image that `value` is the flattening of, sample by sample, in the order of NCHW; null
-/// if it is anything else, or if both orders are the same.
-static Value getFlattenedImage(Value value) {
-  auto collapse = value.getDefiningOp<tensor::CollapseShapeOp>();
-  if (!collapse ||
-      collapse.getReassociationIndices() != SmallVector<ReassociationIndices>{{0}, {1, 2, 3}})
-    return nullptr;
-  Value image = getChannelsLastSource(collapse.getSrc());
-  if (!image || movesUnitDimsOnly(cast<RankedTensorType>(image.getType()), toChannelsFirst))
-    return nullptr;
-  return image;
-}
 
 /// relu(flatten(x)) -> flatten(relu(x)), so that the transpose is next to the matmul.
 struct SinkFlatten : OpRewritePattern<linalg::GenericOp> {
