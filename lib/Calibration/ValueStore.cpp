@@ -19,6 +19,8 @@ ValueStore::ValueStore(uint64_t budgetBytes, std::string directory)
     : budget(budgetBytes), directory(std::move(directory)) {}
 
 ValueStore::~ValueStore() {
+  for (void *address : addresses)
+    std::free(address);
   if (file >= 0)
     close(file);
 }
@@ -71,6 +73,7 @@ Result<ValueStore::Block> ValueStore::allocate(uint64_t bytes) {
     block.address = std::aligned_alloc(blockAlignment, reserved);
     if (block.address) {
       memoryInUse += reserved;
+      addresses.insert(block.address);
       return block;
     }
   }
@@ -85,6 +88,7 @@ void ValueStore::release(const Block &block) {
   uint64_t reserved = (block.size + blockAlignment - 1) / blockAlignment * blockAlignment;
   std::lock_guard<std::mutex> lock(mutex);
   if (block.address) {
+    addresses.erase(block.address);
     std::free(block.address);
     memoryInUse -= reserved;
     return;

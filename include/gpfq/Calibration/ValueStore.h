@@ -12,6 +12,7 @@
 #include <map>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 
 namespace gpfq {
 
@@ -47,6 +48,8 @@ public:
   Failure read(const Block &block, void *bytes) const;
 
   uint64_t memoryBytes() const { return memoryInUse; }
+  /// Blocks in memory that nobody has released yet.
+  std::unordered_set<void *> addresses;
   /// Size of the temporary file; 0 when the budget sufficed.
   uint64_t fileBytes() const { return fileSize; }
 
