@@ -77,10 +77,15 @@ def find_network(args: argparse.Namespace) -> Network:
     return Network(args.net, model, *(Path(f"{stem}.{kind}.npy") for kind in ("calib", "test", "labels")))
 
 
+def count_samples(args: argparse.Namespace, network: Network) -> int:
+    """What --samples asks for, or as many as there are."""
+    return min(args.samples, len(np.load(network.calibration, mmap_mode="r")))
+
+
 def quantize_options(args: argparse.Namespace, network: Network) -> list[str]:
     options = [
         f"--calibration={network.calibration}",
-        f"--samples={min(args.samples, len(np.load(network.calibration, mmap_mode='r')))}",
+        f"--samples={count_samples(args, network)}",
         f"--weight-bits={args.weight_bits}",
         f"--activation-bits={args.activation_bits}",
         f"--method={args.method}",
@@ -105,7 +110,7 @@ def describe(args: argparse.Namespace, network: Network) -> dict:
         "method": args.method,
         "weight_bits": args.weight_bits,
         "activation_bits": args.activation_bits,
-        "samples": args.samples,
+        "samples": count_samples(args, network),
         **{name: value for name, value in settings.items() if value is not None},
         "cpu": compiling.cpu_name(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
