@@ -32,7 +32,7 @@ from compiling import say
 FORWARDED = {
     "--alphabet": "levels of a weight; overrides --weight-bits",
     "--granularity": "channel or tensor",
-    "--step": "absmax, constant or search",
+    "--step": "absmax, constant, search or auto",
     "--range": "of activations: minmax, percentile or mse",
     "--skip": "regular expression of layers left in float",
     "--policy": "JSON file of settings for single layers",

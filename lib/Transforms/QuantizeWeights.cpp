@@ -96,11 +96,15 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   if (pass.method != "gpfq" && pass.method != "msq")
     return fail("method=" + pass.method + " is not gpfq or msq");
   spec.method = pass.method == "gpfq" ? ::gpfq::Method::Gpfq : ::gpfq::Method::Msq;
-  if (pass.step != "absmax" && pass.step != "constant" && pass.step != "search")
-    return fail("step=" + pass.step + " is not absmax, constant or search");
-  spec.step = pass.step == "absmax"     ? ::gpfq::StepRule::AbsMax
-              : pass.step == "constant" ? ::gpfq::StepRule::Constant
-                                        : ::gpfq::StepRule::Search;
+  bool isGpfq = spec.method == ::gpfq::Method::Gpfq;
+  StringRef step = pass.step.getValue();
+  if (step == "auto")
+    step = isGpfq ? "search" : "absmax";
+  if (step != "absmax" && step != "constant" && step != "search")
+    return fail("step=" + step + " is not absmax, constant, search or auto");
+  spec.step = step == "absmax"     ? ::gpfq::StepRule::AbsMax
+              : step == "constant" ? ::gpfq::StepRule::Constant
+                                   : ::gpfq::StepRule::Search;
   if (!(pass.stepFactor > 0.0))
     return fail("step-factor is not above 0");
   spec.stepFactor = pass.stepFactor;
@@ -117,7 +121,10 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   if (pass.blockSize < 1)
     return fail("block-size is below 1");
   spec.blockSize = pass.blockSize;
-  spec.biasCorrection = pass.biasCorrection;
+  StringRef biasCorrection = pass.biasCorrection.getValue();
+  if (biasCorrection != "true" && biasCorrection != "false" && biasCorrection != "auto")
+    return fail("bias-correction=" + biasCorrection + " is not true, false or auto");
+  spec.biasCorrection = biasCorrection == "auto" ? isGpfq : biasCorrection == "true";
   if (!(pass.heldOut >= 0.0 && pass.heldOut < 1.0))
     return fail("held-out is not in [0, 1)");
   if (pass.maxRows < 1)
@@ -134,7 +141,7 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
      << "\noptions method=" << pass.method << " step=" << pass.step
      << " step-factor=" << double(pass.stepFactor) << " order=" << pass.order
      << " sweeps=" << int64_t(pass.sweeps) << " ridge=" << double(pass.ridge)
-     << " bias-correction=" << bool(pass.biasCorrection) << " samples=" << numSamples
+     << " bias-correction=" << pass.biasCorrection.getValue() << " samples=" << numSamples
      << " held-out=" << double(pass.heldOut) << " max-rows=" << int64_t(pass.maxRows)
      << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
   Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);

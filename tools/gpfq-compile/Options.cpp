@@ -88,8 +88,9 @@ struct Flags {
   cl::opt<std::string> method{"method", cl::init("gpfq"), cl::cat(quantizeCategory),
                               cl::desc("gpfq, or msq: round to nearest (default gpfq)")};
   cl::opt<std::string> step{
-      "step", cl::init("search"), cl::cat(quantizeCategory),
-      cl::desc("Size of the steps between levels: absmax, constant or search (default search)")};
+      "step", cl::init("auto"), cl::cat(quantizeCategory),
+      cl::desc("Size of the steps between levels: absmax, constant, search, or auto: "
+               "search for gpfq, absmax for msq (default auto)")};
   cl::opt<double> stepFactor{"step-factor", cl::init(1.0), cl::value_desc("C"),
                              cl::cat(quantizeCategory),
                              cl::desc("Steps of --step=constant, in units of absmax (default 1)")};
@@ -101,9 +102,10 @@ struct Flags {
   cl::opt<double> ridge{"ridge", cl::init(1.0), cl::value_desc("c"), cl::cat(quantizeCategory),
                         cl::desc("Weight of the change of the weights beside that of the output "
                                  "(default 1)")};
-  cl::opt<bool> biasCorrection{
-      "bias-correction", cl::init(true), cl::cat(quantizeCategory),
-      cl::desc("Remove the mean error of each output channel (default true)")};
+  cl::opt<std::string> biasCorrection{
+      "bias-correction", cl::init("auto"), cl::cat(quantizeCategory),
+      cl::desc("Remove the mean error of each output channel: true, false, or auto: for gpfq "
+               "only (default auto)")};
   cl::opt<std::string> range{
       "range", cl::init("minmax"), cl::cat(quantizeCategory),
       cl::desc("Range of activations: minmax, percentile or mse (default minmax)")};

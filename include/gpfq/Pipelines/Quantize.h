@@ -54,8 +54,8 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
       llvm::cl::desc("Fraction of the samples that measures errors")};
   PassOptions::Option<std::string> method{*this, "method", llvm::cl::init("gpfq"),
                                           llvm::cl::desc("gpfq or msq")};
-  PassOptions::Option<std::string> step{*this, "step", llvm::cl::init("search"),
-                                        llvm::cl::desc("absmax, constant or search")};
+  PassOptions::Option<std::string> step{*this, "step", llvm::cl::init("auto"),
+                                        llvm::cl::desc("absmax, constant, search or auto")};
   PassOptions::Option<double> stepFactor{*this, "step-factor", llvm::cl::init(1.0),
                                          llvm::cl::desc("The paper's C, for step=constant")};
   PassOptions::Option<std::string> order{*this, "order", llvm::cl::init("norm"),
@@ -66,9 +66,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<double> ridge{
       *this, "ridge", llvm::cl::init(1.0),
       llvm::cl::desc("Weight of the change of the weights beside that of the output")};
-  PassOptions::Option<bool> biasCorrection{
-      *this, "bias-correction", llvm::cl::init(true),
-      llvm::cl::desc("Remove the mean error of each output channel")};
+  PassOptions::Option<std::string> biasCorrection{
+      *this, "bias-correction", llvm::cl::init("auto"),
+      llvm::cl::desc("Remove the mean error of each output channel: true, false or auto")};
   PassOptions::Option<int64_t> maxRows{
       *this, "max-rows", llvm::cl::init(32768),
       llvm::cl::desc("Rows of the data of a layer, at most, for all samples")};

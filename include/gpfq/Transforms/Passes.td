@@ -262,7 +262,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Data Sci. 5(2), 2023) chooses the level of column t of a neuron greedily, such that the error u of all columns so
     far stays small: `q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)`. The paper's algorithm is
     `step=constant order=natural sweeps=0 ridge=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
-    defaults add what was measured to help (docs/rationale.md).
+    defaults add what was measured to help (docs/rationale.md). `method=msq` is memoryless scalar quantisation, the
+    paper's baseline: each weight to its nearest level, by default without a look at the data.
 
     With `ridge` c, a change of the weights costs too: the error is ||X w - X~ q||^2 + c E N / m ||w - q||^2, for m rows
     of N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise.
@@ -292,9 +293,9 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"heldOut", "held-out", "double", "0.1",
            "Fraction of the samples that measures errors and chooses steps, below 1">,
     Option<"method", "method", "std::string", "\"gpfq\"", "gpfq, or msq: round to nearest">,
-    Option<"step", "step", "std::string", "\"search\"",
+    Option<"step", "step", "std::string", "\"auto\"",
            "absmax: from the largest weight; constant: step-factor times the paper's radius; "
-           "search: least error on the held-out samples">,
+           "search: least error on the held-out samples; auto: search for gpfq, absmax for msq">,
     Option<"stepFactor", "step-factor", "double", "1.0", "The paper's C, for step=constant">,
     Option<"order", "order", "std::string", "\"norm\"",
            "Columns by descending norm (norm), or as they are (natural)">,
@@ -302,7 +303,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"ridge", "ridge", "double", "1.0",
            "Weight of the change of the weights beside that of the output; 0 is the paper's">,
     Option<"blockSize", "block-size", "int64_t", "32", "Columns per block of the recursion; levels do not depend on it">,
-    Option<"biasCorrection", "bias-correction", "bool", "true", "Remove the mean error of each output channel">,
+    Option<"biasCorrection", "bias-correction", "std::string", "\"auto\"",
+           "true: remove the mean error of each output channel; false; auto: for gpfq only">,
     Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
     Option<"memoryBudget", "memory-budget", "uint64_t", "2147483648",

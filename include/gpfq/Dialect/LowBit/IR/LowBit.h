@@ -35,8 +35,8 @@ inline constexpr llvm::StringLiteral layerAttrName = "lowbit.layer";
 /// magnitude at most `maxMagnitude`, is certain to fit an i32.
 int64_t getMaxReductionLength(int32_t maxMagnitude);
 
-/// An alphabet from the text form of options and policy files: `mid_tread:7`, `mid_rise:2`, `range:-8:7`,
-/// `levels:-3:0:1`.
+/// An alphabet from the text form of options and policy files: `mid_tread:7`, `mid_rise:2`,
+/// `range:-8:7`, `levels:-3:0:1`.
 FailureOr<AlphabetAttr> parseAlphabet(MLIRContext *context, StringRef text,
                                       function_ref<InFlightDiagnostic()> emitError);
 
