@@ -151,3 +151,11 @@ int8_t Alphabet::nearestListed(float z) const {
     z = 0.0f;
   return sortedLevels[std::upper_bound(midpoints.begin(), midpoints.end(), z) - midpoints.begin()];
 }
+
+int8_t Alphabet::stochastic(float z, float uniform) const {
+  if (!(z > min() && z < max()))
+    return nearest(z);
+  auto upper = std::upper_bound(sortedLevels.begin(), sortedLevels.end(), z);
+  float low = upper[-1], high = upper[0];
+  return uniform * (high - low) < z - low ? *upper : upper[-1];
+}

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Quantizer/Gram.h"
+#include "RowProducts.h"
 #include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 #include <cmath>
@@ -20,7 +21,8 @@ static bool allFinite(const std::vector<double> &values) {
 
 bool Gram::isFinite() const {
   return allFinite(h) && allFinite(g) && allFinite(xx) && allFinite(outputEnergy) &&
-         allFinite(sumX) && allFinite(sumXq);
+         allFinite(sumX) && allFinite(sumXq) && allFinite(shiftXq) && allFinite(shiftX) &&
+         allFinite(shiftEnergy) && allFinite(sumShift);
 }
 
 static Gram makeGram(const GramAccumulator::Shape &shape) {
@@ -62,8 +64,15 @@ static void forEachGroup(int64_t groups, const ParallelFor &parallelFor,
   runParallel(parallelFor, groups, [&](int64_t g) { body(g, {}); });
 }
 
+/// sums[i] += sum of column i over rows of `width` floats.
+static void addSums(int64_t rows, int64_t width, const float *x, std::vector<double> &sums) {
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < width; ++i)
+      sums[i] += x[r * width + i];
+}
+
 void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
-                          const ParallelFor &parallelFor) {
+                          const ParallelFor &parallelFor, const float *targetShift) {
   if (shape.sharedInputs)
     xq = x;
   int64_t n = shape.columns;
@@ -86,9 +95,11 @@ void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
     if (!gram.outputEnergy.empty())
       addOutputs(x, rows, parallelFor);
   }
-  addSums(x, rows, gram.sumX);
+  addSums(rows, shape.groups * n, x, gram.sumX);
   if (!shape.sharedInputs)
-    addSums(xq, rows, gram.sumXq);
+    addSums(rows, shape.groups * n, xq, gram.sumXq);
+  if (targetShift)
+    addTargetShift(x, xq, rows, targetShift, parallelFor);
   gram.rows += rows;
 }
 
@@ -117,11 +128,24 @@ void GramAccumulator::addOutputs(const float *x, int64_t rows, const ParallelFor
       gram.outputEnergy[o] += energies[b * gram.outputEnergy.size() + o];
 }
 
-void GramAccumulator::addSums(const float *x, int64_t rows, std::vector<double> &sums) const {
-  int64_t width = shape.groups * shape.columns;
+void GramAccumulator::addTargetShift(const float *x, const float *xq, int64_t rows,
+                                     const float *targetShift, const ParallelFor &parallelFor) {
+  RowShape rowShape{shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+  int64_t outputs = rowShape.outputs();
+  if (!gram.hasTargetShift()) {
+    gram.shiftXq.assign(outputs * shape.columns, 0.0);
+    if (!shape.sharedInputs)
+      gram.shiftX = gram.shiftXq;
+    gram.shiftEnergy.assign(outputs, 0.0);
+    gram.sumShift.assign(outputs, 0.0);
+  }
+  accumulateCrossMoments(rowShape, rows, xq, targetShift, gram.shiftXq.data(), parallelFor);
+  if (!shape.sharedInputs)
+    accumulateCrossMoments(rowShape, rows, x, targetShift, gram.shiftX.data(), parallelFor);
+  addSums(rows, outputs, targetShift, gram.sumShift);
   for (int64_t r = 0; r < rows; ++r)
-    for (int64_t i = 0; i < width; ++i)
-      sums[i] += x[r * width + i];
+    for (int64_t o = 0; o < outputs; ++o)
+      gram.shiftEnergy[o] += double(targetShift[r * outputs + o]) * targetShift[r * outputs + o];
 }
 
 Gram GramAccumulator::take() {

@@ -14,6 +14,8 @@ namespace gpfq {
 /// Columns of a group in the order in which they are quantised.
 struct GroupColumns {
   int64_t count = 0, neurons = 0;
+  /// Output channel of the first neuron.
+  int64_t firstChannel = 0;
   /// order[t]: column that is quantised t-th.
   std::vector<int64_t> order;
   /// neurons x count, ordered.
@@ -21,8 +23,9 @@ struct GroupColumns {
 };
 
 /// Moments of one set of rows in terms of the difference D = W - Q of the weights, which keeps f32
-/// accurate: the quantities that cancel are formed in f64. With M = G - H and e = Xw - X~q,
-///   ||e||^2 = base + 2 d'Mw + d'Hd,       base = ||(X - X~) w||^2.
+/// accurate: the quantities that cancel are formed in f64. With the target T = Xw + R, the mismatch
+/// c = X~'(T - X~w) = (G - H)w + X~'R, and e = T - X~q,
+///   ||e||^2 = base + 2 d'c + d'Hd,       base = ||T - X~w||^2.
 /// Training moments add ridge * ||d||^2. Columns are ordered as in GroupColumns. Everything but
 /// energy is divided by `unit`.
 struct GroupMoments {
@@ -30,10 +33,8 @@ struct GroupMoments {
 
   /// H, count x count.
   std::vector<float> h;
-  /// M w of each neuron, neurons x count; empty when inputs are shared (0).
+  /// c of each neuron, neurons x count; empty when it is 0: shared inputs and no target shift.
   std::vector<float> mismatch;
-  /// tril(M) w of each neuron, likewise. Only in training moments.
-  std::vector<float> pathMismatch;
   /// 1 / H_tt, or 0 for a column that is 0 or constant on these rows.
   std::vector<float> inverseDiagonal;
   /// Is the column constant but not 0, and its mean removed? The bias makes up for any level then.
@@ -46,15 +47,31 @@ struct GroupMoments {
   double unit = 1.0;
 };
 
+/// Operands of the recursion over columns: with d = weights - q,
+///   q_t = Q(weights_t + (path_t + sum over j < t of H_tj d_j) / H_tt)       (path following)
+///   q_t = Q(weights_t + sum over j < t of feedback_tj d_j)                  (error feedback)
+struct Recursion {
+  /// neurons x count; empty: the weights of the layer.
+  std::vector<float> weights;
+  /// tril(G - H) w + X~'R of each neuron over the unit, neurons x count; empty: 0.
+  std::vector<float> path;
+  /// count x count, strictly lower; empty: path following.
+  std::vector<float> feedback;
+  /// Ridge of the factorisation that gave `weights` or `feedback`, over the unit; negative when
+  /// there was none.
+  double factorRidge = -1.0;
+};
+
 struct GroupSystem {
   GroupColumns columns;
   GroupMoments training, heldOut;
+  Recursion recursion;
 };
 
-/// Means that are subtracted from the columns of X and X~ before anything else; see
-/// LayerSpec::biasCorrection. By group and column, or empty for none.
+/// Means that are subtracted from the columns of X, X~ and R before anything else; see
+/// LayerSpec::biasCorrection. By group and column, or output channel, or empty for none.
 struct ColumnShift {
-  std::vector<double> x, xq;
+  std::vector<double> x, xq, target;
 };
 
 /// Prepares group `group` of the problem.

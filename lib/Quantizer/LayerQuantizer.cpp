@@ -38,8 +38,8 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     return "the ridge must be finite and not negative";
   if (spec.step == StepRule::Search && !(spec.searchLow > 0.0 && spec.searchHigh >= spec.searchLow))
     return "the step search needs a grid of positive, increasing multiples";
-  bool needsData =
-      spec.method != Method::Msq || spec.step == StepRule::Search || spec.biasCorrection;
+  bool needsData = spec.method != Method::Msq || spec.refit || spec.step == StepRule::Search ||
+                   spec.biasCorrection;
   if (!problem.training || problem.training->rows == 0)
     return needsData ? "there are no calibration rows for this layer" : "";
   std::string message = checkGram(problem, *problem.training, "training");
@@ -49,11 +49,10 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
 }
 
 static ColumnShift getColumnMeans(const Gram &gram) {
-  ColumnShift means{gram.sumX, gram.sumXq};
-  for (double &value : means.x)
-    value /= gram.rows;
-  for (double &value : means.xq)
-    value /= gram.rows;
+  ColumnShift means{gram.sumX, gram.sumXq, gram.sumShift};
+  for (std::vector<double> *sums : {&means.x, &means.xq, &means.target})
+    for (double &value : *sums)
+      value /= gram.rows;
   return means;
 }
 
@@ -98,7 +97,7 @@ static void solveGroup(const GroupSystem &system, const LayerSpec &spec,
   });
 }
 
-/// E[Y - Y~] of each output channel over the training rows.
+/// E[T - X~q] of each output channel over the training rows.
 static std::vector<float> getBiasDelta(const LayerProblem &problem,
                                        const std::vector<int8_t> &levels,
                                        const std::vector<float> &steps, const ColumnShift &means) {
@@ -107,7 +106,7 @@ static std::vector<float> getBiasDelta(const LayerProblem &problem,
   for (int64_t o = 0; o < problem.outputChannels; ++o) {
     const double *meanX = means.x.data() + o / neurons * n,
                  *meanXq = means.xq.data() + o / neurons * n;
-    double sum = 0.0;
+    double sum = means.target.empty() ? 0.0 : means.target[o];
     for (int64_t t = 0; t < n; ++t)
       sum +=
           problem.weights[o * n + t] * meanX[t] - double(levels[o * n + t]) * steps[o] * meanXq[t];
@@ -116,10 +115,33 @@ static std::vector<float> getBiasDelta(const LayerProblem &problem,
   return delta;
 }
 
-static LayerReport makeReport(const LayerSpec &spec, const std::vector<GroupSystem> &systems,
-                              const Solution &solution, const std::vector<float> &scales) {
+static std::string methodName(const LayerSpec &spec) {
+  std::string suffix = spec.refit ? "+refit" : "";
+  switch (spec.method) {
+  case Method::Gpfq:
+    return "gpfq" + suffix;
+  case Method::Msq:
+    return "msq" + suffix;
+  case Method::Optq:
+    return spec.refit ? "qronos" : "optq";
+  case Method::Qronos:
+    return "qronos";
+  case Method::Spfq:
+    return "spfq" + suffix;
+  }
+  return "";
+}
+
+static LayerReport makeReport(const LayerProblem &problem, const LayerSpec &spec,
+                              const std::vector<GroupSystem> &systems, const Solution &solution,
+                              const std::vector<float> &scales) {
   LayerReport report;
-  report.method = spec.method == Method::Msq ? "msq" : "gpfq";
+  report.method = methodName(spec);
+  for (const GroupSystem &system : systems)
+    if (system.recursion.factorRidge >= 0.0)
+      report.factorRidge =
+          std::max(report.factorRidge,
+                   system.recursion.factorRidge * problem.training->rows / problem.columns);
   auto total = [](const std::vector<double> &values) {
     return std::accumulate(values.begin(), values.end(), 0.0);
   };
@@ -179,7 +201,7 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &givenProblem, const 
     result.biasDelta = getBiasDelta(problem, solution.levels, steps, means);
   result.scales =
       spec.granularity == Granularity::Tensor ? std::vector<float>{steps.front()} : steps;
-  result.report = makeReport(spec, systems, solution, result.scales);
+  result.report = makeReport(problem, spec, systems, solution, result.scales);
   result.levels = std::move(solution.levels);
   return result;
 }

@@ -24,22 +24,50 @@ PanelSolver::PanelSolver(const GroupSystem &system, const LayerSpec &spec)
   products.resize(size);
 }
 
+/// Uniform in [0, 1), from a hash of its arguments (the finaliser of splitmix64, twice), so that it
+/// depends on no order of evaluation.
+static float uniformAt(uint64_t seed, uint64_t channel, uint64_t column) {
+  auto mix = [](uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+    x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+    return x ^ (x >> 31);
+  };
+  constexpr uint64_t golden = 0x9e3779b97f4a7c15u;
+  uint64_t hash = mix(mix(seed + golden * (channel + 1)) + golden * (column + 1));
+  return static_cast<float>(hash >> 40) * 0x1p-24f;
+}
+
 void PanelSolver::setLevel(int64_t t, int64_t lane, int8_t level) {
   int64_t i = t * lanesPerPanel + lane;
   levels[i] = level;
   differences[i] = weights[i] - level * lanes[lane].step;
 }
 
-void PanelSolver::solve(const std::vector<Lane> &newLanes) {
-  lanes = newLanes;
-  lanes.resize(lanesPerPanel, lanes.front());
+void PanelSolver::loadWeights(const std::vector<float> &source) {
   int64_t n = system.columns.count;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
-      weights[t * lanesPerPanel + lane] = system.columns.weights[lanes[lane].neuron * n + t];
+      weights[t * lanesPerPanel + lane] = source[lanes[lane].neuron * n + t];
+}
+
+void PanelSolver::solve(const std::vector<Lane> &newLanes) {
+  lanes = newLanes;
+  lanes.resize(lanesPerPanel, lanes.front());
+  const std::vector<float> &refitted = system.recursion.weights;
+  loadWeights(refitted.empty() ? system.columns.weights : refitted);
   if (spec.method == Method::Msq)
-    return quantizeNearest();
-  followPath();
+    quantizeNearest();
+  else
+    recurse();
+  if (!refitted.empty()) {
+    // Errors and sweeps are about the weights of the layer.
+    loadWeights(system.columns.weights);
+    for (int64_t t = 0; t < system.columns.count; ++t)
+      for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+        setLevel(t, lane, level(t, lane));
+  }
+  if (spec.method == Method::Msq)
+    return;
   for (int64_t i = 0; i < spec.sweeps && sweep(); ++i)
     ;
 }
@@ -51,37 +79,51 @@ void PanelSolver::quantizeNearest() {
                spec.alphabet.nearest(weights[t * lanesPerPanel + lane] / lanes[lane].step));
 }
 
-/// Path following in Gram form. The paper's q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2) has
+int8_t PanelSolver::round(float target, int64_t t, int64_t lane) const {
+  float z = target / lanes[lane].step;
+  if (spec.method != Method::Spfq)
+    return spec.alphabet.nearest(z);
+  const GroupColumns &columns = system.columns;
+  return spec.alphabet.stochastic(
+      z, uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
+}
+
+/// The recursion over columns. Path following in Gram form: the paper's
+///   q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)  has
 ///   <X~_t, u_{t-1} + w_t X_t> = sum_{j<=t} G_tj w_j - sum_{j<t} H_tj q_j
-///                             = H_tt w_t + sum_{j<=t} M_tj w_j + sum_{j<t} H_tj d_j.
+///                             = H_tt w_t + sum_{j<=t} M_tj w_j + sum_{j<t} H_tj d_j,  M = G - H.
 /// Each sum runs over j in order, so cutting it at the borders of blocks does not change a bit.
-void PanelSolver::followPath() {
+void PanelSolver::recurse() {
   const GroupMoments &moments = system.training;
+  const Recursion &recursion = system.recursion;
   int64_t n = system.columns.count;
+  bool isFeedback = !recursion.feedback.empty();
+  const float *factors = isFeedback ? recursion.feedback.data() : moments.h.data();
   std::fill(products.begin(), products.end(), 0.0f);
-  if (!moments.pathMismatch.empty())
+  if (!recursion.path.empty())
     for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
       for (int64_t t = 0; t < n; ++t)
-        products[t * lanesPerPanel + lane] = moments.pathMismatch[lanes[lane].neuron * n + t];
+        products[t * lanesPerPanel + lane] = recursion.path[lanes[lane].neuron * n + t];
 
   int64_t blockSize = std::max<int64_t>(1, spec.blockSize);
   for (int64_t begin = 0; begin < n; begin += blockSize) {
     int64_t end = std::min(begin + blockSize, n);
-    multiplyAccumulatePanel<float>(end - begin, begin, moments.h.data() + begin * n, n,
-                                   differences.data(), products.data() + begin * lanesPerPanel);
+    multiplyAccumulatePanel<float>(end - begin, begin, factors + begin * n, n, differences.data(),
+                                   products.data() + begin * lanesPerPanel);
     for (int64_t t = begin; t < end; ++t) {
-      multiplyAccumulatePanel<float>(1, t - begin, moments.h.data() + t * n + begin, n,
+      multiplyAccumulatePanel<float>(1, t - begin, factors + t * n + begin, n,
                                      differences.data() + begin * lanesPerPanel,
                                      products.data() + t * lanesPerPanel);
-      float inverse = moments.inverseDiagonal[t];
+      bool isZero = moments.inverseDiagonal[t] == 0.0f;
+      float inverse = isFeedback ? 1.0f : moments.inverseDiagonal[t];
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
         int64_t i = t * lanesPerPanel + lane;
         float target = 0.0f;
-        if (inverse != 0.0f)
+        if (!isZero)
           target = weights[i] + products[i] * inverse;
         else if (moments.isConstant[t])
           target = weights[i];
-        setLevel(t, lane, spec.alphabet.nearest(target / lanes[lane].step));
+        setLevel(t, lane, round(target, t, lane));
       }
     }
   }

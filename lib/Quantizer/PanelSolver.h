@@ -32,8 +32,10 @@ public:
   std::vector<double> errors(const GroupMoments &moments);
 
 private:
+  void loadWeights(const std::vector<float> &source);
   void quantizeNearest();
-  void followPath();
+  void recurse();
+  int8_t round(float target, int64_t t, int64_t lane) const;
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
   void setLevel(int64_t t, int64_t lane, int8_t level);

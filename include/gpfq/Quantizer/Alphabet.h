@@ -66,6 +66,11 @@ public:
     return static_cast<int8_t>(static_cast<int>(index) * stride + shift);
   }
 
+  /// One of the two levels around z, in units of the step: the upper one when `uniform`, in [0, 1),
+  /// is less than the relative distance of z from the lower one. The extreme level beyond them,
+  /// nearest(0) for NaN.
+  int8_t stochastic(float z, float uniform) const;
+
   bool operator==(const Alphabet &other) const {
     return alphabetKind == other.alphabetKind && sortedLevels == other.sortedLevels;
   }

@@ -15,6 +15,7 @@ namespace gpfq {
 
 /// Moments of X (inputs of the layer in the float network) and X~ (inputs in the quantised network)
 /// over m rows, for each group of a grouped layer. A group has N columns and OC / groups neurons.
+/// The target of the layer is T = X w + R; the target shift R is 0 unless rows of it were added.
 struct Gram {
   int64_t groups = 1;
   /// N, columns of one group.
@@ -36,6 +37,13 @@ struct Gram {
   /// Sums of the columns of X and X~, groups x N each; equal when inputs are shared.
   std::vector<double> sumX, sumXq;
 
+  /// X~'R and X'R, groups x neuronsPerGroup x N; empty when R is 0, the second one also when inputs
+  /// are shared.
+  std::vector<double> shiftXq, shiftX;
+  /// ||R||^2 and the sum of R over the rows, groups x neuronsPerGroup each; empty when R is 0.
+  std::vector<double> shiftEnergy, sumShift;
+
+  bool hasTargetShift() const { return !shiftXq.empty(); }
   const double *hOf(int64_t group) const { return h.data() + group * columns * columns; }
   const double *gOf(int64_t group) const {
     return (sharedInputs ? h.data() : g.data()) + group * columns * columns;
@@ -72,14 +80,18 @@ public:
   GramAccumulator(const Shape &shape, const float *weights);
 
   /// Adds `rows` rows of groups * columns floats. `xq` is ignored when inputs are shared.
-  void add(const float *x, const float *xq, int64_t rows, const ParallelFor &parallelFor = {});
+  /// `targetShift` is R, rows x (groups * neuronsPerGroup), or null for 0: what the target has
+  /// beyond X w, such as the float minus the quantised shortcut that is added to the output.
+  void add(const float *x, const float *xq, int64_t rows, const ParallelFor &parallelFor = {},
+           const float *targetShift = nullptr);
 
   /// The moments of the rows so far; the accumulator is empty afterwards.
   Gram take();
 
 private:
   void addOutputs(const float *x, int64_t rows, const ParallelFor &parallelFor);
-  void addSums(const float *x, int64_t rows, std::vector<double> &sums) const;
+  void addTargetShift(const float *x, const float *xq, int64_t rows, const float *targetShift,
+                      const ParallelFor &parallelFor);
 
   Shape shape;
   /// By group: weights as columns x neuronsPerGroup, only when outputEnergy is accumulated.

@@ -21,7 +21,15 @@ enum class Method {
   /// Greedy path following quantisation (Zhang, Zhou, Saab, SIAM J. Math. Data Sci. 5(2), 2023).
   Gpfq,
   /// Memoryless scalar quantisation: each weight to its nearest level.
-  Msq
+  Msq,
+  /// Error feedback through the Cholesky factor of the inverse of H + ridge (Frantar et al., OPTQ,
+  /// ICLR 2023). Its target is X~ w: what X has beyond X~ is left to the sweeps.
+  Optq,
+  /// Mismatch refit, then Optq (Zhang et al., Qronos, arXiv 2505.11695).
+  Qronos,
+  /// Path following with stochastic rounding (Zhang, Saab, SPFQ, arXiv 2309.10975): of the two
+  /// levels around the argument the upper one with the probability that makes the mean exact.
+  Spfq
 };
 
 /// One step for all output channels, or one for each.
@@ -45,6 +53,9 @@ enum class ColumnOrder { Natural, NormDescending };
 
 struct LayerSpec {
   Method method = Method::Gpfq;
+  /// Quantise the weights (H + ridge)^-1 (X~'T + ridge w) that fit the target T on X~ best, with
+  /// X = X~, instead of following the path of X. Always on for Qronos.
+  bool refit = false;
   Alphabet alphabet;
   Granularity granularity = Granularity::Channel;
   StepRule step = StepRule::AbsMax;
@@ -58,8 +69,11 @@ struct LayerSpec {
   /// leaves it; sweeping stops early when nothing changes.
   int64_t sweeps = 2;
   /// Weight of ||w - q||^2 beside ||X w - X~ q||^2, in units of the mean energy of a column times
-  /// columns / rows. It keeps weights near the float ones where few rows say little about them.
+  /// columns / rows. It keeps weights near the float ones where few rows say little about them. It
+  /// is also the ridge of the refit and the damping of Optq; see LayerReport::factorRidge.
   double ridge = 0.0;
+  /// Seed of Spfq. Random numbers belong to an output channel and a column.
+  uint64_t seed = 0;
   /// Columns per block of the recursion; 1 is the unblocked form. Levels do not depend on it.
   int64_t blockSize = 32;
   /// Quantise against centred moments and return E[Y - Y~] for each output channel.
@@ -82,8 +96,14 @@ struct LayerProblem {
 };
 
 struct LayerReport {
-  /// "gpfq" or "msq".
+  /// "gpfq", "msq", "optq", "qronos" or "spfq"; with "+refit" where the spec says refit.
   std::string method;
+  /// Ridge of the refit and of Optq, in the unit of LayerSpec::ridge; negative when nothing was
+  /// factorised (neither method, or no mismatch to refit). It is above LayerSpec::ridge where
+  /// H + ridge was singular to the precision of f32 sums (a Cholesky pivot below 1e-5 of its
+  /// diagonal element): then it is 1e-5 of the largest column energy, or the smallest multiple of
+  /// that by a power of 10 that suffices. The largest one of all groups.
+  double factorRidge = -1.0;
   /// ||X W - X~ Q||_F / ||X W||_F over all output channels; 0 when X W is 0 and so is the
   /// difference, infinite when only X W is. With biasCorrection the difference includes the
   /// corrected bias. Negative when there are no rows to measure on.

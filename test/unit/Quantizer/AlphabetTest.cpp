@@ -50,6 +50,25 @@ TEST(Alphabet, NonFiniteArguments) {
   }
 }
 
+TEST(Alphabet, StochasticRoundingTakesTheNeighboursWithTheMeanKept) {
+  for (const char *text : {"mid_tread:3", "mid_rise:2", "range:-2:1", "levels:-9:-1:0:4"}) {
+    Alphabet alphabet = *Alphabet::parse(text);
+    for (float z = alphabet.min(); z <= alphabet.max(); z += 0.125f) {
+      constexpr int draws = 4096;
+      double sum = 0.0;
+      for (int i = 0; i < draws; ++i) {
+        int level = alphabet.stochastic(z, (i + 0.5f) / draws);
+        ASSERT_TRUE(alphabet.contains(level));
+        sum += level;
+      }
+      EXPECT_NEAR(sum / draws, z, 0.01) << text;
+    }
+    EXPECT_EQ(alphabet.stochastic(1e9f, 0.0f), alphabet.max());
+    EXPECT_EQ(alphabet.stochastic(-1e9f, 0.99f), alphabet.min());
+    EXPECT_EQ(alphabet.stochastic(std::nanf(""), 0.5f), alphabet.nearest(0.0f));
+  }
+}
+
 TEST(Alphabet, DefaultsForBits) {
   EXPECT_EQ(Alphabet::forBits(1)->str(), "mid_rise:1");
   EXPECT_EQ(Alphabet::forBits(2)->str(), "mid_rise:2");

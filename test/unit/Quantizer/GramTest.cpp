@@ -4,6 +4,7 @@
 
 #include "gpfq/Quantizer/Gram.h"
 #include "../RandomData.h"
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -14,7 +15,7 @@ namespace {
 struct GramCase {
   GramAccumulator::Shape shape;
   int64_t rows;
-  std::vector<float> x, xq, weights;
+  std::vector<float> x, xq, weights, shift;
 
   float at(const std::vector<float> &data, int64_t row, int64_t group, int64_t column) const {
     int64_t offset = shape.layout == RowLayout::GroupMajor ? group * shape.columns + column
@@ -25,7 +26,9 @@ struct GramCase {
     GramAccumulator accumulator(shape, weights.data());
     int64_t first = rows / 3, width = shape.groups * shape.columns;
     accumulator.add(x.data(), xq.data(), first, parallelFor);
-    accumulator.add(x.data() + first * width, xq.data() + first * width, rows - first, parallelFor);
+    accumulator.add(x.data() + first * width, xq.data() + first * width, rows - first, parallelFor,
+                    shift.empty() ? nullptr
+                                  : shift.data() + first * shape.groups * shape.neuronsPerGroup);
     return accumulator.take();
   }
 };
@@ -46,6 +49,43 @@ static GramCase makeCase(unsigned seed) {
   result.xq = shape.sharedInputs ? result.x : random.perturbed(result.x, 0.2f);
   result.weights = random.normals(shape.groups * shape.neuronsPerGroup * shape.columns);
   return result;
+}
+
+TEST(Gram, TargetShiftAgreesWithDefinitions) {
+  ThreadPool pool(2);
+  for (unsigned seed = 0; seed < 24; ++seed) {
+    GramCase c = makeCase(seed);
+    int64_t n = c.shape.columns, neurons = c.shape.neuronsPerGroup;
+    int64_t outputs = c.shape.groups * neurons;
+    c.shift = RandomData(seed + 100).normals(c.rows * outputs);
+    // The first call of add() has no shift: that of its rows is 0.
+    std::fill_n(c.shift.begin(), c.rows / 3 * outputs, 0.0f);
+    Gram gram = c.accumulate(pool.parallelFor());
+    ASSERT_TRUE(gram.hasTargetShift());
+    EXPECT_EQ(gram.shiftX.empty(), c.shape.sharedInputs);
+    EXPECT_EQ(gram.shiftXq, c.accumulate({}).shiftXq);
+    double tolerance = 3e-6 * c.rows;
+    for (int64_t o = 0; o < outputs; ++o) {
+      double sum = 0.0, energy = 0.0;
+      for (int64_t r = 0; r < c.rows; ++r) {
+        double value = c.shift[r * outputs + o];
+        sum += value;
+        energy += value * value;
+      }
+      EXPECT_NEAR(gram.sumShift[o], sum, tolerance);
+      EXPECT_NEAR(gram.shiftEnergy[o], energy, tolerance);
+      for (int64_t t = 0; t < n; ++t) {
+        double crossedXq = 0.0, crossedX = 0.0;
+        for (int64_t r = 0; r < c.rows; ++r) {
+          crossedXq += double(c.at(c.xq, r, o / neurons, t)) * c.shift[r * outputs + o];
+          crossedX += double(c.at(c.x, r, o / neurons, t)) * c.shift[r * outputs + o];
+        }
+        EXPECT_NEAR(gram.shiftXq[o * n + t], crossedXq, tolerance);
+        if (!gram.shiftX.empty())
+          EXPECT_NEAR(gram.shiftX[o * n + t], crossedX, tolerance);
+      }
+    }
+  }
 }
 
 TEST(Gram, AgreesWithDefinitions) {

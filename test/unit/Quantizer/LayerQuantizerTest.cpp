@@ -2,8 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "gpfq/Quantizer/LayerQuantizer.h"
-#include "../RandomData.h"
+#include "TestLayer.h"
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -12,120 +11,11 @@
 using namespace gpfq;
 using namespace gpfq::test;
 
-namespace {
-/// A layer with its data, group-major.
-struct Layer {
-  int64_t outputChannels, columns, groups, rows, heldOutRows;
-  bool sharedInputs;
-  std::vector<float> weights, x, xq, heldOutX, heldOutXq;
-  Gram training, heldOut;
-
-  LayerProblem problem() const {
-    LayerProblem result;
-    result.outputChannels = outputChannels;
-    result.columns = columns;
-    result.groups = groups;
-    result.weights = weights.data();
-    result.training = &training;
-    result.heldOut = &heldOut;
-    return result;
-  }
-  void accumulate() {
-    GramAccumulator::Shape shape{groups, columns, outputChannels / groups, RowLayout::GroupMajor,
-                                 sharedInputs};
-    GramAccumulator accumulator(shape, weights.data());
-    accumulator.add(x.data(), xq.data(), rows);
-    training = accumulator.take();
-    accumulator.add(heldOutX.data(), heldOutXq.data(), heldOutRows);
-    heldOut = accumulator.take();
-  }
-  /// Patch of the group of an output channel.
-  const float *patch(const std::vector<float> &data, int64_t row, int64_t channel) const {
-    return data.data() + (row * groups + channel / (outputChannels / groups)) * columns;
-  }
-  float scale(const LayerResult &result, int64_t channel) const {
-    return result.scales[result.scales.size() == 1 ? 0 : channel];
-  }
-
-  /// ||X W - X~ Q||_F / ||X W||_F from the rows.
-  double directError(const LayerResult &result, const std::vector<float> &dataX,
-                     const std::vector<float> &dataXq) const {
-    double error = 0.0, energy = 0.0;
-    int64_t count = dataX.size() / (groups * columns);
-    for (int64_t o = 0; o < outputChannels; ++o)
-      for (int64_t r = 0; r < count; ++r) {
-        double y = 0.0, yq = result.biasDelta.empty() ? 0.0 : result.biasDelta[o];
-        for (int64_t t = 0; t < columns; ++t) {
-          y += double(patch(dataX, r, o)[t]) * weights[o * columns + t];
-          yq += double(patch(dataXq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o);
-        }
-        error += (y - yq) * (y - yq);
-        energy += y * y;
-      }
-    return std::sqrt(error / energy);
-  }
-
-  /// The recursion of the paper on the rows, natural order, given the scales.
-  std::vector<int8_t> directRecursion(const Alphabet &alphabet, const LayerResult &result) const {
-    std::vector<int8_t> levels(outputChannels * columns);
-    for (int64_t o = 0; o < outputChannels; ++o) {
-      std::vector<double> u(rows, 0.0);
-      for (int64_t t = 0; t < columns; ++t) {
-        double dot = 0.0, norm = 0.0;
-        for (int64_t r = 0; r < rows; ++r) {
-          u[r] += double(weights[o * columns + t]) * patch(x, r, o)[t];
-          double xqt = patch(xq, r, o)[t];
-          dot += xqt * u[r];
-          norm += xqt * xqt;
-        }
-        double z = norm > 0.0 ? dot / norm : 0.0;
-        int8_t level = alphabet.nearest(static_cast<float>(z / scale(result, o)));
-        levels[o * columns + t] = level;
-        for (int64_t r = 0; r < rows; ++r)
-          u[r] -= double(level) * scale(result, o) * patch(xq, r, o)[t];
-      }
-    }
-    return levels;
-  }
-};
-} // namespace
-
-static Layer makeLayer(unsigned seed) {
-  RandomData random(seed);
-  Layer layer;
-  layer.groups = seed % 3 == 2 ? random.integer(2, 6) : 1;
-  layer.outputChannels = layer.groups * random.integer(1, 40);
-  layer.columns = random.integer(1, 90);
-  layer.rows = random.integer(20, 200);
-  layer.heldOutRows = random.integer(10, 60);
-  layer.sharedInputs = seed % 4 == 1;
-  int64_t width = layer.groups * layer.columns;
-  layer.weights = random.normals(layer.outputChannels * layer.columns);
-  layer.x = random.activations(layer.rows, width);
-  layer.heldOutX = random.activations(layer.heldOutRows, width);
-  layer.xq = layer.sharedInputs ? layer.x : random.perturbed(layer.x, 0.1f);
-  layer.heldOutXq = layer.sharedInputs ? layer.heldOutX : random.perturbed(layer.heldOutX, 0.1f);
-  layer.accumulate();
-  return layer;
-}
-
-static const char *const alphabets[] = {"mid_tread:7", "mid_rise:2", "range:-2:1",
-                                        "levels:-3:-1:0:2:5", "mid_tread:127"};
-
-static LayerSpec makeSpec(unsigned seed) {
-  LayerSpec spec;
-  spec.alphabet = *Alphabet::parse(alphabets[seed % 5]);
-  spec.granularity = seed % 2 ? Granularity::Tensor : Granularity::Channel;
-  spec.step = seed % 3 == 0   ? StepRule::AbsMax
-              : seed % 3 == 1 ? StepRule::Constant
-                              : StepRule::Search;
-  spec.stepFactor = 1.16;
-  return spec;
-}
-
 TEST(LayerQuantizer, GramFormIsThePathFollowingRecursion) {
   for (unsigned seed = 0; seed < 30; ++seed) {
-    Layer layer = makeLayer(seed);
+    TestLayer layer(seed);
+    if (seed % 5 == 3)
+      layer.addShift(seed);
     LayerSpec spec = makeSpec(seed);
     spec.order = ColumnOrder::Natural;
     spec.sweeps = 0;
@@ -137,13 +27,15 @@ TEST(LayerQuantizer, GramFormIsThePathFollowingRecursion) {
 
 TEST(LayerQuantizer, ReportedErrorsAreThoseOfTheRows) {
   for (unsigned seed = 0; seed < 30; ++seed) {
-    Layer layer = makeLayer(seed);
+    TestLayer layer(seed);
+    if (seed % 3 == 0)
+      layer.addShift(seed);
     LayerSpec spec = makeSpec(seed);
     spec.biasCorrection = seed % 4 >= 2;
     Result<LayerResult> result = quantizeLayer(layer.problem(), spec);
     ASSERT_TRUE(result) << result.message();
-    double inSample = layer.directError(*result, layer.x, layer.xq);
-    double heldOut = layer.directError(*result, layer.heldOutX, layer.heldOutXq);
+    double inSample = layer.directError(*result);
+    double heldOut = layer.directHeldOutError(*result);
     EXPECT_NEAR(result->report.inSampleError, inSample, 2e-3 * inSample + 1e-4) << "seed " << seed;
     EXPECT_NEAR(result->report.heldOutError, heldOut, 2e-3 * heldOut + 1e-4) << "seed " << seed;
   }
@@ -152,7 +44,7 @@ TEST(LayerQuantizer, ReportedErrorsAreThoseOfTheRows) {
 TEST(LayerQuantizer, LevelsDependNeitherOnBlocksNorOnThreads) {
   ThreadPool pool(2);
   for (unsigned seed = 0; seed < 20; ++seed) {
-    Layer layer = makeLayer(seed);
+    TestLayer layer(seed);
     LayerSpec spec = makeSpec(seed);
     LayerResult reference = *quantizeLayer(layer.problem(), spec);
     for (int64_t blockSize : {1, 7, 64, 1000}) {
@@ -168,7 +60,7 @@ TEST(LayerQuantizer, LevelsDependNeitherOnBlocksNorOnThreads) {
 TEST(LayerQuantizer, SweepsNeverRaiseTheTrainingError) {
   bool improved = false;
   for (unsigned seed = 0; seed < 20; ++seed) {
-    Layer layer = makeLayer(seed);
+    TestLayer layer(seed);
     LayerSpec spec = makeSpec(seed);
     spec.step = StepRule::AbsMax;
     double previous = INFINITY;
@@ -184,7 +76,7 @@ TEST(LayerQuantizer, SweepsNeverRaiseTheTrainingError) {
 }
 
 TEST(LayerQuantizer, MsqIsTheNearestLevelAndGpfqIsBetter) {
-  Layer layer = makeLayer(3);
+  TestLayer layer(3);
   LayerSpec spec;
   spec.alphabet = *Alphabet::midTread(3);
   LayerResult gpfq = *quantizeLayer(layer.problem(), spec);
@@ -208,7 +100,7 @@ TEST(LayerQuantizer, MsqIsTheNearestLevelAndGpfqIsBetter) {
 }
 
 TEST(LayerQuantizer, RidgeGoesFromThePathToTheNearestLevel) {
-  Layer layer = makeLayer(2);
+  TestLayer layer(2);
   LayerSpec spec;
   LayerResult path = *quantizeLayer(layer.problem(), spec);
   spec.ridge = 1e6;
@@ -222,12 +114,12 @@ TEST(LayerQuantizer, RidgeGoesFromThePathToTheNearestLevel) {
   EXPECT_NE(between.levels, path.levels);
   // The penalty is no part of the error that is reported.
   for (const LayerResult *result : {&far, &between})
-    EXPECT_NEAR(result->report.inSampleError, layer.directError(*result, layer.x, layer.xq), 1e-3);
+    EXPECT_NEAR(result->report.inSampleError, layer.directError(*result), 1e-3);
 }
 
 TEST(LayerQuantizer, SearchIsAtLeastAsGoodAsItsGridPoints) {
   for (unsigned seed : {0u, 3u, 4u, 8u}) {
-    Layer layer = makeLayer(seed);
+    TestLayer layer(seed);
     for (Granularity granularity : {Granularity::Tensor, Granularity::Channel}) {
       LayerSpec spec;
       spec.alphabet = *Alphabet::midRise(2);
@@ -244,7 +136,7 @@ TEST(LayerQuantizer, SearchIsAtLeastAsGoodAsItsGridPoints) {
 }
 
 TEST(LayerQuantizer, StepRules) {
-  Layer layer = makeLayer(0);
+  TestLayer layer(0);
   double mean = 0.0, largest = 0.0;
   for (int64_t o = 0; o < layer.outputChannels; ++o) {
     double row = 0.0;
@@ -266,7 +158,7 @@ TEST(LayerQuantizer, StepRules) {
 }
 
 TEST(LayerQuantizer, DeadColumnsAndZeroWeights) {
-  Layer layer = makeLayer(0);
+  TestLayer layer(0);
   ASSERT_GT(layer.columns, 2);
   for (int64_t r = 0; r < layer.rows; ++r)
     layer.xq[r * layer.columns + 1] =
@@ -287,12 +179,12 @@ TEST(LayerQuantizer, DeadColumnsAndZeroWeights) {
     if (spec.alphabet.contains(0))
       EXPECT_EQ(std::count(result.levels.begin(), result.levels.begin() + layer.columns, 0),
                 layer.columns);
-    EXPECT_NEAR(result.report.inSampleError, layer.directError(result, layer.x, layer.xq), 1e-3);
+    EXPECT_NEAR(result.report.inSampleError, layer.directError(result), 1e-3);
   }
 }
 
 TEST(LayerQuantizer, NoVarianceAtAll) {
-  Layer layer = makeLayer(1);
+  TestLayer layer(1);
   for (std::vector<float> *data : {&layer.x, &layer.xq, &layer.heldOutX, &layer.heldOutXq})
     std::fill(data->begin(), data->end(), 0.0f);
   layer.accumulate();
@@ -345,7 +237,7 @@ TEST(LayerQuantizer, ManySmallGroups) {
 }
 
 TEST(LayerQuantizer, BadInputGivesAMessage) {
-  Layer layer = makeLayer(0);
+  TestLayer layer(0);
   LayerSpec spec;
   auto expectFailure = [&](const LayerProblem &problem, const char *part) {
     Result<LayerResult> result = quantizeLayer(problem, spec);

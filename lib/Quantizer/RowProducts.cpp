@@ -1,0 +1,120 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "RowProducts.h"
+#include "gpfq/Calibration/AlignedBuffer.h"
+#include "gpfq/Calibration/FloatKernels.h"
+#include <algorithm>
+
+using namespace gpfq;
+
+/// Columns of a group, or groups of interleaved rows, of one iteration of a parallel loop.
+static constexpr int64_t tileSize = 64;
+
+static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// X'Y of each block of rows as a matrix product, with the block of X transposed.
+static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const float *x,
+                                 const float *y, double *moments, const ParallelFor &parallelFor) {
+  int64_t blocks = ceilDiv(rows, rowsPerSum), tiles = ceilDiv(shape.columns, tileSize);
+  std::vector<PackedWeights> packed(blocks * shape.groups);
+  runParallel(parallelFor, blocks * shape.groups, [&](int64_t i) {
+    int64_t begin = i / shape.groups * rowsPerSum, g = i % shape.groups;
+    packed[i] = packWeights(/*groups=*/1, std::min(rowsPerSum, rows - begin), shape.neurons,
+                            y + begin * shape.outputs() + g * shape.neurons, shape.outputs(),
+                            /*rowMajorColumns=*/false);
+  });
+  runParallel(parallelFor, shape.groups * tiles, [&](int64_t task) {
+    int64_t g = task / tiles, first = task % tiles * tileSize;
+    int64_t width = std::min(tileSize, shape.columns - first);
+    std::vector<float> transposed(width * rowsPerSum), product(width * shape.neurons);
+    std::vector<double> sums(product.size(), 0.0);
+    for (int64_t b = 0; b < blocks; ++b) {
+      int64_t count = std::min(rowsPerSum, rows - b * rowsPerSum);
+      const float *source = x + b * rowsPerSum * shape.inputs() + g * shape.columns + first;
+      for (int64_t r = 0; r < count; ++r)
+        for (int64_t t = 0; t < width; ++t)
+          transposed[t * rowsPerSum + r] = source[r * shape.inputs() + t];
+      matmul(width, transposed.data(), rowsPerSum, packed[b * shape.groups + g], /*bias=*/nullptr,
+             product.data(), shape.neurons);
+      for (size_t i = 0; i < product.size(); ++i)
+        sums[i] += product[i];
+    }
+    for (int64_t o = 0; o < shape.neurons; ++o)
+      for (int64_t t = 0; t < width; ++t)
+        moments[(g * shape.neurons + o) * shape.columns + first + t] += sums[t * shape.neurons + o];
+  });
+}
+
+/// The same for interleaved rows: neighbouring groups in neighbouring vector lanes.
+static void accumulateInterleaved(const RowShape &shape, int64_t rows, const float *x,
+                                  const float *y, double *moments, const ParallelFor &parallelFor) {
+  int64_t pairs = shape.neurons * shape.columns;
+  runParallel(parallelFor, ceilDiv(shape.groups, tileSize), [&](int64_t tile) {
+    int64_t first = tile * tileSize, width = std::min(tileSize, shape.groups - first);
+    std::vector<float> partial(pairs * width), lanes(width);
+    std::vector<double> sums(partial.size(), 0.0);
+    for (int64_t begin = 0; begin < rows; begin += rowsPerSum) {
+      std::fill(partial.begin(), partial.end(), 0.0f);
+      for (int64_t r = begin; r < std::min(begin + rowsPerSum, rows); ++r)
+        for (int64_t o = 0; o < shape.neurons; ++o) {
+          for (int64_t c = 0; c < width; ++c)
+            lanes[c] = y[r * shape.outputs() + (first + c) * shape.neurons + o];
+          for (int64_t t = 0; t < shape.columns; ++t) {
+            const float *inputs = x + r * shape.inputs() + t * shape.groups + first;
+            float *sum = partial.data() + (o * shape.columns + t) * width;
+            for (int64_t c = 0; c < width; ++c)
+              sum[c] += inputs[c] * lanes[c];
+          }
+        }
+      for (size_t i = 0; i < partial.size(); ++i)
+        sums[i] += partial[i];
+    }
+    for (int64_t pair = 0; pair < pairs; ++pair)
+      for (int64_t c = 0; c < width; ++c)
+        moments[(first + c) * pairs + pair] += sums[pair * width + c];
+  });
+}
+
+void gpfq::accumulateCrossMoments(const RowShape &shape, int64_t rows, const float *x,
+                                  const float *y, double *moments, const ParallelFor &parallelFor) {
+  if (shape.layout == RowLayout::Interleaved)
+    accumulateInterleaved(shape, rows, x, y, moments, parallelFor);
+  else
+    accumulateGroupMajor(shape, rows, x, y, moments, parallelFor);
+}
+
+void gpfq::multiplyRows(const RowShape &shape, int64_t rows, const float *x, const float *weights,
+                        const float *bias, float *y, const ParallelFor &parallelFor) {
+  int64_t n = shape.columns;
+  if (shape.layout == RowLayout::GroupMajor) {
+    PackedWeights packed =
+        packWeights(shape.groups, n, shape.neurons, weights, n, /*rowMajorColumns=*/true);
+    for (int64_t g = 0; g < shape.groups; ++g)
+      matmul(rows, x + g * n, shape.inputs(), packed, bias + g * shape.neurons,
+             y + g * shape.neurons, shape.outputs(), parallelFor, g);
+    return;
+  }
+  // By neuron of the group, column and group, so that groups are neighbours.
+  std::vector<float> lanes(shape.outputs() * n);
+  for (int64_t o = 0; o < shape.outputs(); ++o)
+    for (int64_t t = 0; t < n; ++t)
+      lanes[(o % shape.neurons * n + t) * shape.groups + o / shape.neurons] = weights[o * n + t];
+  runParallel(parallelFor, ceilDiv(rows, rowsPerSum), [&](int64_t block) {
+    std::vector<float> sums(shape.groups);
+    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows); ++r)
+      for (int64_t o = 0; o < shape.neurons; ++o) {
+        for (int64_t g = 0; g < shape.groups; ++g)
+          sums[g] = bias[g * shape.neurons + o];
+        for (int64_t t = 0; t < n; ++t) {
+          const float *inputs = x + r * shape.inputs() + t * shape.groups;
+          const float *factors = lanes.data() + (o * n + t) * shape.groups;
+          for (int64_t g = 0; g < shape.groups; ++g)
+            sums[g] += inputs[g] * factors[g];
+        }
+        for (int64_t g = 0; g < shape.groups; ++g)
+          y[r * shape.outputs() + g * shape.neurons + o] = sums[g];
+      }
+  });
+}

@@ -1,0 +1,42 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// Products of the rows of a layer with its weights and with targets, for both row layouts. Results
+// do not depend on the number of threads.
+
+#ifndef GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
+#define GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
+
+#include "gpfq/Calibration/ThreadPool.h"
+#include "gpfq/Quantizer/Gram.h"
+#include <vector>
+
+namespace gpfq {
+
+/// Shape of rows: an input row has groups * columns floats in the given layout, an output row
+/// groups * neurons floats, by group.
+struct RowShape {
+  int64_t groups = 1, columns = 0, neurons = 0;
+  RowLayout layout = RowLayout::GroupMajor;
+
+  int64_t inputs() const { return groups * columns; }
+  int64_t outputs() const { return groups * neurons; }
+};
+
+/// Rows of which sums are formed in f32; such sums are added in f64, in the order of the rows.
+constexpr int64_t rowsPerSum = 256;
+
+/// moments[o][t] += sum over rows of x[row][t of the group of o] * y[row][o]; `moments` is
+/// outputs x columns.
+void accumulateCrossMoments(const RowShape &shape, int64_t rows, const float *x, const float *y,
+                            double *moments, const ParallelFor &parallelFor);
+
+/// y[row][o] = bias[o] + sum over t of x[row][t of the group of o] * weights[o][t]; `weights` is
+/// outputs x columns.
+void multiplyRows(const RowShape &shape, int64_t rows, const float *x, const float *weights,
+                  const float *bias, float *y, const ParallelFor &parallelFor);
+
+} // namespace gpfq
+
+#endif // GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H

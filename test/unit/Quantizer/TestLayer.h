@@ -1,0 +1,59 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// A random layer with its rows, and what the papers' formulas give on the rows in f64.
+
+#ifndef GPFQ_TEST_UNIT_QUANTIZER_TESTLAYER_H
+#define GPFQ_TEST_UNIT_QUANTIZER_TESTLAYER_H
+
+#include "../RandomData.h"
+#include "gpfq/Quantizer/LayerQuantizer.h"
+
+namespace gpfq::test {
+
+/// Rows are group-major.
+struct TestLayer {
+  int64_t outputChannels, columns, groups, rows, heldOutRows;
+  bool sharedInputs;
+  std::vector<float> weights, x, xq, heldOutX, heldOutXq;
+  /// Target shift R, rows x outputChannels, or empty.
+  std::vector<float> shift, heldOutShift;
+  Gram training, heldOut;
+
+  explicit TestLayer(unsigned seed);
+  /// Adds a target shift; the moments are formed anew.
+  void addShift(unsigned seed);
+  void accumulate();
+
+  LayerProblem problem() const;
+  int64_t group(int64_t channel) const { return channel / (outputChannels / groups); }
+  /// Patch of the group of an output channel.
+  const float *patch(const std::vector<float> &data, int64_t row, int64_t channel) const {
+    return data.data() + (row * groups + group(channel)) * columns;
+  }
+  float scale(const LayerResult &result, int64_t channel) const {
+    return result.scales[result.scales.size() == 1 ? 0 : channel];
+  }
+  /// T of the training rows without rounding.
+  double target(int64_t row, int64_t channel) const;
+
+  /// ||T - X~ Q||_F / ||X W||_F from the rows, with the bias of the result.
+  double directError(const LayerResult &result) const;
+  double directHeldOutError(const LayerResult &result) const;
+
+  /// The recursion of the paper on the rows, in natural order, given the scales and the start
+  /// u_0 = R: q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2).
+  std::vector<int8_t> directRecursion(const Alphabet &alphabet, const LayerResult &result) const;
+
+private:
+  double errorOnRows(const LayerResult &result, const std::vector<float> &dataX,
+                     const std::vector<float> &dataXq, const std::vector<float> &dataShift) const;
+};
+
+/// A specification that varies with the seed: alphabet, granularity, step rule.
+LayerSpec makeSpec(unsigned seed);
+
+} // namespace gpfq::test
+
+#endif // GPFQ_TEST_UNIT_QUANTIZER_TESTLAYER_H
