@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Quantizer/LayerQuantizer.h"
-#include "PanelSolver.h"
 #include "StepSearch.h"
 #include <algorithm>
 #include <cmath>
@@ -38,8 +37,13 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     return "the ridge must be finite and not negative";
   if (spec.step == StepRule::Search && !(spec.searchLow > 0.0 && spec.searchHigh >= spec.searchLow))
     return "the step search needs a grid of positive, increasing multiples";
+  if (spec.scaleMatching != ScaleMatching::None && spec.granularity == Granularity::Tensor)
+    return "output scales are matched by output channel; use a step for each channel";
+  if (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)
+    return "matching the variance of the outputs needs the bias correction";
   bool needsData = spec.method != Method::Msq || spec.refit || spec.step == StepRule::Search ||
-                   spec.biasCorrection;
+                   spec.biasCorrection || spec.alternations > 0 ||
+                   spec.scaleMatching != ScaleMatching::None;
   if (!problem.training || problem.training->rows == 0)
     return needsData ? "there are no calibration rows for this layer" : "";
   std::string message = checkGram(problem, *problem.training, "training");
@@ -62,45 +66,10 @@ static double relativeNorm(double error, double energy) {
   return error > 0.0 ? std::numeric_limits<double>::infinity() : 0.0;
 }
 
-namespace {
-/// Levels and squared errors while groups are solved.
-struct Solution {
-  std::vector<int8_t> levels;
-  /// By output channel.
-  std::vector<double> trainingErrors, heldOutErrors;
-};
-} // namespace
-
-static void solveGroup(const GroupSystem &system, const LayerSpec &spec,
-                       const std::vector<float> &steps, int64_t group, Solution &solution,
-                       const ParallelFor &parallelFor) {
-  const GroupColumns &columns = system.columns;
-  int64_t first = group * columns.neurons;
-  int64_t width = PanelSolver(system, spec).width();
-  runParallel(parallelFor, (columns.neurons + width - 1) / width, [&](int64_t panel) {
-    PanelSolver solver(system, spec);
-    int64_t begin = panel * width, count = std::min(width, columns.neurons - begin);
-    std::vector<PanelSolver::Lane> lanes;
-    for (int64_t lane = 0; lane < count; ++lane)
-      lanes.push_back({begin + lane, steps[first + begin + lane]});
-    solver.solve(lanes);
-    for (int64_t lane = 0; lane < count; ++lane)
-      for (int64_t t = 0; t < columns.count; ++t)
-        solution.levels[(first + begin + lane) * columns.count + columns.order[t]] =
-            solver.level(t, lane);
-    if (!system.training.isEmpty())
-      std::copy_n(solver.errors(system.training).begin(), count,
-                  solution.trainingErrors.begin() + first + begin);
-    if (!system.heldOut.isEmpty())
-      std::copy_n(solver.errors(system.heldOut).begin(), count,
-                  solution.heldOutErrors.begin() + first + begin);
-  });
-}
-
 /// E[T - X~q] of each output channel over the training rows.
-static std::vector<float> getBiasDelta(const LayerProblem &problem,
-                                       const std::vector<int8_t> &levels,
-                                       const std::vector<float> &steps, const ColumnShift &means) {
+static std::vector<float> getBiasDelta(const LayerContext &context, const LayerSolution &solution) {
+  const LayerProblem &problem = context.problem;
+  const ColumnShift &means = context.means;
   int64_t n = problem.columns, neurons = problem.outputChannels / problem.groups;
   std::vector<float> delta(problem.outputChannels);
   for (int64_t o = 0; o < problem.outputChannels; ++o) {
@@ -108,8 +77,8 @@ static std::vector<float> getBiasDelta(const LayerProblem &problem,
                  *meanXq = means.xq.data() + o / neurons * n;
     double sum = means.target.empty() ? 0.0 : means.target[o];
     for (int64_t t = 0; t < n; ++t)
-      sum +=
-          problem.weights[o * n + t] * meanX[t] - double(levels[o * n + t]) * steps[o] * meanXq[t];
+      sum += problem.weights[o * n + t] * meanX[t] -
+             double(solution.levels[o * n + t]) * solution.steps[o] * meanXq[t];
     delta[o] = static_cast<float>(sum);
   }
   return delta;
@@ -132,76 +101,79 @@ static std::string methodName(const LayerSpec &spec) {
   return "";
 }
 
-static LayerReport makeReport(const LayerProblem &problem, const LayerSpec &spec,
-                              const std::vector<GroupSystem> &systems, const Solution &solution,
+static LayerReport makeReport(const LayerContext &context, const LayerSolution &solution,
                               const std::vector<float> &scales) {
   LayerReport report;
-  report.method = methodName(spec);
-  for (const GroupSystem &system : systems)
-    if (system.recursion.factorRidge >= 0.0)
-      report.factorRidge =
-          std::max(report.factorRidge,
-                   system.recursion.factorRidge * problem.training->rows / problem.columns);
+  report.method = methodName(context.spec);
   auto total = [](const std::vector<double> &values) {
     return std::accumulate(values.begin(), values.end(), 0.0);
   };
   double trainingEnergy = 0.0, heldOutEnergy = 0.0;
-  for (const GroupSystem &system : systems) {
+  for (const GroupSystem &system : context.systems) {
     trainingEnergy += total(system.training.energy);
     heldOutEnergy += total(system.heldOut.energy);
+    if (system.recursion.factorRidge >= 0.0)
+      report.factorRidge = std::max(report.factorRidge, system.recursion.factorRidge *
+                                                            context.problem.training->rows /
+                                                            context.problem.columns);
   }
-  if (!systems.front().training.isEmpty())
-    report.inSampleError = relativeNorm(total(solution.trainingErrors), trainingEnergy);
-  if (!systems.front().heldOut.isEmpty())
-    report.heldOutError = relativeNorm(total(solution.heldOutErrors), heldOutEnergy);
+  if (!context.systems.front().training.isEmpty())
+    report.inSampleError =
+        relativeNorm(total(measureErrors(context, solution, /*isTraining=*/true)), trainingEnergy);
+  if (!context.systems.front().heldOut.isEmpty())
+    report.heldOutError =
+        relativeNorm(total(measureErrors(context, solution, /*isTraining=*/false)), heldOutEnergy);
   int64_t zeros = std::count(solution.levels.begin(), solution.levels.end(), 0);
   report.sparsity = double(zeros) / solution.levels.size();
   report.meanStep = std::accumulate(scales.begin(), scales.end(), 0.0) / scales.size();
   return report;
 }
 
-Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &givenProblem, const LayerSpec &spec,
+/// From this many groups on they are spread over threads instead of the work inside a group.
+static constexpr int64_t manyGroups = 4;
+
+static void makeSystems(LayerContext &context) {
+  int64_t groups = context.problem.groups;
+  context.systems.resize(groups);
+  auto make = [&](int64_t g, const ParallelFor &inner) {
+    context.systems[g] = makeGroupSystem(context.problem, context.spec, context.means, g, inner);
+  };
+  if (groups >= manyGroups)
+    return runParallel(context.parallelFor, groups, [&](int64_t g) { make(g, {}); });
+  for (int64_t g = 0; g < groups; ++g)
+    make(g, context.parallelFor);
+}
+
+Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const LayerSpec &spec,
                                         const ParallelFor &parallelFor) {
-  std::string message = checkProblem(givenProblem, spec);
+  std::string message = checkProblem(problem, spec);
   if (!message.empty())
     return Result<LayerResult>::failure(message);
-  LayerProblem problem = givenProblem;
+  LayerContext context{problem, spec, parallelFor, {}, {}};
   if (problem.training && problem.training->rows == 0)
-    problem.training = nullptr;
-  ColumnShift means;
+    context.problem.training = nullptr;
   if (spec.biasCorrection)
-    means = getColumnMeans(*problem.training);
+    context.means = getColumnMeans(*problem.training);
+  makeSystems(context);
 
-  // Groups are independent; few of them share the threads, many are spread over them.
-  auto forEachGroup = [&](const std::function<void(int64_t, const ParallelFor &)> &body) {
-    if (problem.groups >= manyGroups)
-      return runParallel(parallelFor, problem.groups, [&](int64_t g) { body(g, {}); });
-    for (int64_t g = 0; g < problem.groups; ++g)
-      body(g, parallelFor);
-  };
-  std::vector<GroupSystem> systems(problem.groups);
-  forEachGroup([&](int64_t g, const ParallelFor &inner) {
-    systems[g] = makeGroupSystem(problem, spec, means, g, inner);
-  });
-
-  std::vector<float> steps = chooseSteps(problem, spec, systems, parallelFor);
-  if (!std::all_of(steps.begin(), steps.end(), [](float step) { return std::isfinite(step); }))
+  LayerSolution solution;
+  solution.steps = chooseSteps(context);
+  if (!std::all_of(solution.steps.begin(), solution.steps.end(),
+                   [](float step) { return std::isfinite(step); }))
     return Result<LayerResult>::failure("the step is too large for a float; lower the step factor");
-
-  Solution solution;
-  solution.levels.resize(problem.outputChannels * problem.columns);
-  solution.trainingErrors.assign(problem.outputChannels, 0.0);
-  solution.heldOutErrors.assign(problem.outputChannels, 0.0);
-  forEachGroup([&](int64_t g, const ParallelFor &inner) {
-    solveGroup(systems[g], spec, steps, g, solution, inner);
-  });
+  solveLayer(context, solution);
+  for (int64_t i = 0; i < spec.alternations && alternate(context, solution); ++i)
+    ;
+  if (spec.scaleMatching != ScaleMatching::None)
+    matchScales(context, solution);
 
   LayerResult result;
   if (spec.biasCorrection)
-    result.biasDelta = getBiasDelta(problem, solution.levels, steps, means);
-  result.scales =
-      spec.granularity == Granularity::Tensor ? std::vector<float>{steps.front()} : steps;
-  result.report = makeReport(problem, spec, systems, solution, result.scales);
+    result.biasDelta = getBiasDelta(context, solution);
+  result.scales = spec.granularity == Granularity::Tensor
+                      ? std::vector<float>{solution.steps.front()}
+                      : solution.steps;
+  result.report = makeReport(context, solution, result.scales);
   result.levels = std::move(solution.levels);
   return result;
 }

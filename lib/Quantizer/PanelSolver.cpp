@@ -15,8 +15,10 @@ static constexpr int64_t sweepBlock = 32;
 /// can neither raise the error nor make two levels alternate.
 static constexpr float sweepMargin = 1e-4f;
 
+int64_t PanelSolver::width() { return panelWidth<float>(); }
+
 PanelSolver::PanelSolver(const GroupSystem &system, const LayerSpec &spec)
-    : system(system), spec(spec), lanesPerPanel(panelWidth<float>()) {
+    : system(system), spec(spec), lanesPerPanel(width()) {
   size_t size = system.columns.count * lanesPerPanel;
   levels.resize(size);
   weights.resize(size);
@@ -43,7 +45,9 @@ void PanelSolver::setLevel(int64_t t, int64_t lane, int8_t level) {
   differences[i] = weights[i] - level * lanes[lane].step;
 }
 
-void PanelSolver::loadWeights(const std::vector<float> &source) {
+void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<float> &source) {
+  lanes = newLanes;
+  lanes.resize(lanesPerPanel, Lane(lanes.front()));
   int64_t n = system.columns.count;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
@@ -51,24 +55,39 @@ void PanelSolver::loadWeights(const std::vector<float> &source) {
 }
 
 void PanelSolver::solve(const std::vector<Lane> &newLanes) {
-  lanes = newLanes;
-  lanes.resize(lanesPerPanel, lanes.front());
   const std::vector<float> &refitted = system.recursion.weights;
-  loadWeights(refitted.empty() ? system.columns.weights : refitted);
+  setLanes(newLanes, refitted.empty() ? system.columns.weights : refitted);
   if (spec.method == Method::Msq)
     quantizeNearest();
   else
     recurse();
   if (!refitted.empty()) {
     // Errors and sweeps are about the weights of the layer.
-    loadWeights(system.columns.weights);
+    setLanes(newLanes, system.columns.weights);
     for (int64_t t = 0; t < system.columns.count; ++t)
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
         setLevel(t, lane, level(t, lane));
   }
-  if (spec.method == Method::Msq)
-    return;
-  for (int64_t i = 0; i < spec.sweeps && sweep(); ++i)
+  sweeps();
+}
+
+void PanelSolver::start(const std::vector<Lane> &newLanes, const int8_t *source) {
+  setLanes(newLanes, system.columns.weights);
+  int64_t n = system.columns.count, given = newLanes.size();
+  for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+    for (int64_t t = 0; t < n; ++t)
+      setLevel(t, lane, source[(lane < given ? lane : 0) * n + system.columns.order[t]]);
+}
+
+void PanelSolver::store(int64_t count, int8_t *target) const {
+  int64_t n = system.columns.count;
+  for (int64_t lane = 0; lane < count; ++lane)
+    for (int64_t t = 0; t < n; ++t)
+      target[lane * n + system.columns.order[t]] = level(t, lane);
+}
+
+void PanelSolver::sweeps() {
+  for (int64_t i = 0; spec.method != Method::Msq && i < spec.sweeps && sweep(); ++i)
     ;
 }
 
@@ -173,20 +192,55 @@ bool PanelSolver::sweep() {
   return changed;
 }
 
-std::vector<double> PanelSolver::errors(const GroupMoments &moments) {
+/// products = H vectors.
+void PanelSolver::multiply(const GroupMoments &moments, const AlignedBuffer<float> &vectors) {
   int64_t n = system.columns.count;
   std::fill(products.begin(), products.end(), 0.0f);
-  multiplyAccumulatePanel<float>(n, n, moments.h.data(), n, differences.data(), products.data());
+  multiplyAccumulatePanel<float>(n, n, moments.h.data(), n, vectors.data(), products.data());
+}
+
+std::vector<double> PanelSolver::errors(const GroupMoments &moments) {
+  multiply(moments, differences);
   std::vector<double> result(lanesPerPanel);
+  for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+    result[lane] = laneError(moments, lane, moments.ridge);
+  return result;
+}
+
+/// ||T - X~q||^2, for products = H differences; the ridge part of H counts but for `excess`.
+double PanelSolver::laneError(const GroupMoments &moments, int64_t lane, double excess) const {
+  int64_t n = system.columns.count, neuron = lanes[lane].neuron;
+  double error = moments.base[neuron];
+  for (int64_t t = 0; t < n; ++t) {
+    int64_t i = t * lanesPerPanel + lane;
+    double mismatch = moments.mismatch.empty() ? 0.0 : moments.mismatch[neuron * n + t];
+    error += differences[i] * (2.0 * mismatch + products[i] - excess * differences[i]);
+  }
+  return std::max(error, 0.0) * moments.unit;
+}
+
+std::vector<PanelSolver::StepTerms> PanelSolver::stepTerms(bool withRidge) {
+  const GroupMoments &moments = system.training;
+  int64_t n = system.columns.count;
+  double excess = withRidge ? 0.0 : moments.ridge;
+  std::vector<StepTerms> terms(lanesPerPanel, StepTerms{0.0, 0.0, 0.0});
+  AlignedBuffer<float> quantized(weights.size());
+  for (size_t i = 0; i < quantized.size(); ++i)
+    quantized[i] = levels[i] * lanes[i % lanesPerPanel].step;
+  multiply(moments, quantized);
+  for (size_t i = 0; i < quantized.size(); ++i)
+    terms[i % lanesPerPanel].energy +=
+        moments.unit * quantized[i] * (products[i] - excess * quantized[i]);
+  multiply(moments, differences);
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
-    int64_t neuron = lanes[lane].neuron;
-    double error = moments.base[neuron];
+    terms[lane].error = laneError(moments, lane, excess);
     for (int64_t t = 0; t < n; ++t) {
       int64_t i = t * lanesPerPanel + lane;
-      double mismatch = moments.mismatch.empty() ? 0.0 : moments.mismatch[neuron * n + t];
-      error += differences[i] * (2.0 * mismatch + products[i] - moments.ridge * differences[i]);
+      double mismatch =
+          moments.mismatch.empty() ? 0.0 : moments.mismatch[lanes[lane].neuron * n + t];
+      terms[lane].residual +=
+          moments.unit * quantized[i] * (mismatch + products[i] - excess * differences[i]);
     }
-    result[lane] = std::max(error, 0.0) * moments.unit;
   }
-  return result;
+  return terms;
 }

@@ -22,23 +22,40 @@ public:
 
   PanelSolver(const GroupSystem &system, const LayerSpec &spec);
 
-  /// Lanes that one call of solve() takes.
-  int64_t width() const { return lanesPerPanel; }
+  /// What the best step for the levels of a lane depends on, with e = T - X~q.
+  struct StepTerms {
+    /// q'X~'e, ||X~q||^2 and ||e||^2.
+    double residual, energy, error;
+  };
+
+  /// The most lanes that solve() and start() take.
+  static int64_t width();
   /// Quantises the lanes by the method of the spec.
   void solve(const std::vector<Lane> &lanes);
-  /// Level of column order[t] in a lane.
-  int8_t level(int64_t t, int64_t lane) const { return levels[t * lanesPerPanel + lane]; }
-  /// ||Xw - X~q||^2 of each lane on the given rows, at least 0.
+  /// Takes over levels: a row of columns, in the order of the layer, for each lane.
+  void start(const std::vector<Lane> &lanes, const int8_t *levels);
+  /// Coordinate descent, as the spec says.
+  void sweeps();
+  /// Writes the levels of the first `count` lanes as start() reads them.
+  void store(int64_t count, int8_t *levels) const;
+  /// ||T - X~q||^2 of each lane on the given rows, at least 0.
   std::vector<double> errors(const GroupMoments &moments);
+  /// On the training rows, with or without the rows that a ridge amounts to (sqrt(ridge) I, whose
+  /// target is sqrt(ridge) w).
+  std::vector<StepTerms> stepTerms(bool withRidge);
 
 private:
-  void loadWeights(const std::vector<float> &source);
+  void setLanes(const std::vector<Lane> &lanes, const std::vector<float> &weights);
   void quantizeNearest();
   void recurse();
   int8_t round(float target, int64_t t, int64_t lane) const;
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
   void setLevel(int64_t t, int64_t lane, int8_t level);
+
+  int8_t level(int64_t t, int64_t lane) const { return levels[t * lanesPerPanel + lane]; }
+  void multiply(const GroupMoments &moments, const AlignedBuffer<float> &vectors);
+  double laneError(const GroupMoments &moments, int64_t lane, double excess) const;
 
   const GroupSystem &system;
   const LayerSpec &spec;

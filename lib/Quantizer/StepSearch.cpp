@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "StepSearch.h"
-#include "PanelSolver.h"
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -39,9 +38,9 @@ static float toStep(double radius, const Alphabet &alphabet) {
       std::max(radius / std::max(alphabet.maxMagnitude(), 1), double(FLT_MIN)));
 }
 
-std::vector<float> gpfq::chooseSteps(const LayerProblem &problem, const LayerSpec &spec,
-                                     const std::vector<GroupSystem> &systems,
-                                     const ParallelFor &parallelFor) {
+std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
+  const LayerProblem &problem = context.problem;
+  const LayerSpec &spec = context.spec;
   std::vector<double> radii = getRadii(problem, spec);
   std::vector<float> steps(radii.size());
   if (spec.step != StepRule::Search) {
@@ -59,31 +58,19 @@ std::vector<float> gpfq::chooseSteps(const LayerProblem &problem, const LayerSpe
 
   // Error of each channel at each candidate.
   std::vector<double> errors(problem.outputChannels * candidates);
-  auto searchGroup = [&](int64_t g, const ParallelFor &inner) {
-    const GroupSystem &system = systems[g];
+  forEachPanel(context, candidates, [&](int64_t g, int64_t first, int64_t count) {
+    const GroupSystem &system = context.systems[g];
+    PanelSolver solver(system, spec);
+    std::vector<PanelSolver::Lane> lanes;
+    for (int64_t lane = first; lane < first + count; ++lane) {
+      int64_t neuron = lane / candidates;
+      lanes.push_back({neuron, getStep(system.columns.firstChannel + neuron, lane % candidates)});
+    }
+    solver.solve(lanes);
     const GroupMoments &moments = system.heldOut.isEmpty() ? system.training : system.heldOut;
-    int64_t firstChannel = g * system.columns.neurons;
-    int64_t lanes = system.columns.neurons * candidates;
-    int64_t width = PanelSolver(system, spec).width();
-    runParallel(inner, (lanes + width - 1) / width, [&](int64_t panel) {
-      PanelSolver solver(system, spec);
-      std::vector<PanelSolver::Lane> panelLanes;
-      int64_t begin = panel * width, end = std::min(begin + width, lanes);
-      for (int64_t lane = begin; lane < end; ++lane) {
-        int64_t neuron = lane / candidates;
-        panelLanes.push_back({neuron, getStep(firstChannel + neuron, lane % candidates)});
-      }
-      solver.solve(panelLanes);
-      std::vector<double> panelErrors = solver.errors(moments);
-      std::copy_n(panelErrors.begin(), end - begin,
-                  errors.begin() + firstChannel * candidates + begin);
-    });
-  };
-  if (problem.groups >= manyGroups)
-    runParallel(parallelFor, problem.groups, [&](int64_t g) { searchGroup(g, {}); });
-  else
-    for (int64_t g = 0; g < problem.groups; ++g)
-      searchGroup(g, parallelFor);
+    std::copy_n(solver.errors(moments).begin(), count,
+                errors.begin() + system.columns.firstChannel * candidates + first);
+  });
 
   // The largest step of those with the least error: without data that tells, no weight saturates.
   auto findBest = [&](const double *candidateErrors) {

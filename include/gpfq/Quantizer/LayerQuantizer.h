@@ -51,6 +51,16 @@ enum class StepRule {
 /// Order in which columns are quantised.
 enum class ColumnOrder { Natural, NormDescending };
 
+/// Last change of the scale of each output channel, by a factor in [1/2, 2].
+enum class ScaleMatching {
+  None,
+  /// To the least training error: <X~q, T> / ||X~q||^2.
+  LeastSquares,
+  /// To the variance of the target, which least squares would shrink: sqrt(var T / var X~q). Needs
+  /// biasCorrection.
+  Variance
+};
+
 struct LayerSpec {
   Method method = Method::Gpfq;
   /// Quantise the weights (H + ridge)^-1 (X~'T + ridge w) that fit the target T on X~ best, with
@@ -68,6 +78,12 @@ struct LayerSpec {
   /// Coordinate descent sweeps after the recursion (not for Msq). Each lowers the training error or
   /// leaves it; sweeping stops early when nothing changes.
   int64_t sweeps = 2;
+  /// Rounds, after the sweeps, of: the best step for the levels in closed form, <X~q, T> /
+  /// ||X~q||^2 (its change limited to [1/2, 2]), then sweeps. No round raises the training error
+  /// with its ridge, of a channel or, for Granularity::Tensor, in total.
+  int64_t alternations = 0;
+  /// Only for Granularity::Channel.
+  ScaleMatching scaleMatching = ScaleMatching::None;
   /// Weight of ||w - q||^2 beside ||X w - X~ q||^2, in units of the mean energy of a column times
   /// columns / rows. It keeps weights near the float ones where few rows say little about them. It
   /// is also the ridge of the refit and the damping of Optq; see LayerReport::factorRidge.

@@ -1,0 +1,150 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "LayerSolver.h"
+#include <algorithm>
+#include <cfloat>
+#include <cmath>
+
+using namespace gpfq;
+
+void gpfq::forEachPanel(const LayerContext &context, int64_t lanesPerNeuron,
+                        const std::function<void(int64_t, int64_t, int64_t)> &body) {
+  int64_t lanes = context.systems.front().columns.neurons * lanesPerNeuron;
+  int64_t width = PanelSolver::width(), panels = (lanes + width - 1) / width;
+  runParallel(context.parallelFor, panels * context.problem.groups, [&](int64_t i) {
+    int64_t first = i % panels * width;
+    body(i / panels, first, std::min(width, lanes - first));
+  });
+}
+
+void gpfq::forEachStartedPanel(const LayerContext &context, const LayerSolution &solution,
+                               const std::function<void(PanelSolver &, int64_t, int64_t)> &body) {
+  forEachPanel(context, /*lanesPerNeuron=*/1, [&](int64_t g, int64_t first, int64_t count) {
+    const GroupSystem &system = context.systems[g];
+    int64_t channel = system.columns.firstChannel + first;
+    PanelSolver solver(system, context.spec);
+    std::vector<PanelSolver::Lane> lanes;
+    for (int64_t lane = 0; lane < count; ++lane)
+      lanes.push_back({first + lane, solution.steps[channel + lane]});
+    solver.start(lanes, solution.levels.data() + channel * system.columns.count);
+    body(solver, channel, count);
+  });
+}
+
+void gpfq::solveLayer(const LayerContext &context, LayerSolution &solution) {
+  solution.levels.resize(context.problem.outputChannels * context.problem.columns);
+  forEachPanel(context, /*lanesPerNeuron=*/1, [&](int64_t g, int64_t first, int64_t count) {
+    const GroupSystem &system = context.systems[g];
+    int64_t channel = system.columns.firstChannel + first;
+    PanelSolver solver(system, context.spec);
+    std::vector<PanelSolver::Lane> lanes;
+    for (int64_t lane = 0; lane < count; ++lane)
+      lanes.push_back({first + lane, solution.steps[channel + lane]});
+    solver.solve(lanes);
+    solver.store(count, solution.levels.data() + channel * system.columns.count);
+  });
+}
+
+std::vector<double> gpfq::measureErrors(const LayerContext &context, const LayerSolution &solution,
+                                        bool isTraining) {
+  std::vector<double> errors(context.problem.outputChannels);
+  forEachStartedPanel(context, solution, [&](PanelSolver &solver, int64_t channel, int64_t count) {
+    const GroupSystem &system = context.systems[channel / context.systems[0].columns.neurons];
+    std::copy_n(solver.errors(isTraining ? system.training : system.heldOut).begin(), count,
+                errors.begin() + channel);
+  });
+  return errors;
+}
+
+float gpfq::scaleStep(float step, double factor) {
+  return static_cast<float>(
+      std::clamp(step * std::clamp(factor, 0.5, 2.0), double(FLT_MIN), double(FLT_MAX)));
+}
+
+namespace {
+/// q'X~'(T - X~q), ||X~q||^2 and the objective of each output channel.
+struct StepTerms {
+  std::vector<double> residual, energy, objective;
+
+  explicit StepTerms(int64_t channels)
+      : residual(channels), energy(channels), objective(channels) {}
+};
+} // namespace
+
+/// With the ridge as part of the training rows, or without it.
+static StepTerms getStepTerms(const LayerContext &context, const LayerSolution &solution,
+                              bool withRidge) {
+  StepTerms terms(context.problem.outputChannels);
+  forEachStartedPanel(context, solution, [&](PanelSolver &solver, int64_t channel, int64_t count) {
+    std::vector<PanelSolver::StepTerms> lanes = solver.stepTerms(withRidge);
+    for (int64_t lane = 0; lane < count; ++lane) {
+      terms.residual[channel + lane] = lanes[lane].residual;
+      terms.energy[channel + lane] = lanes[lane].energy;
+      terms.objective[channel + lane] = lanes[lane].error;
+    }
+  });
+  return terms;
+}
+
+static double total(const std::vector<double> &values) {
+  double sum = 0.0;
+  for (double value : values)
+    sum += value;
+  return sum;
+}
+
+bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
+  bool isTensor = context.spec.granularity == Granularity::Tensor;
+  int64_t n = context.problem.columns;
+  StepTerms before = getStepTerms(context, solution, /*withRidge=*/true);
+  auto getFactor = [](double residual, double energy) {
+    return energy > 0.0 ? 1.0 + residual / energy : 1.0;
+  };
+  double common = getFactor(total(before.residual), total(before.energy));
+  LayerSolution candidate = solution;
+  for (size_t o = 0; o < candidate.steps.size(); ++o)
+    candidate.steps[o] = scaleStep(
+        solution.steps[o], isTensor ? common : getFactor(before.residual[o], before.energy[o]));
+
+  std::vector<double> after(candidate.steps.size());
+  forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
+    solver.sweeps();
+    solver.store(count, candidate.levels.data() + channel * n);
+    std::vector<PanelSolver::StepTerms> lanes = solver.stepTerms(/*withRidge=*/true);
+    for (int64_t lane = 0; lane < count; ++lane)
+      after[channel + lane] = lanes[lane].error;
+  });
+
+  if (isTensor) {
+    if (!(total(after) < total(before.objective)))
+      return false;
+    solution = std::move(candidate);
+    return true;
+  }
+  bool improved = false;
+  for (size_t o = 0; o < candidate.steps.size(); ++o) {
+    if (!(after[o] < before.objective[o]))
+      continue;
+    improved = true;
+    solution.steps[o] = candidate.steps[o];
+    std::copy_n(candidate.levels.begin() + o * n, n, solution.levels.begin() + o * n);
+  }
+  return improved;
+}
+
+void gpfq::matchScales(const LayerContext &context, LayerSolution &solution) {
+  StepTerms terms = getStepTerms(context, solution, /*withRidge=*/false);
+  for (size_t o = 0; o < solution.steps.size(); ++o) {
+    double energy = terms.energy[o];
+    if (!(energy > 0.0))
+      continue;
+    // T = X~q + e: <X~q, T> = ||X~q||^2 + q'X~'e and ||T||^2 = ||X~q||^2 + 2 q'X~'e + ||e||^2.
+    double factor = context.spec.scaleMatching == ScaleMatching::LeastSquares
+                        ? 1.0 + terms.residual[o] / energy
+                        : std::sqrt(std::max(
+                              1.0 + (2.0 * terms.residual[o] + terms.objective[o]) / energy, 0.0));
+    solution.steps[o] = scaleStep(solution.steps[o], factor);
+  }
+}
