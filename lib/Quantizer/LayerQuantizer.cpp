@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Quantizer/LayerQuantizer.h"
+#include "ClippedTargets.h"
 #include "StepSearch.h"
 #include <algorithm>
 #include <cmath>
@@ -41,8 +42,12 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     return "output scales are matched by output channel; use a step for each channel";
   if (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)
     return "matching the variance of the outputs needs the bias correction";
+  bool clips = problem.clipped && spec.clipRounds > 0;
+  if (clips && (problem.clipped->rows < 1 || !problem.clipped->inputs ||
+                !problem.clipped->targets || !(problem.clipped->low < problem.clipped->high)))
+    return "the activation function needs rows, and a lower bound below its upper one";
   bool needsData = spec.method != Method::Msq || spec.refit || spec.step == StepRule::Search ||
-                   spec.biasCorrection || spec.alternations > 0 ||
+                   spec.biasCorrection || spec.alternations > 0 || clips ||
                    spec.scaleMatching != ScaleMatching::None;
   if (!problem.training || problem.training->rows == 0)
     return needsData ? "there are no calibration rows for this layer" : "";
@@ -64,24 +69,6 @@ static double relativeNorm(double error, double energy) {
   if (energy > 0.0)
     return std::sqrt(error / energy);
   return error > 0.0 ? std::numeric_limits<double>::infinity() : 0.0;
-}
-
-/// E[T - X~q] of each output channel over the training rows.
-static std::vector<float> getBiasDelta(const LayerContext &context, const LayerSolution &solution) {
-  const LayerProblem &problem = context.problem;
-  const ColumnShift &means = context.means;
-  int64_t n = problem.columns, neurons = problem.outputChannels / problem.groups;
-  std::vector<float> delta(problem.outputChannels);
-  for (int64_t o = 0; o < problem.outputChannels; ++o) {
-    const double *meanX = means.x.data() + o / neurons * n,
-                 *meanXq = means.xq.data() + o / neurons * n;
-    double sum = means.target.empty() ? 0.0 : means.target[o];
-    for (int64_t t = 0; t < n; ++t)
-      sum += problem.weights[o * n + t] * meanX[t] -
-             double(solution.levels[o * n + t]) * solution.steps[o] * meanXq[t];
-    delta[o] = static_cast<float>(sum);
-  }
-  return delta;
 }
 
 static std::string methodName(const LayerSpec &spec) {
@@ -164,16 +151,27 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
   solveLayer(context, solution);
   for (int64_t i = 0; i < spec.alternations && alternate(context, solution); ++i)
     ;
+  ClipOutcome clip;
+  if (problem.clipped && spec.clipRounds > 0) {
+    Result<ClipOutcome> outcome = fitClippedTargets(context, solution);
+    if (!outcome)
+      return Result<LayerResult>::failure(outcome.message());
+    clip = *outcome;
+  }
   if (spec.scaleMatching != ScaleMatching::None)
     matchScales(context, solution);
 
   LayerResult result;
-  if (spec.biasCorrection)
-    result.biasDelta = getBiasDelta(context, solution);
+  result.biasDelta = getBiasDelta(context, solution);
   result.scales = spec.granularity == Granularity::Tensor
                       ? std::vector<float>{solution.steps.front()}
                       : solution.steps;
   result.report = makeReport(context, solution, result.scales);
+  if (clip.rounds > 0) {
+    result.report.clipRounds = clip.rounds;
+    result.report.clippedErrorBefore = relativeNorm(clip.errorBefore, clip.energy);
+    result.report.clippedErrorAfter = relativeNorm(clip.errorAfter, clip.energy);
+  }
   result.levels = std::move(solution.levels);
   return result;
 }

@@ -47,6 +47,44 @@ void gpfq::solveLayer(const LayerContext &context, LayerSolution &solution) {
   });
 }
 
+std::vector<float> gpfq::getBiasDelta(const LayerContext &context, const LayerSolution &solution) {
+  if (!context.spec.biasCorrection)
+    return {};
+  const LayerProblem &problem = context.problem;
+  const ColumnShift &means = context.means;
+  int64_t n = problem.columns, neurons = problem.outputChannels / problem.groups;
+  std::vector<float> delta(problem.outputChannels);
+  for (int64_t o = 0; o < problem.outputChannels; ++o) {
+    const double *meanX = means.x.data() + o / neurons * n,
+                 *meanXq = means.xq.data() + o / neurons * n;
+    double sum = means.target.empty() ? 0.0 : means.target[o];
+    for (int64_t t = 0; t < n; ++t)
+      sum += problem.weights[o * n + t] * meanX[t] -
+             double(solution.levels[o * n + t]) * solution.steps[o] * meanXq[t];
+    if (!solution.targetMeans.empty())
+      sum += solution.targetMeans[o];
+    delta[o] = static_cast<float>(sum);
+  }
+  return delta;
+}
+
+/// The sum over the rows of T - X~q without the means of the training rows.
+static double sumOfCentred(const LayerContext &context, const LayerSolution &solution,
+                           const Gram &gram, int64_t channel) {
+  const ColumnShift &means = context.means;
+  int64_t n = gram.columns, g = channel / gram.neuronsPerGroup;
+  double sum = gram.sumShift.empty() ? 0.0 : gram.sumShift[channel];
+  if (!means.target.empty())
+    sum -= gram.rows * means.target[channel];
+  for (int64_t t = 0; t < n; ++t) {
+    double w = context.problem.weights[channel * n + t],
+           q = double(solution.levels[channel * n + t]) * solution.steps[channel];
+    sum += w * (gram.sumX[g * n + t] - gram.rows * means.x[g * n + t]) -
+           q * (gram.sumXq[g * n + t] - gram.rows * means.xq[g * n + t]);
+  }
+  return sum;
+}
+
 std::vector<double> gpfq::measureErrors(const LayerContext &context, const LayerSolution &solution,
                                         bool isTraining) {
   std::vector<double> errors(context.problem.outputChannels);
@@ -55,6 +93,15 @@ std::vector<double> gpfq::measureErrors(const LayerContext &context, const Layer
     std::copy_n(solver.errors(isTraining ? system.training : system.heldOut).begin(), count,
                 errors.begin() + channel);
   });
+  if (!context.spec.biasCorrection || solution.targetMeans.empty())
+    return errors;
+  // The bias is more than that which makes up for the means.
+  const Gram &gram = isTraining ? *context.problem.training : *context.problem.heldOut;
+  for (size_t o = 0; o < errors.size(); ++o) {
+    double mean = solution.targetMeans[o];
+    double sum = sumOfCentred(context, solution, gram, o);
+    errors[o] = std::max(errors[o] + mean * (gram.rows * mean - 2.0 * sum), 0.0);
+  }
   return errors;
 }
 

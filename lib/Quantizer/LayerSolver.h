@@ -28,6 +28,8 @@ struct LayerSolution {
   std::vector<int8_t> levels;
   /// By output channel; all equal for Granularity::Tensor.
   std::vector<float> steps;
+  /// What the mean of the target of each output channel has beyond that of T, or empty (0).
+  std::vector<double> targetMeans;
 };
 
 /// Splits the lanes of each group, lanesPerNeuron for each of its neurons, into panels and calls
@@ -43,7 +45,10 @@ void forEachStartedPanel(const LayerContext &context, const LayerSolution &solut
 /// Quantises by the method of the spec at the steps of the solution.
 void solveLayer(const LayerContext &context, LayerSolution &solution);
 
-/// ||T - X~q||^2 of each output channel on the training or held-out rows.
+/// The change of the bias, E[target - X~q] over the training rows; empty without biasCorrection.
+std::vector<float> getBiasDelta(const LayerContext &context, const LayerSolution &solution);
+
+/// ||T - X~q - biasDelta||^2 of each output channel on the training or held-out rows.
 std::vector<double> measureErrors(const LayerContext &context, const LayerSolution &solution,
                                   bool isTraining);
 

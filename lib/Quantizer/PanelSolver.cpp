@@ -203,7 +203,7 @@ std::vector<double> PanelSolver::errors(const GroupMoments &moments) {
   multiply(moments, differences);
   std::vector<double> result(lanesPerPanel);
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
-    result[lane] = laneError(moments, lane, moments.ridge);
+    result[lane] = std::max(laneError(moments, lane, moments.ridge), 0.0);
   return result;
 }
 
@@ -216,7 +216,7 @@ double PanelSolver::laneError(const GroupMoments &moments, int64_t lane, double 
     double mismatch = moments.mismatch.empty() ? 0.0 : moments.mismatch[neuron * n + t];
     error += differences[i] * (2.0 * mismatch + products[i] - excess * differences[i]);
   }
-  return std::max(error, 0.0) * moments.unit;
+  return error * moments.unit;
 }
 
 std::vector<PanelSolver::StepTerms> PanelSolver::stepTerms(bool withRidge) {

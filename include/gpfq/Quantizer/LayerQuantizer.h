@@ -12,6 +12,7 @@
 #include "gpfq/Quantizer/Gram.h"
 #include "gpfq/Quantizer/Result.h"
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -82,6 +83,11 @@ struct LayerSpec {
   /// ||X~q||^2 (its change limited to [1/2, 2]), then sweeps. No round raises the training error
   /// with its ridge, of a channel or, for Granularity::Tensor, in total.
   int64_t alternations = 0;
+  /// Rounds, after the alternations, that aim at ||clamp(z) - clamp(zq)||^2 over the rows of
+  /// LayerProblem::clipped (nothing happens without them): the target moves to zq where z and zq
+  /// are clipped alike and to the bound where z alone is, then one alternation. That error never
+  /// ends above where it started, of a channel or, for Granularity::Tensor, in total.
+  int64_t clipRounds = 0;
   /// Only for Granularity::Channel.
   ScaleMatching scaleMatching = ScaleMatching::None;
   /// Weight of ||w - q||^2 beside ||X w - X~ q||^2, in units of the mean energy of a column times
@@ -94,6 +100,25 @@ struct LayerSpec {
   int64_t blockSize = 32;
   /// Quantise against centred moments and return E[Y - Y~] for each output channel.
   bool biasCorrection = false;
+};
+
+/// Rows of a layer that an activation function clamp(z, low, high) follows: z = target + offset in
+/// the float network, zq = X~q + (change of the bias) + offset in the quantised one. The rows are
+/// those of the training moments or some of them.
+struct ClippedRows {
+  int64_t rows = 0;
+  RowLayout layout = RowLayout::GroupMajor;
+  /// 0 and infinity for ReLU, 0 and 6 for ReLU6.
+  float low = 0.0f, high = std::numeric_limits<float>::infinity();
+  /// X~, rows x (groups * columns).
+  const float *inputs = nullptr;
+  /// T = X w + R, without the bias, rows x outputChannels.
+  const float *targets = nullptr;
+  /// The bias of the float network plus what else is added before the function in the quantised
+  /// network, such as a shortcut; rows x outputChannels. Null: `bias` in each row.
+  const float *offsets = nullptr;
+  /// outputChannels, or null for 0. Ignored when there are offsets.
+  const float *bias = nullptr;
 };
 
 /// Operands of one layer. Pointers are borrowed.
@@ -109,6 +134,8 @@ struct LayerProblem {
   const Gram *training = nullptr;
   /// Null or without rows when nothing is held out.
   const Gram *heldOut = nullptr;
+  /// Null when no clipping activation function follows.
+  const ClippedRows *clipped = nullptr;
 };
 
 struct LayerReport {
@@ -124,6 +151,11 @@ struct LayerReport {
   /// difference, infinite when only X W is. With biasCorrection the difference includes the
   /// corrected bias. Negative when there are no rows to measure on.
   double inSampleError = -1.0, heldOutError = -1.0;
+  /// Rounds of LayerSpec::clipRounds that ran, and ||clamp(z) - clamp(zq)||_F / ||clamp(z)||_F over
+  /// the rows of LayerProblem::clipped before and after them (before the scale matching); negative
+  /// when there was none.
+  int64_t clipRounds = 0;
+  double clippedErrorBefore = -1.0, clippedErrorAfter = -1.0;
   /// Fraction of levels equal to 0.
   double sparsity = 0.0;
   /// Mean of the scales.

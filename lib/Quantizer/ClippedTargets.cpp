@@ -1,0 +1,166 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "ClippedTargets.h"
+#include "RowProducts.h"
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+using namespace gpfq;
+
+/// Where zq costs least: on the side of z of a bound that clips z, anywhere.
+static float moveTarget(float z, float zq, float low, float high) {
+  if (z <= low)
+    return std::min(zq, low);
+  if (z >= high)
+    return std::max(zq, high);
+  return z;
+}
+
+static double total(const std::vector<double> &values) {
+  return std::accumulate(values.begin(), values.end(), 0.0);
+}
+
+namespace {
+class ClippedTargets {
+public:
+  ClippedTargets(LayerContext &context, const ClippedRows &rows)
+      : context(context), rows(rows),
+        shape{context.problem.groups, context.problem.columns,
+              context.problem.outputChannels / context.problem.groups, rows.layout},
+        buffer(rows.rows * shape.outputs()) {
+    for (const GroupSystem &system : context.systems)
+      mismatches.push_back(system.training.mismatch);
+  }
+
+  /// Measures the solution, and forms the move of the target, T2 - T, that it leads to.
+  void evaluate(const LayerSolution &solution);
+  /// Moves the target of the training moments, and the mean of it.
+  void moveTargets(LayerSolution &solution);
+  /// Moves it back.
+  void restoreTargets() {
+    for (size_t g = 0; g < mismatches.size(); ++g)
+      context.systems[g].training.mismatch = mismatches[g];
+  }
+
+  /// By output channel: ||clamp(z) - clamp(zq)||^2 of the last evaluation, ||clamp(z)||^2.
+  std::vector<double> errors, energies;
+
+private:
+  LayerContext &context;
+  const ClippedRows &rows;
+  RowShape shape;
+  /// By group, of T.
+  std::vector<std::vector<float>> mismatches;
+  /// Rows x output channels: X~q, then T2 - T.
+  std::vector<float> buffer;
+  /// Sums of T2 - T over the rows.
+  std::vector<double> sums;
+};
+} // namespace
+
+void ClippedTargets::evaluate(const LayerSolution &solution) {
+  int64_t n = shape.columns, outputs = shape.outputs();
+  std::vector<float> weights(outputs * n), bias = getBiasDelta(context, solution);
+  bias.resize(outputs, 0.0f);
+  for (size_t i = 0; i < weights.size(); ++i)
+    weights[i] = solution.levels[i] * solution.steps[i / n];
+  multiplyRows(shape, rows.rows, rows.inputs, weights.data(), bias.data(), buffer.data(),
+               context.parallelFor);
+
+  // Error, energy and sum of each block of rows, added in order.
+  int64_t blocks = (rows.rows + rowsPerSum - 1) / rowsPerSum;
+  std::vector<double> partial(blocks * 3 * outputs, 0.0);
+  runParallel(context.parallelFor, blocks, [&](int64_t block) {
+    double *error = partial.data() + block * 3 * outputs, *energy = error + outputs,
+           *sum = energy + outputs;
+    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows.rows); ++r) {
+      const float *offset = rows.offsets ? rows.offsets + r * outputs : rows.bias;
+      const float *target = rows.targets + r * outputs;
+      float *quantized = buffer.data() + r * outputs;
+      for (int64_t o = 0; o < outputs; ++o) {
+        float shift = offset ? offset[o] : 0.0f;
+        float z = target[o] + shift, zq = quantized[o] + shift;
+        float clipped = std::clamp(z, rows.low, rows.high);
+        double difference = double(clipped) - std::clamp(zq, rows.low, rows.high);
+        error[o] += difference * difference;
+        energy[o] += double(clipped) * clipped;
+        quantized[o] = moveTarget(z, zq, rows.low, rows.high) - z;
+        sum[o] += quantized[o];
+      }
+    }
+  });
+  for (std::vector<double> *values : {&errors, &energies, &sums})
+    values->assign(outputs, 0.0);
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t o = 0; o < outputs; ++o) {
+      errors[o] += partial[block * 3 * outputs + o];
+      energies[o] += partial[(block * 3 + 1) * outputs + o];
+      sums[o] += partial[(block * 3 + 2) * outputs + o];
+    }
+}
+
+void ClippedTargets::moveTargets(LayerSolution &solution) {
+  int64_t n = shape.columns;
+  std::vector<double> moments(shape.outputs() * n, 0.0);
+  accumulateCrossMoments(shape, rows.rows, rows.inputs, buffer.data(), moments.data(),
+                         context.parallelFor);
+  // The rows stand for those of the training moments.
+  double weight = double(context.problem.training->rows) / rows.rows;
+  bool isCentred = !context.means.xq.empty();
+  for (size_t g = 0; g < context.systems.size(); ++g) {
+    GroupSystem &system = context.systems[g];
+    std::vector<float> &mismatch = system.training.mismatch;
+    mismatch = mismatches[g];
+    mismatch.resize(shape.neurons * n, 0.0f);
+    for (int64_t o = 0; o < shape.neurons; ++o) {
+      int64_t channel = system.columns.firstChannel + o;
+      for (int64_t t = 0; t < n; ++t) {
+        int64_t column = system.columns.order[t];
+        double mean = isCentred ? context.means.xq[g * n + column] : 0.0;
+        mismatch[o * n + t] += static_cast<float>(
+            weight * (moments[channel * n + column] - mean * sums[channel]) / system.training.unit);
+      }
+    }
+  }
+  solution.targetMeans = sums;
+  for (double &mean : solution.targetMeans)
+    mean /= rows.rows;
+}
+
+Result<ClipOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution &solution) {
+  ClippedTargets targets(context, *context.problem.clipped);
+  int64_t n = context.problem.columns, outputs = context.problem.outputChannels;
+  targets.evaluate(solution);
+  ClipOutcome outcome;
+  outcome.errorBefore = total(targets.errors);
+  outcome.energy = total(targets.energies);
+  if (!std::isfinite(outcome.errorBefore) || !std::isfinite(outcome.energy))
+    return Result<ClipOutcome>::failure(
+        "the rows before the activation function contain NaN or infinite values");
+  solution.targetMeans.assign(outputs, 0.0);
+  LayerSolution best = solution;
+  std::vector<double> bestErrors = targets.errors;
+  while (outcome.rounds < context.spec.clipRounds) {
+    targets.moveTargets(solution);
+    alternate(context, solution);
+    targets.evaluate(solution);
+    ++outcome.rounds;
+    bool isTensor = context.spec.granularity == Granularity::Tensor;
+    bool isBetter = total(targets.errors) < total(bestErrors);
+    for (int64_t o = 0; o < outputs; ++o) {
+      if (!(isTensor ? isBetter : targets.errors[o] < bestErrors[o]))
+        continue;
+      bestErrors[o] = targets.errors[o];
+      best.steps[o] = solution.steps[o];
+      best.targetMeans[o] = solution.targetMeans[o];
+      std::copy_n(solution.levels.begin() + o * n, n, best.levels.begin() + o * n);
+    }
+  }
+  targets.restoreTargets();
+  outcome.errorAfter = total(bestErrors);
+  solution = std::move(best);
+  return outcome;
+}
