@@ -5,6 +5,8 @@
 #include "gpfq/Quantizer/Alphabet.h"
 #include <algorithm>
 #include <charconv>
+#include <cmath>
+#include <limits>
 
 using namespace gpfq;
 
@@ -73,6 +75,32 @@ Result<Alphabet> Alphabet::explicitLevels(std::vector<int64_t> levels) {
     checked.push_back(static_cast<int8_t>(level));
   }
   return Alphabet(Kind::Explicit, std::move(checked));
+}
+
+Result<HardThresholdAlphabet> Alphabet::hardThreshold(int64_t k, double ratio) {
+  int64_t bestLambda = 0, bestDelta = 0;
+  double bestError = std::numeric_limits<double>::infinity();
+  bool isInRange = k >= 0 && k < maxLevel && ratio > 0.0 && ratio <= maxLevel;
+  for (int64_t delta = 1; isInRange && delta <= maxLevel; ++delta) {
+    int64_t lambda = std::max<int64_t>(1, std::llround(ratio * delta));
+    double error = double(lambda) / delta - ratio;
+    if (lambda + k * delta > maxLevel || std::fabs(error) >= std::fabs(bestError))
+      continue;
+    bestLambda = lambda;
+    bestDelta = delta;
+    bestError = error;
+  }
+  if (bestDelta == 0)
+    return Result<HardThresholdAlphabet>::failure(
+        "a hard threshold needs k >= 0 and lambda / delta > 0 with k + lambda / delta at most 127");
+  std::vector<int64_t> levels{0};
+  for (int64_t i = 0; i <= k; ++i) {
+    levels.push_back(bestLambda + i * bestDelta);
+    levels.push_back(-levels.back());
+  }
+  std::sort(levels.begin(), levels.end());
+  return HardThresholdAlphabet{*explicitLevels(std::move(levels)), bestLambda, bestDelta,
+                               double(bestLambda) / bestDelta, bestError};
 }
 
 Result<Alphabet> Alphabet::forBits(int64_t bits) {

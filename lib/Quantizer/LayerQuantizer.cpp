@@ -34,6 +34,12 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
              std::to_string(i / problem.columns) + " is NaN or infinite";
   if (!std::isfinite(spec.stepFactor) || spec.stepFactor <= 0.0)
     return "the step factor must be positive and finite";
+  if (!(spec.radiusQuantile > 0.0 && spec.radiusQuantile <= 1.0))
+    return "the quantile of the radius must be above 0 and at most 1";
+  if (spec.threshold != Threshold::None && !spec.alphabet.contains(0))
+    return "a threshold needs an alphabet with the level 0; " + spec.alphabet.str() + " has none";
+  if (!std::isfinite(spec.lambda) || spec.lambda < 0.0)
+    return "lambda must be finite and not negative";
   if (!std::isfinite(spec.ridge) || spec.ridge < 0.0)
     return "the ridge must be finite and not negative";
   if (spec.step == StepRule::Search && !(spec.searchLow > 0.0 && spec.searchHigh >= spec.searchLow))

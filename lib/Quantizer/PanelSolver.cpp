@@ -18,7 +18,7 @@ static constexpr float sweepMargin = 1e-4f;
 int64_t PanelSolver::width() { return panelWidth<float>(); }
 
 PanelSolver::PanelSolver(const GroupSystem &system, const LayerSpec &spec)
-    : system(system), spec(spec), lanesPerPanel(width()) {
+    : system(system), spec(spec), rounding(spec), lanesPerPanel(width()) {
   size_t size = system.columns.count * lanesPerPanel;
   levels.resize(size);
   weights.resize(size);
@@ -48,6 +48,9 @@ void PanelSolver::setLevel(int64_t t, int64_t lane, int8_t level) {
 void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<float> &source) {
   lanes = newLanes;
   lanes.resize(lanesPerPanel, Lane(lanes.front()));
+  lambdas.clear();
+  for (const Lane &lane : lanes)
+    lambdas.push_back(lambdaInSteps(spec, lane.step));
   int64_t n = system.columns.count;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
@@ -94,17 +97,19 @@ void PanelSolver::sweeps() {
 void PanelSolver::quantizeNearest() {
   for (int64_t t = 0; t < system.columns.count; ++t)
     for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
-      setLevel(t, lane,
-               spec.alphabet.nearest(weights[t * lanesPerPanel + lane] / lanes[lane].step));
+      setLevel(
+          t, lane,
+          rounding.nearest(weights[t * lanesPerPanel + lane] / lanes[lane].step, lambdas[lane]));
 }
 
 int8_t PanelSolver::round(float target, int64_t t, int64_t lane) const {
   float z = target / lanes[lane].step;
   if (spec.method != Method::Spfq)
-    return spec.alphabet.nearest(z);
+    return rounding.nearest(z, lambdas[lane]);
   const GroupColumns &columns = system.columns;
-  return spec.alphabet.stochastic(
-      z, uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
+  return rounding.stochastic(
+      z, lambdas[lane],
+      uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
 }
 
 /// The recursion over columns. Path following in Gram form: the paper's
@@ -148,6 +153,15 @@ void PanelSolver::recurse() {
   }
 }
 
+/// Is level `better` for the argument level + move, and by more than the margin?
+bool PanelSolver::isImproved(int8_t level, int8_t better, float move, float lambda) const {
+  float distance = std::fabs(level + move - better);
+  if (!rounding.hasThreshold())
+    return !(distance + sweepMargin >= std::fabs(move));
+  float before = move * move + rounding.penalty(level, lambda);
+  return distance * distance + rounding.penalty(better, lambda) + sweepMargin < before;
+}
+
 /// Exact minimisation over one level at a time: q_t <- Q(q_t + r_t / H_tt) with the residual
 /// r = X~'(Xw - X~q) = Mw + Hd.
 bool PanelSolver::sweep() {
@@ -173,9 +187,9 @@ bool PanelSolver::sweep() {
         int64_t i = t * lanesPerPanel + lane;
         float step = lanes[lane].step;
         float move = products[i] * moments.inverseDiagonal[t] / step;
-        int8_t level = levels[i], better = spec.alphabet.nearest(level + move);
+        int8_t level = levels[i], better = rounding.nearest(level + move, lambdas[lane]);
         delta[lane] = 0.0f;
-        if (std::fabs(level + move - better) + sweepMargin >= std::fabs(move))
+        if (!isImproved(level, better, move, lambdas[lane]))
           continue;
         delta[lane] = (better - level) * step;
         setLevel(t, lane, better);

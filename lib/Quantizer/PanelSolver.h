@@ -9,6 +9,7 @@
 #define GPFQ_LIB_QUANTIZER_PANELSOLVER_H
 
 #include "GroupSystem.h"
+#include "Rounding.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
 
 namespace gpfq {
@@ -49,6 +50,7 @@ private:
   void quantizeNearest();
   void recurse();
   int8_t round(float target, int64_t t, int64_t lane) const;
+  bool isImproved(int8_t level, int8_t better, float move, float lambda) const;
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
   void setLevel(int64_t t, int64_t lane, int8_t level);
@@ -59,8 +61,11 @@ private:
 
   const GroupSystem &system;
   const LayerSpec &spec;
+  Rounding rounding;
   int64_t lanesPerPanel;
   std::vector<Lane> lanes;
+  /// By lane, in steps.
+  std::vector<float> lambdas;
   /// Columns x lanes.
   std::vector<int8_t> levels;
   AlignedBuffer<float> weights, differences, products;

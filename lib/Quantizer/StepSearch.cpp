@@ -10,17 +10,25 @@
 
 using namespace gpfq;
 
-static std::vector<double> rowMaxima(const LayerProblem &problem) {
-  std::vector<double> maxima(problem.outputChannels, 0.0);
-  for (int64_t o = 0; o < problem.outputChannels; ++o)
+/// The quantile of |w| of each channel.
+static std::vector<double> rowQuantiles(const LayerProblem &problem, double quantile) {
+  std::vector<double> result(problem.outputChannels), magnitudes(problem.columns);
+  double position = quantile * (problem.columns - 1);
+  int64_t low = static_cast<int64_t>(position), high = std::min(low + 1, problem.columns - 1);
+  for (int64_t o = 0; o < problem.outputChannels; ++o) {
     for (int64_t t = 0; t < problem.columns; ++t)
-      maxima[o] = std::max(maxima[o], std::fabs(double(problem.weights[o * problem.columns + t])));
-  return maxima;
+      magnitudes[t] = std::fabs(double(problem.weights[o * problem.columns + t]));
+    std::nth_element(magnitudes.begin(), magnitudes.begin() + low, magnitudes.end());
+    double below = magnitudes[low],
+           above = *std::min_element(magnitudes.begin() + high, magnitudes.end());
+    result[o] = below + (position - low) * (above - below);
+  }
+  return result;
 }
 
 /// Radius of each channel before any search.
 static std::vector<double> getRadii(const LayerProblem &problem, const LayerSpec &spec) {
-  std::vector<double> radii = rowMaxima(problem);
+  std::vector<double> radii = rowQuantiles(problem, spec.radiusQuantile);
   bool isConstant = spec.step == StepRule::Constant;
   if (spec.granularity == Granularity::Tensor) {
     double mean = std::accumulate(radii.begin(), radii.end(), 0.0) / radii.size();

@@ -16,6 +16,8 @@
 
 namespace gpfq {
 
+struct HardThresholdAlphabet;
+
 /// A non-empty set of integer levels in [-128, 127].
 ///
 /// kind       text form          levels
@@ -33,6 +35,10 @@ public:
   static Result<Alphabet> midRise(int64_t k);
   static Result<Alphabet> range(int64_t low, int64_t high);
   static Result<Alphabet> explicitLevels(std::vector<int64_t> levels);
+  /// {0} and +-(lambda + i delta) for 0 <= i <= k, for the hard threshold lambda, where only
+  /// ratio = lambda / delta matters. Levels are integers, so it is rounded to the nearest fraction
+  /// that leaves the largest level at 127 or less.
+  static Result<HardThresholdAlphabet> hardThreshold(int64_t k, double ratio);
   /// Mid-rise with 2^bits levels for 1 to 3 bits, where a level spent on zero costs most accuracy;
   /// mid-tread with K = 2^(bits-1) - 1 for 4 to 8 bits.
   static Result<Alphabet> forBits(int64_t bits);
@@ -87,6 +93,15 @@ private:
   std::vector<float> midpoints;
   float scale = 1.0f, offset = 0.5f, lowIndex = 0.0f, highIndex = 0.0f;
   int stride = 1, shift = 0;
+};
+
+/// An explicit alphabet for a hard threshold.
+struct HardThresholdAlphabet {
+  Alphabet alphabet;
+  /// lambda and delta in levels: the levels are 0 and +-(lambda + i delta).
+  int64_t lambda, delta;
+  /// lambda / delta, and how much that is more than what was asked for.
+  double ratio, roundingError;
 };
 
 } // namespace gpfq

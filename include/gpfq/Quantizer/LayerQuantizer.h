@@ -52,6 +52,22 @@ enum class StepRule {
 /// Order in which columns are quantised.
 enum class ColumnOrder { Natural, NormDescending };
 
+/// Sparse quantisation (Zhang, Zhou, Saab, section 5): the argument z of the quantiser, in units of
+/// the step, is first thresholded. The alphabet must contain 0.
+enum class Threshold {
+  None,
+  /// The level nearest to sign(z) max(|z| - lambda, 0), which minimises (z - q)^2 + 2 lambda |q|.
+  Soft,
+  /// 0 or the level nearest to z, whichever has the smaller (z - q)^2 + lambda^2 [q != 0]. With
+  /// Alphabet::hardThreshold and lambda = its least positive level this is the paper's rule: 0 when
+  /// |z| <= lambda.
+  Hard
+};
+
+/// What LayerSpec::lambda is measured in: steps, the radius (step * largest magnitude of a level),
+/// or the unit of the weights.
+enum class LambdaUnit { Step, Radius, Weight };
+
 /// Last change of the scale of each output channel, by a factor in [1/2, 2].
 enum class ScaleMatching {
   None,
@@ -70,14 +86,22 @@ struct LayerSpec {
   Alphabet alphabet;
   Granularity granularity = Granularity::Channel;
   StepRule step = StepRule::AbsMax;
+  /// Quantile of the |w| of a channel (linear between two of them) that takes the place of max |w|
+  /// in the rules: 1 is the maximum.
+  double radiusQuantile = 1.0;
   /// C of StepRule::Constant.
   double stepFactor = 1.0;
   /// Grid of StepRule::Search: searchCount multiples from searchLow to searchHigh.
   double searchLow = 0.15, searchHigh = 1.15;
   int64_t searchCount = 16;
+  Threshold threshold = Threshold::None;
+  double lambda = 0.0;
+  LambdaUnit lambdaUnit = LambdaUnit::Step;
   ColumnOrder order = ColumnOrder::NormDescending;
   /// Coordinate descent sweeps after the recursion (not for Msq). Each lowers the training error or
-  /// leaves it; sweeping stops early when nothing changes.
+  /// leaves it; sweeping stops early when nothing changes. With a threshold its penalties, weighted
+  /// by
+  /// ||X~_t||^2, are part of what the sweeps lower.
   int64_t sweeps = 2;
   /// Rounds, after the sweeps, of: the best step for the levels in closed form, <X~q, T> /
   /// ||X~q||^2 (its change limited to [1/2, 2]), then sweeps. No round raises the training error
