@@ -48,6 +48,9 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     return "output scales are matched by output channel; use a step for each channel";
   if (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)
     return "matching the variance of the outputs needs the bias correction";
+  std::string accumulator = checkAccumulator(spec.accumulator, spec.alphabet, problem.columns);
+  if (!accumulator.empty())
+    return accumulator;
   bool clips = problem.clipped && spec.clipRounds > 0;
   if (clips && (problem.clipped->rows < 1 || !problem.clipped->inputs ||
                 !problem.clipped->targets || !(problem.clipped->low < problem.clipped->high)))
@@ -116,6 +119,8 @@ static LayerReport makeReport(const LayerContext &context, const LayerSolution &
   if (!context.systems.front().heldOut.isEmpty())
     report.heldOutError =
         relativeNorm(total(measureErrors(context, solution, /*isTraining=*/false)), heldOutEnergy);
+  report.accumulatorBits =
+      neededAccumulatorBits(context.spec.accumulator, solution.levels, context.problem.columns);
   int64_t zeros = std::count(solution.levels.begin(), solution.levels.end(), 0);
   report.sparsity = double(zeros) / solution.levels.size();
   report.meanStep = std::accumulate(scales.begin(), scales.end(), 0.0) / scales.size();

@@ -18,7 +18,8 @@ static constexpr float sweepMargin = 1e-4f;
 int64_t PanelSolver::width() { return panelWidth<float>(); }
 
 PanelSolver::PanelSolver(const GroupSystem &system, const LayerSpec &spec)
-    : system(system), spec(spec), rounding(spec), lanesPerPanel(width()) {
+    : system(system), spec(spec), rounding(spec), lanesPerPanel(width()),
+      budget(spec, system.columns, lanesPerPanel) {
   size_t size = system.columns.count * lanesPerPanel;
   levels.resize(size);
   weights.resize(size);
@@ -48,9 +49,12 @@ void PanelSolver::setLevel(int64_t t, int64_t lane, int8_t level) {
 void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<float> &source) {
   lanes = newLanes;
   lanes.resize(lanesPerPanel, Lane(lanes.front()));
+  steps.clear();
   lambdas.clear();
-  for (const Lane &lane : lanes)
+  for (const Lane &lane : lanes) {
+    steps.push_back(lane.step);
     lambdas.push_back(lambdaInSteps(spec, lane.step));
+  }
   int64_t n = system.columns.count;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
@@ -60,6 +64,7 @@ void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<
 void PanelSolver::solve(const std::vector<Lane> &newLanes) {
   const std::vector<float> &refitted = system.recursion.weights;
   setLanes(newLanes, refitted.empty() ? system.columns.weights : refitted);
+  budget.start(weights, steps);
   if (spec.method == Method::Msq)
     quantizeNearest();
   else
@@ -80,6 +85,7 @@ void PanelSolver::start(const std::vector<Lane> &newLanes, const int8_t *source)
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
       setLevel(t, lane, source[(lane < given ? lane : 0) * n + system.columns.order[t]]);
+  budget.start(levels);
 }
 
 void PanelSolver::store(int64_t count, int8_t *target) const {
@@ -95,21 +101,32 @@ void PanelSolver::sweeps() {
 }
 
 void PanelSolver::quantizeNearest() {
-  for (int64_t t = 0; t < system.columns.count; ++t)
+  for (int64_t t = 0; t < system.columns.count; ++t) {
+    if (budget.isActive())
+      budget.release(t);
     for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
-      setLevel(
-          t, lane,
-          rounding.nearest(weights[t * lanesPerPanel + lane] / lanes[lane].step, lambdas[lane]));
+      quantize(weights[t * lanesPerPanel + lane], t, lane);
+  }
 }
 
-int8_t PanelSolver::round(float target, int64_t t, int64_t lane) const {
+void PanelSolver::quantize(float target, int64_t t, int64_t lane) {
   float z = target / lanes[lane].step;
-  if (spec.method != Method::Spfq)
-    return rounding.nearest(z, lambdas[lane]);
-  const GroupColumns &columns = system.columns;
-  return rounding.stochastic(
-      z, lambdas[lane],
-      uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
+  if (budget.isActive())
+    z = Rounding::shrink(z, budget.threshold(t, lane));
+  int8_t level;
+  if (spec.method == Method::Spfq) {
+    const GroupColumns &columns = system.columns;
+    level = rounding.stochastic(
+        z, lambdas[lane],
+        uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
+  } else {
+    level = rounding.nearest(z, lambdas[lane]);
+  }
+  if (budget.isActive()) {
+    level = budget.fit(level, t, lane);
+    budget.add(level, t, lane);
+  }
+  setLevel(t, lane, level);
 }
 
 /// The recursion over columns. Path following in Gram form: the paper's
@@ -138,6 +155,8 @@ void PanelSolver::recurse() {
       multiplyAccumulatePanel<float>(1, t - begin, factors + t * n + begin, n,
                                      differences.data() + begin * lanesPerPanel,
                                      products.data() + t * lanesPerPanel);
+      if (budget.isActive())
+        budget.release(t);
       bool isZero = moments.inverseDiagonal[t] == 0.0f;
       float inverse = isFeedback ? 1.0f : moments.inverseDiagonal[t];
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
@@ -147,7 +166,7 @@ void PanelSolver::recurse() {
           target = weights[i] + products[i] * inverse;
         else if (moments.isConstant[t])
           target = weights[i];
-        setLevel(t, lane, round(target, t, lane));
+        quantize(target, t, lane);
       }
     }
   }
@@ -189,7 +208,14 @@ bool PanelSolver::sweep() {
         float move = products[i] * moments.inverseDiagonal[t] / step;
         int8_t level = levels[i], better = rounding.nearest(level + move, lambdas[lane]);
         delta[lane] = 0.0f;
-        if (!isImproved(level, better, move, lambdas[lane]))
+        if (budget.isActive()) {
+          budget.remove(level, t, lane);
+          better = budget.fit(better, t, lane);
+        }
+        bool isBetter = isImproved(level, better, move, lambdas[lane]);
+        if (budget.isActive())
+          budget.add(isBetter ? better : level, t, lane);
+        if (!isBetter)
           continue;
         delta[lane] = (better - level) * step;
         setLevel(t, lane, better);

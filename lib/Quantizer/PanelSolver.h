@@ -8,6 +8,7 @@
 #ifndef GPFQ_LIB_QUANTIZER_PANELSOLVER_H
 #define GPFQ_LIB_QUANTIZER_PANELSOLVER_H
 
+#include "AccumulatorBudget.h"
 #include "GroupSystem.h"
 #include "Rounding.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
@@ -49,7 +50,8 @@ private:
   void setLanes(const std::vector<Lane> &lanes, const std::vector<float> &weights);
   void quantizeNearest();
   void recurse();
-  int8_t round(float target, int64_t t, int64_t lane) const;
+  /// The level for the argument `target` of the quantiser, set.
+  void quantize(float target, int64_t t, int64_t lane);
   bool isImproved(int8_t level, int8_t better, float move, float lambda) const;
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
@@ -63,7 +65,10 @@ private:
   const LayerSpec &spec;
   Rounding rounding;
   int64_t lanesPerPanel;
+  AccumulatorBudget budget;
   std::vector<Lane> lanes;
+  /// By lane.
+  std::vector<float> steps;
   /// By lane, in steps.
   std::vector<float> lambdas;
   /// Columns x lanes.

@@ -49,11 +49,12 @@ public:
     return threshold == Threshold::Hard && level != 0 ? lambda * lambda : 0.0f;
   }
 
-private:
+  /// sign(z) max(|z| - lambda, 0).
   static float shrink(float z, float lambda) {
     return std::copysign(std::fmax(std::fabs(z) - lambda, 0.0f), z);
   }
 
+private:
   const Alphabet &alphabet;
   Threshold threshold;
 };

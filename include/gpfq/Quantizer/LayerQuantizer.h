@@ -78,6 +78,18 @@ enum class ScaleMatching {
   Variance
 };
 
+/// Keeps sums of products of levels and integer inputs within an accumulator of a few bits: every
+/// partial sum, in any order, is in (-2^(bits-1), 2^(bits-1)) (after Colbert et al., AXE, TMLR
+/// 2025, arXiv 2409.17092).
+struct AccumulatorBound {
+  /// P; 0: no bound.
+  int64_t bits = 0;
+  /// Range of the inputs; extended to contain 0.
+  int64_t inputMin = -128, inputMax = 127;
+  /// Columns, in the order of the layer, that one accumulator sums; 0: all.
+  int64_t tile = 0;
+};
+
 struct LayerSpec {
   Method method = Method::Gpfq;
   /// Quantise the weights (H + ridge)^-1 (X~'T + ridge w) that fit the target T on X~ best, with
@@ -97,6 +109,7 @@ struct LayerSpec {
   Threshold threshold = Threshold::None;
   double lambda = 0.0;
   LambdaUnit lambdaUnit = LambdaUnit::Step;
+  AccumulatorBound accumulator;
   ColumnOrder order = ColumnOrder::NormDescending;
   /// Coordinate descent sweeps after the recursion (not for Msq). Each lowers the training error or
   /// leaves it; sweeping stops early when nothing changes. With a threshold its penalties, weighted
@@ -180,6 +193,9 @@ struct LayerReport {
   /// when there was none.
   int64_t clipRounds = 0;
   double clippedErrorBefore = -1.0, clippedErrorAfter = -1.0;
+  /// Bits of the least accumulator that holds the sums of the levels and any inputs of
+  /// LayerSpec::accumulator.
+  int64_t accumulatorBits = 0;
   /// Fraction of levels equal to 0.
   double sparsity = 0.0;
   /// Mean of the scales.
