@@ -51,14 +51,6 @@ Value mlir::gpfq::emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Va
   return vector::ShuffleOp::create(builder, loc, low, high, order);
 }
 
-Value KernelTarget::emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const {
-  auto type = cast<VectorType>(vectors[0].getType()).clone(builder.getI8Type());
-  SmallVector<Value> bytes;
-  for (Value vector : vectors)
-    bytes.push_back(arith::TruncIOp::create(builder, loc, type, vector));
-  return emitDeinterleave(builder, loc, bytes);
-}
-
 ArrayRef<const KernelTarget *> mlir::gpfq::getKernelTargets() {
   static const KernelTarget *const targets[] = {&getAvx512VnniTarget(), &getAvxVnniTarget(),
                                                 &getAvx2Target(), &getGenericTarget()};

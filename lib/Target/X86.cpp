@@ -45,12 +45,19 @@ static Value emitAvx2Packs(OpBuilder &builder, Location loc, ArrayRef<Value> vec
   return emitPacks(builder, loc, vectors, "llvm.x86.avx2.packssdw", "llvm.x86.avx2.packuswb");
 }
 
+/// Conversions give the least i32 for what does not fit.
+static Value emitAvxRound(OpBuilder &builder, Location loc, Value floats) {
+  auto integers = cast<VectorType>(floats.getType()).clone(builder.getI32Type());
+  return callIntrinsic(builder, loc, "llvm.x86.avx.cvt.ps2dq.256", integers, floats);
+}
+
 namespace {
 
 /// vpdpbusd: four exact byte products added to a lane, any signed byte.
 class VnniTarget : public KernelTarget {
 public:
   bool prefersTopAligned() const override { return true; }
+  bool packsCodes() const override { return true; }
 
 protected:
   static Value emitVpdpbusd(OpBuilder &builder, Location loc, StringRef intrinsic, Value acc,
@@ -66,11 +73,28 @@ public:
   TileShape getIntegerTile(int64_t rows, unsigned) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{10, 2};
   }
+  int64_t getByteTileRows(int64_t vectors, int64_t quads) const override {
+    if (vectors == 1)
+      return 8;
+    return quads <= 32 ? 4 : 6;
+  }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   int64_t getDepthwiseRows() const override { return 4; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.512", acc, codes, levels);
+  }
+  Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
+    auto integers = cast<VectorType>(floats.getType()).clone(builder.getI32Type());
+    Value passthrough = splat(builder, loc, integers, 0);
+    auto constant = [&](IntegerAttr value) -> Value {
+      return arith::ConstantOp::create(builder, loc, value);
+    };
+    // All lanes, to nearest even whatever the mode of the thread.
+    Value mask = constant(builder.getI16IntegerAttr(-1));
+    Value nearest = constant(builder.getI32IntegerAttr(8));
+    return callIntrinsic(builder, loc, "llvm.x86.avx512.mask.cvtps2dq.512", integers,
+                         {floats, passthrough, mask, nearest});
   }
   Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
     return emitPacks(builder, loc, vectors, "llvm.x86.avx512.packssdw.512",
@@ -97,11 +121,17 @@ public:
   TileShape getIntegerTile(int64_t rows, unsigned) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
+  int64_t getByteTileRows(int64_t vectors, int64_t quads) const override {
+    return vectors == 1 ? 8 : quads <= 32 ? 4 : 5;
+  }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   int64_t getDepthwiseRows() const override { return 4; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
+  }
+  Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
+    return emitAvxRound(builder, loc, floats);
   }
   Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
     return emitAvx2Packs(builder, loc, vectors);
@@ -124,11 +154,13 @@ public:
     // Unpacking several bit planes needs the registers of a second vector.
     return llvm::has_single_bit(bits) ? TileShape{5, 2} : TileShape{10, 1};
   }
+  int64_t getByteTileRows(int64_t vectors, int64_t) const override { return vectors == 1 ? 8 : 5; }
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
   int64_t getDepthwiseRows() const override { return 2; }
   bool prefersTopAligned() const override { return false; }
+  bool packsCodes() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t maxMagnitude) const override {
     return maxMagnitude <= maxPairMagnitude ? emitBytePairs(builder, loc, acc, codes, levels)
@@ -149,6 +181,9 @@ public:
     Value ones = splat(builder, loc, cast<VectorType>(sum.getType()), 1);
     Value quads = callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(), {sum, ones});
     return arith::AddIOp::create(builder, loc, acc, quads);
+  }
+  Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
+    return emitAvxRound(builder, loc, floats);
   }
   Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
     return emitAvx2Packs(builder, loc, vectors);

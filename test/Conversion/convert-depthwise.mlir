@@ -1,7 +1,7 @@
 // RUN: gpfq-opt %s -pass-pipeline='builtin.module(func.func(lowbit-pack{target=avx2}),one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map},canonicalize,cse,convert-lowbit-to-vector{target=avx2},canonicalize,cse)' | FileCheck %s
 
 // 40 channels are one panel of 32 and one that overlaps it, from channel 8. Bytes of two taps are interleaved, summed in
-// i16 over five pairs, widened by interleaving, and packed to codes at the end.
+// i16 over five pairs, widened by interleaving, and rounded and packed to codes at the end.
 
 // CHECK-LABEL: func.func private @lowbit_depthwise_conv_2d(
 // CHECK: vector.load {{.*}}, vector<32xi8>
@@ -11,6 +11,8 @@
 // CHECK: arith.addi {{.*}} : vector<16xi16>
 // CHECK: vector.shuffle {{.*}} [0, 16, 1, 17, 2, 18, 3, 19, 8, 24,
 // CHECK: arith.shrsi {{.*}} : vector<8xi32>
+// CHECK-NOT: math.roundeven
+// CHECK: llvm.call_intrinsic "llvm.x86.avx.cvt.ps2dq.256"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.packssdw"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.packuswb"
 // CHECK: vector.store {{.*}}, vector<32xi8>
@@ -25,9 +27,12 @@ func.func @overlapping(%x: tensor<1x6x6x40xi8>, %s: tensor<40xf32>) -> tensor<1x
     %top = arith.constant 255.0 : f32
     %f = arith.sitofp %acc : i32 to f32
     %m = arith.mulf %f, %scale : f32
-    %n = arith.maximumf %m, %zero : f32
-    %o = arith.minimumf %n, %top : f32
-    %q = arith.fptoui %o : f32 to i8
+    %n = math.roundeven %m : f32
+    %above = arith.cmpf ogt, %n, %zero : f32
+    %o = arith.select %above, %n, %zero : f32
+    %below = arith.cmpf olt, %o, %top : f32
+    %p = arith.select %below, %o, %top : f32
+    %q = arith.fptoui %p : f32 to i8
     lowbit.yield %q : i8
   } -> tensor<1x4x4x40xi8>
   return %r : tensor<1x4x4x40xi8>

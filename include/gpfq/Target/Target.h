@@ -30,6 +30,10 @@ public:
   /// The tile for integer kernels of `rows` output rows in all and weights of `bits` bits; a single
   /// row takes more vectors, to hide latency.
   virtual TileShape getIntegerTile(int64_t rows, unsigned bits) const = 0;
+  /// Rows of a tile whose weights are bytes in memory, so that nothing is unpacked for it. Few
+  /// where a reduction of `quads` quads is short: the epilogue of one tile then overlaps the
+  /// products of the next.
+  virtual int64_t getByteTileRows(int64_t vectors, int64_t quads) const = 0;
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
   /// Rows of a tile of depthwise convolutions.
@@ -60,9 +64,18 @@ public:
     llvm_unreachable("target without narrow sums");
   }
 
-  /// `vector<4*lanes x i8>` of four vectors of i32 in 0..255 with interleaved lanes (see
-  /// LayoutAttr).
-  virtual Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const;
+  /// True if the target has `emitRound` and `emitPackBytes`.
+  virtual bool packsCodes() const { return false; }
+  /// The i32 nearest to each f32, the even one of two; negative for one that is NaN or less than
+  /// all i32. Other values must fit.
+  virtual Value emitRound(OpBuilder &builder, Location loc, Value floats) const {
+    llvm_unreachable("target without rounding");
+  }
+  /// `vector<4*lanes x i8>` of four vectors of i32 with interleaved lanes (see LayoutAttr), each
+  /// element limited to 0..255.
+  virtual Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const {
+    llvm_unreachable("target without packs");
+  }
 
   /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
   virtual StringRef getTriple() const { return ""; }

@@ -2,15 +2,12 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Kernels of lowbit.conv_2d and lowbit.matmul: blocks of output pixels times vectors of output
-// channels in registers, runs of the reduction read at constant distances from one address.
+// Kernels of lowbit.conv_2d and lowbit.matmul: the loops around the tiles.
 
-#include "KernelBuilder.h"
+#include "ContractionKernel.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
-#include "mlir/Dialect/Vector/IR/VectorOps.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -33,292 +30,103 @@ bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inp
          (runCrossesColumns(op) && !hasMergeableColumns(inputType));
 }
 
-namespace {
+/// The largest panel that is unpacked once: with the input of a tile it stays near the core.
+static constexpr int64_t maxUnpackedBytes = 32 * 1024;
+/// Tiles for which unpacking once takes less time than in the inner loop.
+static constexpr int64_t minTilesToUnpack = 8;
 
-/// Output pixel (or matrix row) of a tile, relative to its first.
-struct TileRow {
-  int64_t y, x;
-};
-
-/// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the
-/// result.
-struct TilePlace {
-  Value batch, group, y, x, channel, panelStart;
-};
-
-/// One run of the pixels of a tile, for `vectors` vectors of channels.
-struct RunPlace {
-  const TilePlace &tile;
-  ArrayRef<TileRow> rows;
-  int64_t vectors;
-  Value tapRow, tapColumn;
-};
-
-/// A convolution, or a matrix product seen as a convolution of one row of pixels.
-class ContractionKernel {
-public:
-  ContractionKernel(KernelBuilder &builder, LowBitComputeOpInterface op)
-      : b(builder), g(builder.geometry),
-        byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))) {}
-
-  void build();
-
-  int64_t batch = 1, height = 1, width = 1;
-  int64_t strideY = 1, strideX = 1, dilationY = 1, dilationX = 1;
-  /// Runs are arranged as tapRows x tapColumns.
-  int64_t tapRows = 1, tapColumns = 1;
-  int64_t groupChannels = 0;
-  bool crossesColumns = false;
-
-private:
-  void buildPanel(Value batchIndex, Value group, Value panelStart, Value channel, int64_t channels);
-  void buildTile(const TilePlace &place, ArrayRef<TileRow> rows, int64_t channels);
-  SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
-  SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
-  SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
-                                int64_t firstQuad, int64_t quads, ValueRange accumulators);
-
-  SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
-                                     Value tapColumn, Value element);
-  Value loadElement(ArrayRef<Value> indices, int64_t offset);
-  Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
-  SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);
-
-  KernelBuilder &b;
-  const PackedGeometry &g;
-  bool byElement;
-};
-
-} // namespace
-
-/// Indices of an element of a run: those of its first column and the place in the run last.
-SmallVector<Value> ContractionKernel::getInputIndices(const TilePlace &place, TileRow row,
-                                                      Value tapRow, Value tapColumn,
-                                                      Value element) {
-  Value y = b.add(b.add(b.scale(place.y, strideY), b.scale(tapRow, dilationY)), row.y * strideY);
-  Value x = b.add(b.add(b.scale(place.x, strideX), b.scale(tapColumn, dilationX)), row.x * strideX);
-  switch (cast<MemRefType>(b.input.getType()).getRank()) {
-  case 2:
-    return {x, element};
-  case 3:
-    // A batched matrix, or an image whose columns and channels are one dimension.
-    if (!crossesColumns)
-      return {place.batch, x, element};
-    return {place.batch, y, b.add(b.scale(x, groupChannels), element)};
-  default:
-    return {place.batch, y, x, b.add(b.scale(place.group, groupChannels), element)};
-  }
+bool ContractionKernel::unpacksOnce() const {
+  if (!b.isInteger || g.bits == 8)
+    return false;
+  int64_t unpackedBytes = g.runs * g.getQuads() * g.vectors * g.getRegisterBytes();
+  int64_t packedRows = b.target.getIntegerTile(height * width, g.bits).rows;
+  return unpackedBytes <= maxUnpackedBytes && height * width >= minTilesToUnpack * packedRows;
 }
 
-Value ContractionKernel::loadElement(ArrayRef<Value> indices, int64_t offset) {
-  SmallVector<Value> at(indices);
-  at.back() = b.add(at.back(), offset);
-  if (crossesColumns && at.size() == 4) {
-    Value channels = b.index(groupChannels);
-    Value column = b.createOrFold<arith::DivUIOp>(at.back(), channels);
-    at.back() = b.createOrFold<arith::RemUIOp>(at.back(), channels);
-    at[2] = b.add(at[2], column);
-  }
-  return memref::LoadOp::create(b, b.input, at);
-}
-
-/// Four codes, repeated in all lanes.
-Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad) {
-  Type i32 = b.getI32Type();
-  int64_t skip = g.getQuadSkip(quad), end = g.getQuadEnd(quad);
-  Value codes;
-  if (byElement) {
-    for (int64_t byte = skip; byte < end; ++byte) {
-      Value code = arith::ExtUIOp::create(b, i32, loadElement(indices, offset + byte));
-      if (byte > 0)
-        code = arith::ShLIOp::create(b, code, b.getConstant(b.getI32IntegerAttr(8 * byte)));
-      codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
-    }
-  } else {
-    SmallVector<Value> at(indices);
-    at.back() = b.add(at.back(), offset);
-    auto quadType = VectorType::get(4, b.getI8Type());
-    Value loaded = vector::LoadOp::create(b, quadType, b.input, at);
-    Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
-    codes = vector::ExtractOp::create(b, word, int64_t(0));
-    if (g.odd && skip > 0) {
-      // The weights of an odd alphabet cannot be zero where the quad repeats elements.
-      auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
-      codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
-    }
-  }
-  Value lanes = vector::BroadcastOp::create(b, b.getVectorType(i32), codes);
-  return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
-}
-
-/// Products of `quads` quads of step `step` from the quad `firstQuad` in it. `firstStep` is the
-/// least value of `step`, which may be a loop's variable.
-SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step, int64_t firstStep,
-                                                 int64_t firstQuad, int64_t quads,
-                                                 ValueRange accumulators) {
-  SmallVector<Value> acc(accumulators);
-  if (quads == 0)
-    return acc;
-  int64_t vectors = run.vectors;
-  Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
-  Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
-  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
-  Value element = b.scale(step, 4 * g.quadsPerStep);
-  SmallVector<SmallVector<Value>> inputs;
-  for (TileRow row : run.rows)
-    inputs.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, element));
-
-  KernelBuilder::RegisterCache cache;
-  for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
-    int64_t quad = firstStep * g.quadsPerStep + q;
-    // Distance from `element`, the start of the step.
-    int64_t offset = g.getQuadStart(quad) - 4 * firstStep * g.quadsPerStep;
-    SmallVector<Value> levels;
-    for (int64_t v = 0; v < vectors; ++v)
-      levels.push_back(b.loadLevels(stepStart, v, q, cache));
-    if (b.isInteger) {
-      for (auto [m, indices] : llvm::enumerate(inputs)) {
-        Value codes = loadCodes(indices, offset, quad);
-        for (int64_t v = 0; v < vectors; ++v)
-          acc[m * vectors + v] = b.emitDot(acc[m * vectors + v], codes, levels[v]);
-      }
-      continue;
-    }
-    for (int64_t byte = g.getQuadSkip(quad); byte < g.getQuadEnd(quad); ++byte) {
-      SmallVector<Value> factors;
-      for (Value level : levels)
-        factors.push_back(b.getFloatLevels(level, byte));
-      for (auto [m, indices] : llvm::enumerate(inputs)) {
-        Value x = vector::BroadcastOp::create(b, b.getAccumulatorType(),
-                                              loadElement(indices, offset + byte));
-        for (int64_t v = 0; v < vectors; ++v)
-          acc[m * vectors + v] = math::FmaOp::create(b, x, factors[v], acc[m * vectors + v]);
-      }
-    }
-  }
-  return acc;
-}
-
-/// Steps of whole quads are a loop; what is left of a run is one more step.
-SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange accumulators) {
-  if (b.getNarrowQuads() > 0)
-    return buildNarrowRun(run, accumulators);
-  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
-  SmallVector<Value> acc =
-      b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
-        return buildQuads(run, step, 0, 0, g.quadsPerStep, stepAcc);
-      });
-  return buildQuads(run, b.index(fullSteps), fullSteps, 0,
-                    g.getQuads() - fullSteps * g.quadsPerStep, acc);
-}
-
-/// The same with sums of several steps, or of a part of one, in narrow accumulators.
-SmallVector<Value> ContractionKernel::buildNarrowRun(const RunPlace &run, ValueRange accumulators) {
-  int64_t limit = b.getNarrowQuads();
-  SmallVector<Value> zeros(accumulators.size(), b.zeros(b.getNarrowType()));
-  auto buildSplitStep = [&](Value step, int64_t firstStep, int64_t quads, ValueRange stepAcc) {
-    SmallVector<Value> acc(stepAcc);
-    for (int64_t quad = 0; quad < quads; quad += limit)
-      acc = b.emitWiden(
-          acc, buildQuads(run, step, firstStep, quad, std::min(limit, quads - quad), zeros));
-    return acc;
-  };
-  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
-  int64_t restQuads = g.getQuads() - fullSteps * g.quadsPerStep;
-  int64_t stepsAtOnce = limit / g.quadsPerStep;
-  if (stepsAtOnce == 0) {
-    SmallVector<Value> acc =
-        b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
-          return buildSplitStep(step, 0, g.quadsPerStep, stepAcc);
-        });
-    return buildSplitStep(b.index(fullSteps), fullSteps, restQuads, acc);
-  }
-  auto buildSteps = [&](Value first, int64_t steps) {
-    return b.buildLoop(steps, zeros, [&](Value step, ValueRange sums) {
-      return buildQuads(run, b.add(first, step), 0, 0, g.quadsPerStep, sums);
-    });
-  };
-  int64_t blocks = fullSteps / stepsAtOnce;
-  SmallVector<Value> acc = b.buildLoop(blocks, accumulators, [&](Value block, ValueRange blockAcc) {
-    return b.emitWiden(blockAcc, buildSteps(b.scale(block, stepsAtOnce), stepsAtOnce));
-  });
-  int64_t restSteps = fullSteps - blocks * stepsAtOnce;
-  if (restSteps + restQuads == 0)
-    return acc;
-  SmallVector<Value> sums = buildSteps(b.index(blocks * stepsAtOnce), restSteps);
-  return b.emitWiden(acc, buildQuads(run, b.index(fullSteps), fullSteps, 0, restQuads, sums));
-}
-
-SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
-                                                        int64_t channel) {
-  Value x = b.add(place.x, row.x), c = b.add(place.channel, channel);
-  switch (cast<MemRefType>(b.init.getType()).getRank()) {
-  case 2:
-    return {x, c};
-  case 3:
-    return {place.batch, x, c};
-  default:
-    return {place.batch, b.add(place.y, row.y), x, c};
-  }
-}
-
-void ContractionKernel::buildTile(const TilePlace &place, ArrayRef<TileRow> rows,
-                                  int64_t channels) {
-  int64_t vectors = llvm::divideCeil(channels, g.lanes);
-  SmallVector<Value> acc(rows.size() * vectors, b.zeros(b.getAccumulatorType()));
-  acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
-    return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
-      return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
-    });
-  });
-
-  KernelBuilder::FusedCache cache;
-  auto getValid = [&](int64_t v) { return std::min(g.lanes, channels - v * g.lanes); };
-  for (int64_t v = 0; v < vectors; ++v)
-    b.loadChannelOperands(b.add(place.channel, v * g.lanes), v, getValid(v), cache);
-  for (auto [m, row] : llvm::enumerate(rows))
-    for (int64_t v = 0; v < vectors; ++v)
-      b.emitEpilogue(acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
-                     getValid(v), cache);
-}
-
-/// All pixels of one panel: its weights stay in the first-level cache.
-void ContractionKernel::buildPanel(Value batchIndex, Value group, Value panelStart, Value channel,
-                                   int64_t channels) {
+int64_t ContractionKernel::getTileRows() const {
   int64_t pixels = height * width;
-  int64_t limit = b.isInteger ? b.target.getIntegerTile(pixels, g.bits).rows
-                              : b.target.getFloatTile(pixels).rows;
-  // Narrow images: a tile spans several output rows.
-  int64_t tileHeight = std::max<int64_t>(1, limit / width);
-  b.buildTileLoops(getBalancedTiles(height, tileHeight), [&](Value y, int64_t rowCount) {
-    b.buildTileLoops(getBalancedTiles(width, limit), [&](Value x, int64_t columnCount) {
-      SmallVector<TileRow> rows;
-      for (int64_t dy = 0; dy < rowCount; ++dy)
-        for (int64_t dx = 0; dx < columnCount; ++dx)
-          rows.push_back({dy, dx});
-      buildTile({batchIndex, group, y, x, channel, panelStart}, rows, channels);
-    });
+  if (!b.isInteger)
+    return b.target.getFloatTile(pixels).rows;
+  if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
+    return b.target.getByteTileRows(g.vectors, g.runs * g.getQuads());
+  return b.target.getIntegerTile(pixels, g.bits).rows;
+}
+
+/// All tiles of a block for one panel: its weights stay in the first-level cache.
+void ContractionKernel::buildPanel(TilePlace place, int64_t channels, Block block) {
+  PackedBuffer packed = b.weights;
+  if (isUnpackedOnce) {
+    b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes));
+    place.panelStart = b.index(0);
+  }
+  Block rowBlock = height > 1 ? block : Block(), columnBlock = height > 1 ? Block() : block;
+  b.buildTileLoops(rowRanges, rowBlock.begin, rowBlock.end, [&](Value y, int64_t rowCount) {
+    b.buildTileLoops(columnRanges, columnBlock.begin, columnBlock.end,
+                     [&](Value x, int64_t columnCount) {
+                       SmallVector<TileRow> rows;
+                       for (int64_t dy = 0; dy < rowCount; ++dy)
+                         for (int64_t dx = 0; dx < columnCount; ++dx)
+                           rows.push_back({dy, dx});
+                       place.y = y;
+                       place.x = x;
+                       buildTile(place, rows, channels);
+                     });
+  });
+  b.weights = packed;
+}
+
+void ContractionKernel::buildPanels(Value batchIndex, Value group, Block block) {
+  int64_t panelChannels = g.getPanelChannels();
+  Value groupStart = b.scale(group, g.getGroupBytes());
+  Value groupChannel = b.scale(group, g.channels);
+  TilePlace place = {batchIndex, group, {}, {}, {}, {}};
+  b.buildLoop(g.getFullPanels(), [&](Value panel) {
+    place.panelStart = b.add(groupStart, b.scale(panel, g.getPanelBytes(g.vectors)));
+    place.channel = b.add(groupChannel, b.scale(panel, panelChannels));
+    buildPanel(place, panelChannels, block);
+  });
+  if (int64_t tail = g.getTailChannels()) {
+    int64_t full = g.getFullPanels();
+    place.panelStart = b.add(groupStart, full * g.getPanelBytes(g.vectors));
+    place.channel = b.add(groupChannel, full * panelChannels);
+    buildPanel(place, tail, block);
+  }
+}
+
+static int64_t getBytes(Value memref) {
+  auto type = cast<MemRefType>(memref.getType());
+  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
+}
+
+/// Where images are large and weights small, all panels go over one block of the image after the
+/// other, so that its input and results stay in the second-level cache.
+void ContractionKernel::buildBlocks(function_ref<void(Block)> body) {
+  int64_t tiles = 0;
+  for (const TileRange &range : height > 1 ? rowRanges : columnRanges)
+    tiles += range.count;
+  int64_t imageBytes = (getBytes(b.input) + getBytes(b.init)) / batch / g.groups;
+  int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
+  if (blocks <= 1 || g.getFullPanels() == 0 || g.getGroupBytes() > blockBytes)
+    return body(Block());
+  int64_t tilesAtOnce = llvm::divideCeil(tiles, blocks);
+  b.buildLoop(llvm::divideCeil(tiles, tilesAtOnce), [&](Value block) {
+    Value begin = b.scale(block, tilesAtOnce);
+    Value end = b.createOrFold<arith::MinUIOp>(b.add(begin, tilesAtOnce), b.index(tiles));
+    body({begin, end});
   });
 }
 
 void ContractionKernel::build() {
   if (crossesColumns && hasMergeableColumns(cast<MemRefType>(b.input.getType())))
     b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);
-  int64_t panelChannels = g.lanes * g.vectors;
+  isUnpackedOnce = unpacksOnce();
+  int64_t limit = getTileRows();
+  // Narrow images: a tile spans several output rows.
+  rowRanges = getBalancedTiles(height, std::max<int64_t>(1, limit / width));
+  columnRanges = getBalancedTiles(width, limit);
   b.buildLoop(batch, [&](Value batchIndex) {
     b.buildLoop(g.groups, [&](Value group) {
-      Value groupStart = b.scale(group, g.getGroupBytes());
-      Value groupChannel = b.scale(group, g.channels);
-      b.buildLoop(g.getFullPanels(), [&](Value panel) {
-        Value start = b.add(groupStart, b.scale(panel, g.getPanelBytes(g.vectors)));
-        Value channel = b.add(groupChannel, b.scale(panel, panelChannels));
-        buildPanel(batchIndex, group, start, channel, panelChannels);
-      });
-      if (int64_t tail = g.getTailChannels()) {
-        int64_t full = g.getFullPanels();
-        Value start = b.add(groupStart, full * g.getPanelBytes(g.vectors));
-        buildPanel(batchIndex, group, start, b.add(groupChannel, full * panelChannels), tail);
-      }
+      buildBlocks([&](Block block) { buildPanels(batchIndex, group, block); });
     });
   });
 }

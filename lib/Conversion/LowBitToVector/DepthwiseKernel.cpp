@@ -16,10 +16,6 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
-/// Rows of the image are taken in blocks whose input is about this large, and stays in the
-/// second-level cache while the panels of channels go over it.
-static constexpr int64_t blockBytes = 128 * 1024;
-
 namespace {
 
 /// Where a panel is: its first channel and their number, the weights of its only run if they are
@@ -34,7 +30,7 @@ struct PanelPlace {
 class DepthwiseKernel {
 public:
   DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
-      : b(builder), g(builder.geometry), op(op), kernelWidth(op.getKernelShape()[1]),
+      : b(builder), g(builder.weights.geometry), op(op), kernelWidth(op.getKernelShape()[1]),
         sumsPairs(builder.getNarrowQuads() > 1) {}
 
   void build();
@@ -231,23 +227,18 @@ void DepthwiseKernel::buildTile(Value batch, Value y, Value x, int64_t columns,
           }));
     return next;
   });
-  for (int64_t m = 0; m < columns; ++m) {
-    SmallVector<Value> position = {batch, y, b.add(x, m), panel.channel};
-    ArrayRef<Value> pixel = ArrayRef<Value>(acc).slice(m * g.vectors, g.vectors);
-    if (g.isInterleaved())
-      b.emitInterleavedEpilogue(pixel, position, panel.channels, panel.operands);
-    else
-      b.emitEpilogue(pixel[0], position, 0, panel.channels, panel.operands);
-  }
+  SmallVector<StoredVector> stored;
+  for (int64_t m = 0; m < columns; ++m)
+    for (int64_t v = 0; v < g.vectors; ++v)
+      stored.push_back(
+          {acc[m * g.vectors + v], {batch, y, b.add(x, m), panel.channel}, v, panel.channels});
+  b.emitEpilogue(stored, panel.operands);
 }
 
 void DepthwiseKernel::buildPanel(Value batch, Value firstRow, int64_t rows, PanelPlace panel) {
   if (g.runs == 1)
     panel.levels = loadRun(panel.panelStart, b.index(0));
-  if (g.isInterleaved())
-    b.loadInterleavedOperands(panel.channel, panel.channels, panel.operands);
-  else
-    b.loadChannelOperands(panel.channel, 0, panel.channels, panel.operands);
+  panel.operands = b.loadChannelOperands(panel.channel, g.vectors, panel.channels);
   int64_t width = cast<MemRefType>(op.getInit().getType()).getDimSize(2);
   b.buildLoop(rows, [&](Value row) {
     b.buildTileLoops(getBalancedTiles(width, b.target.getDepthwiseRows()),

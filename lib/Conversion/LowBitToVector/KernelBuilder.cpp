@@ -5,11 +5,10 @@
 #include "KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/IRMapping.h"
-#include "mlir/IR/TypeUtilities.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -34,10 +33,13 @@ bool mlir::gpfq::hasUnitInnerStride(MemRefType type) {
 
 KernelBuilder::KernelBuilder(LowBitComputeOpInterface op, OpBuilder &builder, ValueRange buffers,
                              const KernelTarget &target, bool emulateDot)
-    : ImplicitLocOpBuilder(op->getLoc(), builder), target(target), geometry(op),
-      isInteger(op.hasIntegerAccumulator()), input(buffers.front()), init(buffers.back()), op(op),
-      weights(buffers[1]), fused(buffers.drop_front(2).drop_back()), emulateDot(emulateDot),
-      entry(getInsertionBlock()) {}
+    : ImplicitLocOpBuilder(op->getLoc(), builder), target(target),
+      isInteger(op.hasIntegerAccumulator()), input(buffers.front()), init(buffers.back()),
+      weights{buffers[1], PackedGeometry(op)}, op(op), fused(buffers.drop_front(2).drop_back()),
+      emulateDot(emulateDot), entry(getInsertionBlock()) {
+  if (!emulateDot && target.packsCodes())
+    codeRounding = matchCodeRounding(op.getEpilogue().front());
+}
 
 VectorType KernelBuilder::getAccumulatorType() {
   return getVectorType(isInteger ? Type(getI32Type()) : Type(getF32Type()));
@@ -77,6 +79,16 @@ Value KernelBuilder::zeros(VectorType type) {
   return getConstant(cast<TypedAttr>(getZeroAttr(type)));
 }
 
+Value KernelBuilder::makeOpaque(Value index) {
+  Value number = arith::IndexCastOp::create(*this, getI64Type(), index);
+  auto dialect = LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT);
+  auto assembly = LLVM::InlineAsmOp::create(
+      *this, getI64Type(), number, /*asm_string=*/"", /*constraints=*/"=r,0",
+      /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None, dialect,
+      /*operand_attrs=*/ArrayAttr());
+  return arith::IndexCastOp::create(*this, getIndexType(), assembly.getResult(0));
+}
+
 SmallVector<Value> KernelBuilder::buildLoop(int64_t count, ValueRange carried, LoopBody body) {
   if (count == 0)
     return carried;
@@ -104,6 +116,24 @@ void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges,
   for (const TileRange &range : ranges)
     buildLoop(range.count,
               [&](Value tile) { body(add(scale(tile, range.size), range.start), range.size); });
+}
+
+void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges, Value begin, Value end,
+                                   function_ref<void(Value, int64_t)> body) {
+  if (!begin)
+    return buildTileLoops(ranges, body);
+  int64_t first = 0;
+  for (const TileRange &range : ranges) {
+    int64_t last = first + range.count;
+    Value from = createOrFold<arith::MaxUIOp>(begin, index(first));
+    Value to = createOrFold<arith::MinUIOp>(end, index(last));
+    auto loop = scf::ForOp::create(*this, from, to, index(1));
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(loop.getBody());
+    Value start = scale(loop.getInductionVar(), range.size);
+    body(add(start, range.start - first * range.size), range.size);
+    first = last;
+  }
 }
 
 //===----------------------------------------------------------------------===//
@@ -171,211 +201,4 @@ void KernelBuilder::storeVector(Value vector, Value memref, ArrayRef<Value> indi
         *this, vector, ArrayRef<int64_t>{offset}, ArrayRef<int64_t>{width}, ArrayRef<int64_t>{1});
     vector::StoreOp::create(*this, piece, memref, shiftLast(*this, indices, offset));
   });
-}
-
-//===----------------------------------------------------------------------===//
-// Weights
-//===----------------------------------------------------------------------===//
-
-Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInStep,
-                                RegisterCache &cache) {
-  const PackedGeometry &g = geometry;
-  auto bytesType = VectorType::get(4 * getLanes(), getI8Type());
-  VectorType lanesType = getVectorType(getI32Type());
-  auto loadRegister = [&](int64_t registerIndex) -> Value {
-    int64_t offset = (vector * g.getRegistersPerStep() + registerIndex) * g.getRegisterBytes();
-    Value &loaded = cache[offset];
-    if (!loaded)
-      loaded =
-          vector::LoadOp::create(*this, bytesType, weights, ValueRange(add(stepStart, offset)));
-    return loaded;
-  };
-  if (g.bits == 8)
-    return loadRegister(quadInStep);
-
-  bool topAligned = g.encoding == FieldEncoding::TopAligned;
-  int64_t top = topAligned ? 8 : g.bits + (g.odd ? 1 : 0);
-  int64_t planeRegister = 0;
-  Value field;
-  for (unsigned width : g.planes) {
-    int64_t perByte = 8 / width;
-    Value raw = loadRegister(planeRegister + quadInStep / perByte);
-    planeRegister += g.quadsPerStep / perByte;
-    Value piece = vector::BitCastOp::create(*this, lanesType, raw);
-    top -= width;
-    int64_t shift = top - (quadInStep % perByte) * width;
-    if (shift > 0)
-      piece = arith::ShLIOp::create(*this, piece, splat(lanesType, shift));
-    else if (shift < 0)
-      piece = arith::ShRUIOp::create(*this, piece, splat(lanesType, -shift));
-    int64_t mask = (((1 << width) - 1) << top) * 0x01010101LL;
-    piece = arith::AndIOp::create(*this, piece, splat(lanesType, mask));
-    field = field ? Value(arith::OrIOp::create(*this, field, piece)) : piece;
-  }
-  if (topAligned && g.odd)
-    field =
-        arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
-  Value bytes = vector::BitCastOp::create(*this, bytesType, field);
-  if (!topAligned) {
-    int64_t offset = g.odd ? (1 << g.bits) - 1 : 1 << (g.bits - 1);
-    bytes = arith::SubIOp::create(*this, bytes, splat(bytesType, offset));
-  }
-  return bytes;
-}
-
-Value KernelBuilder::getFloatLevels(Value levels, int64_t byte) {
-  VectorType lanesType = getVectorType(getI32Type());
-  Value level = vector::BitCastOp::create(*this, lanesType, levels);
-  if (byte < 3)
-    level = arith::ShLIOp::create(*this, level, splat(lanesType, 24 - 8 * byte));
-  level = arith::ShRSIOp::create(*this, level, splat(lanesType, 24 + geometry.getShift()));
-  return arith::SIToFPOp::create(*this, getVectorType(getF32Type()), level);
-}
-
-int32_t KernelBuilder::getMaxMagnitude() const {
-  return LowBitComputeOpInterface(op).getAlphabet().getMaxMagnitude() << geometry.getShift();
-}
-
-Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
-  if (emulateDot)
-    return emitPortableDot(*this, getLoc(), acc, codes, levels);
-  if (acc.getType() == getNarrowType())
-    return target.emitNarrowDot(*this, getLoc(), acc, codes, levels);
-  return target.emitDot(*this, getLoc(), acc, codes, levels, getMaxMagnitude());
-}
-
-int64_t KernelBuilder::getNarrowQuads() const {
-  return isInteger && !emulateDot ? target.getNarrowQuads(getMaxMagnitude()) : 0;
-}
-
-SmallVector<Value> KernelBuilder::emitWiden(ValueRange acc, ValueRange sums) {
-  SmallVector<Value> result;
-  for (auto [wide, narrow] : llvm::zip_equal(acc, sums))
-    result.push_back(target.emitWiden(*this, getLoc(), wide, narrow));
-  return result;
-}
-
-//===----------------------------------------------------------------------===//
-// Epilogue
-//===----------------------------------------------------------------------===//
-
-bool KernelBuilder::dependsOnChannelOnly(Value operand) const {
-  ArrayRef<int64_t> shape = cast<MemRefType>(operand.getType()).getShape();
-  return shape.empty() || llvm::all_of(shape.drop_back(), [](int64_t size) { return size == 1; });
-}
-
-Value KernelBuilder::loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid,
-                               int64_t size) {
-  Value memref = fused[operand];
-  auto type = cast<MemRefType>(memref.getType());
-  SmallVector<Value> indices;
-  for (auto [size, at] : llvm::zip(type.getShape(), position.take_back(type.getRank())))
-    indices.push_back(size == 1 ? index(0) : at);
-  if (!type.getShape().empty() && type.getShape().back() != 1)
-    return loadVector(memref, indices, valid, size);
-  Value element = memref::LoadOp::create(*this, memref, indices);
-  return vector::BroadcastOp::create(*this, VectorType::get(size, type.getElementType()), element);
-}
-
-void KernelBuilder::loadChannelOperands(Value channel, int64_t vector, int64_t valid,
-                                        FusedCache &cache) {
-  int64_t rank = cast<MemRefType>(init.getType()).getRank();
-  SmallVector<Value> position(rank, channel);
-  for (auto [i, operand] : llvm::enumerate(fused))
-    if (dependsOnChannelOnly(operand))
-      cache[{int64_t(i), vector}] = loadFused(i, position, valid, getLanes());
-}
-
-Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
-  if (unsigned shift = geometry.getShift(); shift && isInteger)
-    acc = arith::ShRSIOp::create(*this, acc, splat(getVectorType(getI32Type()), shift));
-  Block &body = op.getEpilogue().front();
-  IRMapping mapping;
-  mapping.map(body.getArgument(0), acc);
-  mapping.map(body.getArguments().drop_front(), operands);
-  for (Operation &scalar : body.without_terminator()) {
-    SmallVector<Type> types;
-    for (Type type : scalar.getResultTypes())
-      types.push_back(getVectorType(type));
-    if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
-      auto value =
-          DenseElementsAttr::get(cast<ShapedType>(types[0]), Attribute(constant.getValue()));
-      mapping.map(constant.getResult(), getConstant(value));
-      continue;
-    }
-    SmallVector<Value> vectors;
-    for (Value operand : scalar.getOperands())
-      vectors.push_back(mapping.lookup(operand));
-    OperationState state(getLoc(), scalar.getName(), vectors, types, scalar.getAttrs());
-    Operation *vectorised = create(state);
-    mapping.map(scalar.getResults(), vectorised->getResults());
-  }
-  return mapping.lookup(cast<lowbit::YieldOp>(body.getTerminator()).getValue());
-}
-
-void KernelBuilder::emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
-                                 const FusedCache &cache) {
-  SmallVector<Value> operands;
-  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
-    Value cached = cache.lookup({i, vector});
-    operands.push_back(cached ? cached : loadFused(i, position, valid, getLanes()));
-  }
-  storeVector(applyEpilogue(acc, operands), init, position, valid);
-}
-
-//===----------------------------------------------------------------------===//
-// Epilogue of interleaved panels
-//===----------------------------------------------------------------------===//
-
-SmallVector<Value> KernelBuilder::loadInterleaved(int64_t operand, ArrayRef<Value> position,
-                                                  int64_t valid) {
-  Value wide = loadFused(operand, position, valid, geometry.getPanelChannels());
-  SmallVector<Value> vectors;
-  for (int64_t v = 0; v < geometry.vectors; ++v) {
-    SmallVector<int64_t> channels;
-    for (int64_t lane = 0; lane < getLanes(); ++lane)
-      channels.push_back(geometry.getChannelInPanel(v, lane));
-    vectors.push_back(vector::ShuffleOp::create(*this, wide, wide, channels));
-  }
-  return vectors;
-}
-
-void KernelBuilder::loadInterleavedOperands(Value channel, int64_t valid, FusedCache &cache) {
-  SmallVector<Value> position(cast<MemRefType>(init.getType()).getRank(), channel);
-  for (auto [i, operand] : llvm::enumerate(fused))
-    if (dependsOnChannelOnly(operand))
-      for (auto [v, vector] : llvm::enumerate(loadInterleaved(i, position, valid)))
-        cache[{int64_t(i), int64_t(v)}] = vector;
-}
-
-void KernelBuilder::emitInterleavedEpilogue(ArrayRef<Value> acc, ArrayRef<Value> position,
-                                            int64_t valid, const FusedCache &cache) {
-  SmallVector<SmallVector<Value>> operands(acc.size());
-  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
-    SmallVector<Value> vectors;
-    if (!cache.contains({i, 0}))
-      vectors = loadInterleaved(i, position, valid);
-    for (auto [v, list] : llvm::enumerate(operands))
-      list.push_back(vectors.empty() ? cache.lookup({i, int64_t(v)}) : vectors[v]);
-  }
-  SmallVector<Value> elements;
-  for (auto [accumulator, list] : llvm::zip_equal(acc, operands))
-    elements.push_back(applyEpilogue(accumulator, list));
-  storeVector(deinterleave(elements), init, position, valid);
-}
-
-Value KernelBuilder::deinterleave(ArrayRef<Value> elements) {
-  // Codes that come from floats in their range are packed from i32.
-  bool areCodes = llvm::all_of(elements, [](Value element) {
-    return getElementTypeOrSelf(element).isInteger(8) && element.getDefiningOp<arith::FPToUIOp>();
-  });
-  if (!areCodes || emulateDot)
-    return emitDeinterleave(*this, getLoc(), elements);
-  SmallVector<Value> wide;
-  for (Value element : elements) {
-    auto convert = element.getDefiningOp<arith::FPToUIOp>();
-    wide.push_back(arith::FPToSIOp::create(*this, getVectorType(getI32Type()), convert.getIn()));
-    convert.erase();
-  }
-  return target.emitPackBytes(*this, getLoc(), wide);
 }

@@ -23,22 +23,41 @@ SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
 /// True if elements that follow each other in the last dimension do so in memory.
 bool hasUnitInnerStride(MemRefType type);
 
+/// Images are taken in blocks of about this size, which stay in the second-level cache while the
+/// panels of channels go over them.
+inline constexpr int64_t blockBytes = 128 * 1024;
+
+/// Packed weights in memory and where each of them is.
+struct PackedBuffer {
+  Value memref;
+  lowbit::PackedGeometry geometry;
+};
+
+/// An accumulator that is stored: `vector` of its panel, with `valid` channels from `position` on,
+/// the indices of the first in the result.
+struct StoredVector {
+  Value acc;
+  SmallVector<Value> position;
+  int64_t vector, valid;
+};
+
 /// Builds what contraction and depthwise kernels share: loops, loads of weights, partial vectors,
 /// the epilogue.
 class KernelBuilder : public ImplicitLocOpBuilder {
 public:
   /// `buffers` are the input, the weights, the fused operands and the init, in that order. With
-  /// `emulateDot` the dot product of the target is plain arithmetic.
+  /// `emulateDot` the kernel has no instructions of the target.
   KernelBuilder(lowbit::LowBitComputeOpInterface op, OpBuilder &builder, ValueRange buffers,
                 const KernelTarget &target, bool emulateDot);
 
   const KernelTarget &target;
-  const lowbit::PackedGeometry geometry;
   const bool isInteger;
   Value input, init;
+  PackedBuffer weights;
 
-  int64_t getLanes() const { return geometry.lanes; }
+  int64_t getLanes() const { return weights.geometry.lanes; }
   VectorType getVectorType(Type element) const { return VectorType::get(getLanes(), element); }
+  VectorType getBytesType() { return VectorType::get(4 * getLanes(), getI8Type()); }
   VectorType getAccumulatorType();
 
   /// A constant at the start of the kernel, made once.
@@ -49,6 +68,9 @@ public:
   Value scale(Value a, int64_t factor);
   Value splat(VectorType type, int64_t value);
   Value zeros(VectorType type);
+  /// `index`, of which the optimiser knows nothing: loads that depend on it stay in their loop
+  /// rather than in registers that its accumulators need.
+  Value makeOpaque(Value index);
 
   using LoopBody = function_ref<SmallVector<Value>(Value, ValueRange)>;
   /// A loop from 0 to `count` that carries values; no loop if `count` is 0 or 1.
@@ -57,6 +79,9 @@ public:
   void buildLoop(int64_t count, function_ref<void(Value)> body);
   /// Loops over the tiles of each range; `body` gets the start and size of a tile.
   void buildTileLoops(ArrayRef<TileRange> ranges, function_ref<void(Value, int64_t)> body);
+  /// The same for the tiles from number `begin` to `end`, counted over all ranges; all if null.
+  void buildTileLoops(ArrayRef<TileRange> ranges, Value begin, Value end,
+                      function_ref<void(Value, int64_t)> body);
 
   /// The first `valid` elements of a vector of `getLanes()`, the rest zero; reads nothing else.
   Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid) {
@@ -72,6 +97,11 @@ public:
   /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte
   /// `stepStart`, for vector `vector` of its panel.
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
+  /// The levels of bytes that `loadLevels` gives.
+  Value emitPlainLevels(Value bytes);
+  /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
+  /// weights.
+  PackedBuffer unpackPanel(Value panelStart, int64_t vectors);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
   /// acc + codes . levels; the sum is narrow if `acc` is of i16.
@@ -84,37 +114,43 @@ public:
 
   /// Vectors of the fused operands that only depend on the channel, read once a tile.
   using FusedCache = llvm::DenseMap<std::pair<int64_t, int64_t>, Value>;
-  /// Reads fused operands that only depend on the channel, `vector` being the place in the panel of
-  /// the one at `channel`.
-  void loadChannelOperands(Value channel, int64_t vector, int64_t valid, FusedCache &cache);
-  /// Applies the epilogue to an accumulator and stores the result at `position`, the indices of its
-  /// first element.
-  void emitEpilogue(Value acc, ArrayRef<Value> position, int64_t vector, int64_t valid,
-                    const FusedCache &cache);
-
-  /// The same for the four accumulators of an interleaved panel of `valid` channels.
-  void loadInterleavedOperands(Value channel, int64_t valid, FusedCache &cache);
-  void emitInterleavedEpilogue(ArrayRef<Value> acc, ArrayRef<Value> position, int64_t valid,
-                               const FusedCache &cache);
+  /// Reads fused operands that only depend on the channel, for the `vectors` vectors of a panel of
+  /// `valid` channels.
+  FusedCache loadChannelOperands(Value channel, int64_t vectors, int64_t valid);
+  /// Applies the epilogue to accumulators and stores the results. Those of an interleaved panel are
+  /// its four vectors; the first of them has the position and channels of all.
+  void emitEpilogue(ArrayRef<StoredVector> tile, const FusedCache &cache);
 
 private:
+  /// The end of an epilogue that rounds, shifts by the zero point and clamps to codes:
+  /// `u8(min(max(roundeven(value) + zeroPoint, 0), top))`.
+  struct CodeRounding {
+    Value value;
+    int64_t zeroPoint, top;
+  };
+  static std::optional<CodeRounding> matchCodeRounding(Block &epilogue);
+
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
-  Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid, int64_t size);
-  /// The four vectors of a fused operand of an interleaved panel.
-  SmallVector<Value> loadInterleaved(int64_t operand, ArrayRef<Value> position, int64_t valid);
-  /// The element that the epilogue yields for an accumulator and the fused operands.
-  Value applyEpilogue(Value acc, ValueRange operands);
+  bool isInterleaved() const { return weights.geometry.isInterleaved(); }
   bool dependsOnChannelOnly(Value fused) const;
-  /// Elements of the vectors of an interleaved panel in the order of channels. Erases ops that
-  /// define `elements`.
-  Value deinterleave(ArrayRef<Value> elements);
+  Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid, int64_t size);
+  /// The operand for each vector of a panel of `valid` channels.
+  SmallVector<Value> loadFusedPanel(int64_t operand, ArrayRef<Value> position, int64_t vectors,
+                                    int64_t valid);
+  /// What the epilogue yields for an accumulator and the fused operands, or what it rounds to codes
+  /// if the target packs those.
+  Value applyEpilogue(Value acc, ValueRange operands);
+  /// Up to four vectors as bytes in the order of channels.
+  Value packCodes(ArrayRef<Value> values);
 
   lowbit::LowBitComputeOpInterface op;
-  Value weights;
   SmallVector<Value> fused;
   bool emulateDot;
+  std::optional<CodeRounding> codeRounding;
   Block *entry;
+  /// The buffer of `unpackPanel`.
+  Value unpacked;
   llvm::DenseMap<Attribute, Value> constants;
 };
 

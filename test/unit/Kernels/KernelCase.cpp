@@ -33,6 +33,8 @@ private:
   int64_t pickOf(const Shape &values) { return values[pick(0, values.size() - 1)]; }
   bool chance(int64_t percent) { return pick(1, 100) <= percent; }
 
+  bool isLarge() const { return index % 9 == 2; }
+
   void drawAlphabet();
   void drawConv();
   void drawDepthwise();
@@ -152,6 +154,12 @@ void CaseWriter::drawConv() {
   kernelShape = {outputs * groups, pointwise ? 1 : pick(1, 4), pointwise ? 1 : pick(1, 5),
                  channels};
   inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 14), channels * groups};
+  if (isLarge()) {
+    // More than a block of the second-level cache.
+    groups = 1;
+    kernelShape = {pick(30, 50), pickOf({1, 1, 2, 3}), pick(1, 3), 32};
+    inputShape = {1, pick(36, 44), pick(44, 52), 32};
+  }
   drawWindow(kernelShape[1], kernelShape[2]);
   outputShape[3] = kernelShape[0];
   attributes += ", groups = " + std::to_string(groups) + " : i64";
@@ -170,6 +178,11 @@ void CaseWriter::drawDepthwise() {
 void CaseWriter::drawMatmul() {
   int64_t rows = pickOf({1, 1, 2, 3, 5, 6, 7, 12, 13, 20, 49}), columns = pick(1, 70);
   int64_t depth = pickOf({1, 2, 3, 4, 5, 8, 15, 16, 31, 32, 33, 64, 70, 128, 200});
+  if (isLarge()) {
+    rows = pick(900, 1100);
+    columns = pick(30, 70);
+    depth = pick(100, 128);
+  }
   kernelShape = {columns, depth};
   inputShape = {rows, depth};
   outputShape = {rows, columns};

@@ -1,0 +1,80 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_CONTRACTIONKERNEL_H
+#define GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_CONTRACTIONKERNEL_H
+
+#include "KernelBuilder.h"
+
+namespace mlir::gpfq {
+
+/// Output pixel (or matrix row) of a tile, relative to its first.
+struct TileRow {
+  int64_t y, x;
+};
+
+/// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the
+/// result.
+struct TilePlace {
+  Value batch, group, y, x, channel, panelStart;
+};
+
+/// One run of the pixels of a tile, for `vectors` vectors of channels.
+struct RunPlace {
+  const TilePlace &tile;
+  ArrayRef<TileRow> rows;
+  int64_t vectors;
+  Value tapRow, tapColumn;
+};
+
+/// A convolution, or a matrix product seen as a convolution of one row of pixels.
+class ContractionKernel {
+public:
+  ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op)
+      : b(builder), g(builder.weights.geometry),
+        byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))) {}
+
+  void build();
+
+  int64_t batch = 1, height = 1, width = 1;
+  int64_t strideY = 1, strideX = 1, dilationY = 1, dilationX = 1;
+  /// Runs are arranged as tapRows x tapColumns.
+  int64_t tapRows = 1, tapColumns = 1;
+  int64_t groupChannels = 0;
+  bool crossesColumns = false;
+
+private:
+  /// Tiles of the outer dimension from `begin` to `end`; all of them if null.
+  struct Block {
+    Value begin, end;
+  };
+  void buildBlocks(function_ref<void(Block)> body);
+  void buildPanels(Value batchIndex, Value group, Block block);
+  void buildPanel(TilePlace place, int64_t channels, Block block);
+  void buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels);
+  SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
+  SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
+  SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
+                                int64_t firstQuad, int64_t quads, ValueRange accumulators);
+
+  SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
+                                     Value tapColumn, Value element);
+  Value loadElement(ArrayRef<Value> indices, int64_t offset);
+  Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
+  SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);
+
+  int64_t getTileRows() const;
+  /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.
+  bool unpacksOnce() const;
+
+  KernelBuilder &b;
+  const lowbit::PackedGeometry &g;
+  bool byElement;
+  bool isUnpackedOnce = false;
+  SmallVector<TileRange, 2> rowRanges, columnRanges;
+};
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_CONTRACTIONKERNEL_H

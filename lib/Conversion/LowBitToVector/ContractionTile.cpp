@@ -1,0 +1,207 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// A tile of a contraction kernel: a block of output pixels times vectors of output channels in
+// registers. Runs of the reduction are read at constant distances from one address.
+
+#include "ContractionKernel.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+/// Indices of an element of a run: those of its first column and the place in the run last.
+SmallVector<Value> ContractionKernel::getInputIndices(const TilePlace &place, TileRow row,
+                                                      Value tapRow, Value tapColumn,
+                                                      Value element) {
+  Value y = b.add(b.add(b.scale(place.y, strideY), b.scale(tapRow, dilationY)), row.y * strideY);
+  Value x = b.add(b.add(b.scale(place.x, strideX), b.scale(tapColumn, dilationX)), row.x * strideX);
+  switch (cast<MemRefType>(b.input.getType()).getRank()) {
+  case 2:
+    return {x, element};
+  case 3:
+    // A batched matrix, or an image whose columns and channels are one dimension.
+    if (!crossesColumns)
+      return {place.batch, x, element};
+    return {place.batch, y, b.add(b.scale(x, groupChannels), element)};
+  default:
+    return {place.batch, y, x, b.add(b.scale(place.group, groupChannels), element)};
+  }
+}
+
+Value ContractionKernel::loadElement(ArrayRef<Value> indices, int64_t offset) {
+  SmallVector<Value> at(indices);
+  at.back() = b.add(at.back(), offset);
+  if (crossesColumns && at.size() == 4) {
+    Value channels = b.index(groupChannels);
+    Value column = b.createOrFold<arith::DivUIOp>(at.back(), channels);
+    at.back() = b.createOrFold<arith::RemUIOp>(at.back(), channels);
+    at[2] = b.add(at[2], column);
+  }
+  return memref::LoadOp::create(b, b.input, at);
+}
+
+/// Four codes, repeated in all lanes.
+Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad) {
+  Type i32 = b.getI32Type();
+  int64_t skip = g.getQuadSkip(quad), end = g.getQuadEnd(quad);
+  Value codes;
+  if (byElement) {
+    for (int64_t byte = skip; byte < end; ++byte) {
+      Value code = arith::ExtUIOp::create(b, i32, loadElement(indices, offset + byte));
+      if (byte > 0)
+        code = arith::ShLIOp::create(b, code, b.getConstant(b.getI32IntegerAttr(8 * byte)));
+      codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
+    }
+  } else {
+    SmallVector<Value> at(indices);
+    at.back() = b.add(at.back(), offset);
+    auto quadType = VectorType::get(4, b.getI8Type());
+    Value loaded = vector::LoadOp::create(b, quadType, b.input, at);
+    Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
+    codes = vector::ExtractOp::create(b, word, int64_t(0));
+    if (g.odd && skip > 0) {
+      // The weights of an odd alphabet cannot be zero where the quad repeats elements.
+      auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
+      codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
+    }
+  }
+  Value lanes = vector::BroadcastOp::create(b, b.getVectorType(i32), codes);
+  return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+}
+
+/// Products of `quads` quads of step `step` from the quad `firstQuad` in it. `firstStep` is the
+/// least value of `step`, which may be a loop's variable.
+SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step, int64_t firstStep,
+                                                 int64_t firstQuad, int64_t quads,
+                                                 ValueRange accumulators) {
+  SmallVector<Value> acc(accumulators);
+  if (quads == 0)
+    return acc;
+  int64_t vectors = run.vectors;
+  Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
+  Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
+  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
+  Value element = b.scale(step, 4 * g.quadsPerStep);
+  SmallVector<SmallVector<Value>> inputs;
+  for (TileRow row : run.rows)
+    inputs.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, element));
+
+  KernelBuilder::RegisterCache cache;
+  for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
+    int64_t quad = firstStep * g.quadsPerStep + q;
+    // Distance from `element`, the start of the step.
+    int64_t offset = g.getQuadStart(quad) - 4 * firstStep * g.quadsPerStep;
+    SmallVector<Value> levels;
+    for (int64_t v = 0; v < vectors; ++v)
+      levels.push_back(b.loadLevels(stepStart, v, q, cache));
+    if (b.isInteger) {
+      for (auto [m, indices] : llvm::enumerate(inputs)) {
+        Value codes = loadCodes(indices, offset, quad);
+        for (int64_t v = 0; v < vectors; ++v)
+          acc[m * vectors + v] = b.emitDot(acc[m * vectors + v], codes, levels[v]);
+      }
+      continue;
+    }
+    for (int64_t byte = g.getQuadSkip(quad); byte < g.getQuadEnd(quad); ++byte) {
+      SmallVector<Value> factors;
+      for (Value level : levels)
+        factors.push_back(b.getFloatLevels(level, byte));
+      for (auto [m, indices] : llvm::enumerate(inputs)) {
+        Value x = vector::BroadcastOp::create(b, b.getAccumulatorType(),
+                                              loadElement(indices, offset + byte));
+        for (int64_t v = 0; v < vectors; ++v)
+          acc[m * vectors + v] = math::FmaOp::create(b, x, factors[v], acc[m * vectors + v]);
+      }
+    }
+  }
+  return acc;
+}
+
+/// Steps of whole quads are a loop; what is left of a run is one more step.
+SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange accumulators) {
+  if (b.getNarrowQuads() > 0)
+    return buildNarrowRun(run, accumulators);
+  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
+  SmallVector<Value> acc =
+      b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
+        return buildQuads(run, step, 0, 0, g.quadsPerStep, stepAcc);
+      });
+  return buildQuads(run, b.index(fullSteps), fullSteps, 0,
+                    g.getQuads() - fullSteps * g.quadsPerStep, acc);
+}
+
+/// The same with sums of several steps, or of a part of one, in narrow accumulators.
+SmallVector<Value> ContractionKernel::buildNarrowRun(const RunPlace &run, ValueRange accumulators) {
+  int64_t limit = b.getNarrowQuads();
+  SmallVector<Value> zeros(accumulators.size(), b.zeros(b.getNarrowType()));
+  auto buildSplitStep = [&](Value step, int64_t firstStep, int64_t quads, ValueRange stepAcc) {
+    SmallVector<Value> acc(stepAcc);
+    for (int64_t quad = 0; quad < quads; quad += limit)
+      acc = b.emitWiden(
+          acc, buildQuads(run, step, firstStep, quad, std::min(limit, quads - quad), zeros));
+    return acc;
+  };
+  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
+  int64_t restQuads = g.getQuads() - fullSteps * g.quadsPerStep;
+  int64_t stepsAtOnce = limit / g.quadsPerStep;
+  if (stepsAtOnce == 0) {
+    SmallVector<Value> acc =
+        b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
+          return buildSplitStep(step, 0, g.quadsPerStep, stepAcc);
+        });
+    return buildSplitStep(b.index(fullSteps), fullSteps, restQuads, acc);
+  }
+  auto buildSteps = [&](Value first, int64_t steps) {
+    return b.buildLoop(steps, zeros, [&](Value step, ValueRange sums) {
+      return buildQuads(run, b.add(first, step), 0, 0, g.quadsPerStep, sums);
+    });
+  };
+  int64_t blocks = fullSteps / stepsAtOnce;
+  SmallVector<Value> acc = b.buildLoop(blocks, accumulators, [&](Value block, ValueRange blockAcc) {
+    return b.emitWiden(blockAcc, buildSteps(b.scale(block, stepsAtOnce), stepsAtOnce));
+  });
+  int64_t restSteps = fullSteps - blocks * stepsAtOnce;
+  if (restSteps + restQuads == 0)
+    return acc;
+  SmallVector<Value> sums = buildSteps(b.index(blocks * stepsAtOnce), restSteps);
+  return b.emitWiden(acc, buildQuads(run, b.index(fullSteps), fullSteps, 0, restQuads, sums));
+}
+
+SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
+                                                        int64_t channel) {
+  Value x = b.add(place.x, row.x), c = b.add(place.channel, channel);
+  switch (cast<MemRefType>(b.init.getType()).getRank()) {
+  case 2:
+    return {x, c};
+  case 3:
+    return {place.batch, x, c};
+  default:
+    return {place.batch, b.add(place.y, row.y), x, c};
+  }
+}
+
+void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels) {
+  place.panelStart = b.makeOpaque(place.panelStart);
+  place.channel = b.makeOpaque(place.channel);
+  int64_t vectors = llvm::divideCeil(channels, g.lanes);
+  SmallVector<Value> acc(rows.size() * vectors, b.zeros(b.getAccumulatorType()));
+  acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
+    return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
+      return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
+    });
+  });
+
+  SmallVector<StoredVector> stored;
+  for (auto [m, row] : llvm::enumerate(rows))
+    for (int64_t v = 0; v < vectors; ++v)
+      stored.push_back({acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
+                        std::min(g.lanes, channels - v * g.lanes)});
+  b.emitEpilogue(stored, b.loadChannelOperands(place.channel, vectors, channels));
+}

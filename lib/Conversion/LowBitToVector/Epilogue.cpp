@@ -1,0 +1,234 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Epilogue of a kernel: the region of the op on vectors, in registers. Where it ends in rounding to
+// codes and the target has saturating packs, four vectors are rounded and packed at once.
+
+#include "KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "mlir/IR/IRMapping.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/IR/TypeUtilities.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+//===----------------------------------------------------------------------===//
+// Fused operands
+//===----------------------------------------------------------------------===//
+
+bool KernelBuilder::dependsOnChannelOnly(Value operand) const {
+  ArrayRef<int64_t> shape = cast<MemRefType>(operand.getType()).getShape();
+  return shape.empty() || llvm::all_of(shape.drop_back(), [](int64_t size) { return size == 1; });
+}
+
+Value KernelBuilder::loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid,
+                               int64_t size) {
+  Value memref = fused[operand];
+  auto type = cast<MemRefType>(memref.getType());
+  SmallVector<Value> indices;
+  for (auto [size, at] : llvm::zip(type.getShape(), position.take_back(type.getRank())))
+    indices.push_back(size == 1 ? index(0) : at);
+  if (!type.getShape().empty() && type.getShape().back() != 1)
+    return loadVector(memref, indices, valid, size);
+  Value element = memref::LoadOp::create(*this, memref, indices);
+  return vector::BroadcastOp::create(*this, VectorType::get(size, type.getElementType()), element);
+}
+
+SmallVector<Value> KernelBuilder::loadFusedPanel(int64_t operand, ArrayRef<Value> position,
+                                                 int64_t vectors, int64_t valid) {
+  SmallVector<Value> result;
+  if (isInterleaved()) {
+    Value wide = loadFused(operand, position, valid, weights.geometry.getPanelChannels());
+    for (int64_t v = 0; v < vectors; ++v) {
+      SmallVector<int64_t> channels;
+      for (int64_t lane = 0; lane < getLanes(); ++lane)
+        channels.push_back(weights.geometry.getChannelInPanel(v, lane));
+      result.push_back(vector::ShuffleOp::create(*this, wide, wide, channels));
+    }
+    return result;
+  }
+  for (int64_t v = 0; v < vectors; ++v) {
+    SmallVector<Value> at(position);
+    at.back() = add(at.back(), v * getLanes());
+    result.push_back(
+        loadFused(operand, at, std::min(getLanes(), valid - v * getLanes()), getLanes()));
+  }
+  return result;
+}
+
+KernelBuilder::FusedCache KernelBuilder::loadChannelOperands(Value channel, int64_t vectors,
+                                                             int64_t valid) {
+  FusedCache cache;
+  SmallVector<Value> position(cast<MemRefType>(init.getType()).getRank(), channel);
+  for (auto [i, operand] : llvm::enumerate(fused))
+    if (dependsOnChannelOnly(operand))
+      for (auto [v, value] : llvm::enumerate(loadFusedPanel(i, position, vectors, valid)))
+        cache[{int64_t(i), int64_t(v)}] = value;
+  return cache;
+}
+
+//===----------------------------------------------------------------------===//
+// The region
+//===----------------------------------------------------------------------===//
+
+static std::optional<int64_t> getCodeConstant(Value value) {
+  APFloat constant(0.0f);
+  if (!matchPattern(value, m_ConstantFloat(&constant)) || !constant.isInteger())
+    return std::nullopt;
+  float code = constant.convertToFloat();
+  return code >= 0.0f && code <= 255.0f ? std::optional<int64_t>(code) : std::nullopt;
+}
+
+/// The x of `x > bound ? x : bound`, or with < of a minimum, which is the bound where x is NaN.
+static Value matchClip(Value value, arith::CmpFPredicate predicate, std::optional<int64_t> &bound) {
+  auto select = value.getDefiningOp<arith::SelectOp>();
+  auto compare = select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : arith::CmpFOp();
+  if (!compare || compare.getPredicate() != predicate ||
+      select.getTrueValue() != compare.getLhs() || select.getFalseValue() != compare.getRhs())
+    return {};
+  bound = getCodeConstant(compare.getRhs());
+  return bound ? compare.getLhs() : Value();
+}
+
+std::optional<KernelBuilder::CodeRounding> KernelBuilder::matchCodeRounding(Block &epilogue) {
+  Value yielded = cast<lowbit::YieldOp>(epilogue.getTerminator()).getValue();
+  auto convert = yielded.getDefiningOp<arith::FPToUIOp>();
+  if (!convert || !convert.getType().isInteger(8) || !convert.getIn().getType().isF32())
+    return std::nullopt;
+  std::optional<int64_t> low, top, zeroPoint = 0;
+  Value value = matchClip(convert.getIn(), arith::CmpFPredicate::OLT, top);
+  if (value)
+    value = matchClip(value, arith::CmpFPredicate::OGT, low);
+  if (!value || low != 0)
+    return std::nullopt;
+  if (auto add = value.getDefiningOp<arith::AddFOp>()) {
+    zeroPoint = getCodeConstant(add.getRhs());
+    value = add.getLhs();
+  }
+  auto round = value.getDefiningOp<math::RoundEvenOp>();
+  if (!round || !zeroPoint)
+    return std::nullopt;
+  return CodeRounding{round.getOperand(), *zeroPoint, *top};
+}
+
+/// Ops of `block` that `wanted` depends on, in order.
+static SmallVector<Operation *> getSlice(Block &block, Value wanted) {
+  DenseSet<Value> needed = {wanted};
+  SmallVector<Operation *> slice;
+  for (Operation &nested : llvm::reverse(block.without_terminator()))
+    if (llvm::any_of(nested.getResults(), [&](Value result) { return needed.contains(result); })) {
+      needed.insert_range(nested.getOperands());
+      slice.push_back(&nested);
+    }
+  return {slice.rbegin(), slice.rend()};
+}
+
+Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
+  if (unsigned shift = weights.geometry.getShift(); shift && isInteger)
+    acc = arith::ShRSIOp::create(*this, acc, splat(getVectorType(getI32Type()), shift));
+  Block &body = op.getEpilogue().front();
+  Value wanted =
+      codeRounding ? codeRounding->value : cast<lowbit::YieldOp>(body.getTerminator()).getValue();
+  IRMapping mapping;
+  mapping.map(body.getArgument(0), acc);
+  mapping.map(body.getArguments().drop_front(), operands);
+  for (Operation *scalar : getSlice(body, wanted)) {
+    SmallVector<Type> types;
+    for (Type type : scalar->getResultTypes())
+      types.push_back(getVectorType(type));
+    if (auto constant = dyn_cast<arith::ConstantOp>(scalar)) {
+      auto value =
+          DenseElementsAttr::get(cast<ShapedType>(types[0]), Attribute(constant.getValue()));
+      mapping.map(constant.getResult(), getConstant(value));
+      continue;
+    }
+    SmallVector<Value> vectors;
+    for (Value operand : scalar->getOperands())
+      vectors.push_back(mapping.lookup(operand));
+    OperationState state(getLoc(), scalar->getName(), vectors, types, scalar->getAttrs());
+    mapping.map(scalar->getResults(), create(state)->getResults());
+  }
+  return mapping.lookup(wanted);
+}
+
+//===----------------------------------------------------------------------===//
+// Stores
+//===----------------------------------------------------------------------===//
+
+Value KernelBuilder::packCodes(ArrayRef<Value> values) {
+  VectorType floats = getVectorType(getF32Type()), integers = getVectorType(getI32Type());
+  int64_t largest = codeRounding->top - codeRounding->zeroPoint;
+  Value top = getConstant(DenseElementsAttr::get(floats, float(largest)));
+  SmallVector<Value> codes;
+  for (Value value : values) {
+    // What is too small, and NaN, becomes a negative integer, which packing takes to 0.
+    Value isAbove = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, value, top);
+    value = arith::SelectOp::create(*this, isAbove, top, value);
+    Value code = target.emitRound(*this, getLoc(), value);
+    if (codeRounding->zeroPoint != 0)
+      code = arith::AddIOp::create(*this, code, splat(integers, codeRounding->zeroPoint));
+    codes.push_back(code);
+  }
+  // Filled up by what costs least: a pair again, or the last.
+  while (codes.size() < 4)
+    codes.push_back(values.size() == 2 ? codes[codes.size() - 2] : codes.back());
+  Value bytes = target.emitPackBytes(*this, getLoc(), codes);
+  if (isInterleaved())
+    return bytes;
+  SmallVector<int64_t> order;
+  for (int64_t word = 0; word < 4 * getLanes() / 4; ++word) {
+    int64_t perVector = getLanes() / 4;
+    order.push_back(word % perVector * 4 + word / perVector);
+  }
+  Value words = vector::BitCastOp::create(*this, integers, bytes);
+  words = vector::ShuffleOp::create(*this, words, words, order);
+  return vector::BitCastOp::create(*this, getBytesType(), words);
+}
+
+void KernelBuilder::emitEpilogue(ArrayRef<StoredVector> tile, const FusedCache &cache) {
+  bool stored = !isInterleaved() && !codeRounding;
+  while (!tile.empty()) {
+    ArrayRef<StoredVector> group = tile.take_front(stored ? 1 : 4);
+    tile = tile.drop_front(group.size());
+    SmallVector<SmallVector<Value>> operands(group.size());
+    for (int64_t i = 0, e = fused.size(); i < e; ++i) {
+      SmallVector<Value> panel;
+      if (isInterleaved() && !dependsOnChannelOnly(fused[i]))
+        panel = loadFusedPanel(i, group[0].position, group.size(), group[0].valid);
+      for (auto [place, list, v] : llvm::zip(group, operands, llvm::seq<int64_t>(0, 4))) {
+        Value operand = panel.empty() ? cache.lookup({i, place.vector}) : panel[v];
+        list.push_back(operand ? operand : loadFused(i, place.position, place.valid, getLanes()));
+      }
+    }
+    SmallVector<Value> values;
+    for (auto [place, list] : llvm::zip(group, operands))
+      values.push_back(applyEpilogue(place.acc, list));
+    if (stored) {
+      storeVector(values[0], init, group[0].position, group[0].valid);
+      continue;
+    }
+    Value all = codeRounding ? packCodes(values) : emitDeinterleave(*this, getLoc(), values);
+    if (isInterleaved()) {
+      storeVector(all, init, group[0].position, group[0].valid);
+      continue;
+    }
+    // Vectors side by side are stored as one.
+    for (size_t first = 0, next; first < group.size(); first = next) {
+      for (next = first + 1; next < group.size(); ++next)
+        if (group[next].vector != group[next - 1].vector + 1)
+          break;
+      int64_t size = (next - first) * getLanes();
+      Value slice = vector::ExtractStridedSliceOp::create(
+          *this, all, ArrayRef<int64_t>{int64_t(first) * getLanes()}, ArrayRef<int64_t>{size},
+          ArrayRef<int64_t>{1});
+      storeVector(slice, init, group[first].position, size - getLanes() + group[next - 1].valid);
+    }
+  }
+}

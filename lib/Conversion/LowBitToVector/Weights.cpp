@@ -1,0 +1,156 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+//
+// Weights of a kernel: from packed registers to bytes, and the dot products with them.
+
+#include "KernelBuilder.h"
+
+#include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/MemRef/IR/MemRef.h"
+#include "mlir/Dialect/Vector/IR/VectorOps.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using namespace mlir::lowbit;
+
+Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInStep,
+                                RegisterCache &cache) {
+  const PackedGeometry &g = weights.geometry;
+  VectorType bytesType = getBytesType();
+  VectorType lanesType = getVectorType(getI32Type());
+  auto loadRegister = [&](int64_t registerIndex) -> Value {
+    int64_t offset = (vector * g.getRegistersPerStep() + registerIndex) * g.getRegisterBytes();
+    Value &loaded = cache[offset];
+    if (!loaded)
+      loaded = vector::LoadOp::create(*this, bytesType, weights.memref,
+                                      ValueRange(add(stepStart, offset)));
+    return loaded;
+  };
+  if (g.bits == 8)
+    return loadRegister(quadInStep);
+
+  bool topAligned = g.encoding == FieldEncoding::TopAligned;
+  int64_t top = topAligned ? 8 : g.bits + (g.odd ? 1 : 0);
+  int64_t planeRegister = 0;
+  Value field;
+  for (unsigned width : g.planes) {
+    int64_t perByte = 8 / width;
+    Value raw = loadRegister(planeRegister + quadInStep / perByte);
+    planeRegister += g.quadsPerStep / perByte;
+    Value piece = vector::BitCastOp::create(*this, lanesType, raw);
+    top -= width;
+    int64_t shift = top - (quadInStep % perByte) * width;
+    if (shift > 0)
+      piece = arith::ShLIOp::create(*this, piece, splat(lanesType, shift));
+    else if (shift < 0)
+      piece = arith::ShRUIOp::create(*this, piece, splat(lanesType, -shift));
+    int64_t mask = (((1 << width) - 1) << top) * 0x01010101LL;
+    piece = arith::AndIOp::create(*this, piece, splat(lanesType, mask));
+    field = field ? Value(arith::OrIOp::create(*this, field, piece)) : piece;
+  }
+  if (topAligned && g.odd)
+    field =
+        arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
+  Value bytes = vector::BitCastOp::create(*this, bytesType, field);
+  if (!topAligned) {
+    int64_t offset = g.odd ? (1 << g.bits) - 1 : 1 << (g.bits - 1);
+    bytes = arith::SubIOp::create(*this, bytes, splat(bytesType, offset));
+  }
+  return bytes;
+}
+
+Value KernelBuilder::emitPlainLevels(Value bytes) {
+  unsigned shift = weights.geometry.getShift();
+  if (shift == 0)
+    return bytes;
+  VectorType lanesType = getVectorType(getI32Type());
+  unsigned sign = 1u << (7 - shift);
+  Value field = vector::BitCastOp::create(*this, lanesType, bytes);
+  field = arith::ShRUIOp::create(*this, field, splat(lanesType, shift));
+  field = arith::AndIOp::create(*this, field, splat(lanesType, (2 * sign - 1) * 0x01010101LL));
+  field = arith::XOrIOp::create(*this, field, splat(lanesType, sign * 0x01010101LL));
+  Value biased = vector::BitCastOp::create(*this, bytes.getType(), field);
+  return arith::SubIOp::create(*this, biased, splat(getBytesType(), sign));
+}
+
+PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
+  const PackedGeometry &packed = weights.geometry;
+  PackedGeometry plain = packed;
+  plain.bits = 8;
+  plain.odd = false;
+  plain.planes = {8};
+  plain.quadsPerStep = 1;
+  plain.encoding = FieldEncoding::TopAligned;
+  if (!unpacked) {
+    // Full panels come first: the last one is no larger.
+    InsertionGuard guard(*this);
+    setInsertionPointToStart(entry);
+    auto type = MemRefType::get({plain.getPanelBytes(vectors)}, getI8Type());
+    unpacked = memref::AllocaOp::create(*this, type, getI64IntegerAttr(plain.getRegisterBytes()));
+  }
+  auto unpackQuads = [&](Value run, Value step, int64_t firstStep, int64_t quads) {
+    Value stepIndex = add(scale(run, packed.getSteps()), step);
+    Value from = add(panelStart, scale(stepIndex, packed.getStepBytes(vectors)));
+    Value quadIndex = add(scale(run, packed.getQuads()), scale(step, packed.quadsPerStep));
+    Value to = scale(quadIndex, plain.getStepBytes(vectors));
+    RegisterCache cache;
+    for (int64_t q = 0; q < quads; ++q) {
+      int64_t quad = firstStep * packed.quadsPerStep + q;
+      uint64_t filled = llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadEnd(quad)) &
+                        ~llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadSkip(quad));
+      for (int64_t v = 0; v < vectors; ++v) {
+        Value levels = emitPlainLevels(loadLevels(from, v, q, cache));
+        if (packed.odd && filled != ~0u) {
+          // An odd alphabet has no zero to fill up with.
+          VectorType lanes = getVectorType(getI32Type());
+          Value masked = arith::AndIOp::create(
+              *this, vector::BitCastOp::create(*this, lanes, levels), splat(lanes, filled));
+          levels = vector::BitCastOp::create(*this, getBytesType(), masked);
+        }
+        Value at = add(to, q * plain.getStepBytes(vectors) + v * plain.getRegisterBytes());
+        vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
+      }
+    }
+  };
+  int64_t fullSteps = packed.run / 4 / packed.quadsPerStep;
+  buildLoop(packed.runs, [&](Value run) {
+    buildLoop(fullSteps, [&](Value step) { unpackQuads(run, step, 0, packed.quadsPerStep); });
+    unpackQuads(run, index(fullSteps), fullSteps,
+                packed.getQuads() - fullSteps * packed.quadsPerStep);
+  });
+  return {unpacked, plain};
+}
+
+Value KernelBuilder::getFloatLevels(Value levels, int64_t byte) {
+  VectorType lanesType = getVectorType(getI32Type());
+  Value level = vector::BitCastOp::create(*this, lanesType, levels);
+  if (byte < 3)
+    level = arith::ShLIOp::create(*this, level, splat(lanesType, 24 - 8 * byte));
+  level = arith::ShRSIOp::create(*this, level, splat(lanesType, 24 + weights.geometry.getShift()));
+  return arith::SIToFPOp::create(*this, getVectorType(getF32Type()), level);
+}
+
+int32_t KernelBuilder::getMaxMagnitude() const {
+  return LowBitComputeOpInterface(op).getAlphabet().getMaxMagnitude()
+         << weights.geometry.getShift();
+}
+
+Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
+  if (emulateDot)
+    return emitPortableDot(*this, getLoc(), acc, codes, levels);
+  if (acc.getType() == getNarrowType())
+    return target.emitNarrowDot(*this, getLoc(), acc, codes, levels);
+  return target.emitDot(*this, getLoc(), acc, codes, levels, getMaxMagnitude());
+}
+
+int64_t KernelBuilder::getNarrowQuads() const {
+  return isInteger && !emulateDot ? target.getNarrowQuads(getMaxMagnitude()) : 0;
+}
+
+SmallVector<Value> KernelBuilder::emitWiden(ValueRange acc, ValueRange sums) {
+  SmallVector<Value> result;
+  for (auto [wide, narrow] : llvm::zip_equal(acc, sums))
+    result.push_back(target.emitWiden(*this, getLoc(), wide, narrow));
+  return result;
+}
