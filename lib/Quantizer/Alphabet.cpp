@@ -28,14 +28,11 @@ Alphabet::Alphabet(Kind kind, std::vector<int8_t> levels)
       midpoints.push_back((sortedLevels[i] + sortedLevels[i + 1]) * 0.5f);
     return;
   }
-  if (kind == Kind::MidRise) {
-    scale = 0.5f;
-    offset = 0.0f;
-    stride = 2;
-    shift = 1;
-  }
-  lowIndex = static_cast<float>((sortedLevels.front() - shift) / stride);
-  highIndex = static_cast<float>((sortedLevels.back() - shift) / stride);
+  if (kind == Kind::MidRise)
+    uniform = {/*scale=*/0.5f, /*offset=*/0.0f, 0.0f,
+               0.0f,           /*stride=*/2.0f, /*shift=*/1.0f};
+  uniform.lowIndex = (sortedLevels.front() - uniform.shift) / uniform.stride;
+  uniform.highIndex = (sortedLevels.back() - uniform.shift) / uniform.stride;
 }
 
 Result<Alphabet> Alphabet::midTread(int64_t k) {
@@ -180,10 +177,10 @@ int8_t Alphabet::nearestListed(float z) const {
   return sortedLevels[std::upper_bound(midpoints.begin(), midpoints.end(), z) - midpoints.begin()];
 }
 
-int8_t Alphabet::stochastic(float z, float uniform) const {
+int8_t Alphabet::stochastic(float z, float random) const {
   if (!(z > min() && z < max()))
     return nearest(z);
   auto upper = std::upper_bound(sortedLevels.begin(), sortedLevels.end(), z);
   float low = upper[-1], high = upper[0];
-  return uniform * (high - low) < z - low ? *upper : upper[-1];
+  return random * (high - low) < z - low ? *upper : upper[-1];
 }

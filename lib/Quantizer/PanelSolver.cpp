@@ -19,7 +19,10 @@ int64_t PanelSolver::width() { return panelWidth<float>(); }
 
 PanelSolver::PanelSolver(const GroupSystem &system, const LayerSpec &spec)
     : system(system), spec(spec), rounding(spec), lanesPerPanel(width()),
-      budget(spec, system.columns, lanesPerPanel) {
+      budget(spec, system.columns, lanesPerPanel), kernels(laneKernels()),
+      uniform(rounding.hasThreshold() || budget.isActive() || spec.method == Method::Spfq
+                  ? nullptr
+                  : spec.alphabet.uniformLevels()) {
   size_t size = system.columns.count * lanesPerPanel;
   levels.resize(size);
   weights.resize(size);
@@ -157,19 +160,26 @@ void PanelSolver::recurse() {
                                      products.data() + t * lanesPerPanel);
       if (budget.isActive())
         budget.release(t);
-      bool isZero = moments.inverseDiagonal[t] == 0.0f;
-      float inverse = isFeedback ? 1.0f : moments.inverseDiagonal[t];
-      for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
-        int64_t i = t * lanesPerPanel + lane;
-        float target = 0.0f;
-        if (!isZero)
-          target = weights[i] + products[i] * inverse;
-        else if (moments.isConstant[t])
-          target = weights[i];
-        quantize(target, t, lane);
+      float inverse = moments.inverseDiagonal[t], factor = isFeedback ? 1.0f : inverse;
+      if (inverse == 0.0f) {
+        for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+          quantize(moments.isConstant[t] ? weights[t * lanesPerPanel + lane] : 0.0f, t, lane);
+      } else if (uniform) {
+        kernels.quantize(*uniform, column(t, factor));
+      } else {
+        for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
+          int64_t i = t * lanesPerPanel + lane;
+          quantize(weights[i] + products[i] * factor, t, lane);
+        }
       }
     }
   }
+}
+
+LaneColumn PanelSolver::column(int64_t t, float factor) {
+  int64_t i = t * lanesPerPanel;
+  return {lanesPerPanel, steps.data(),      weights.data() + i,    products.data() + i,
+          factor,        levels.data() + i, differences.data() + i};
 }
 
 /// Is level `better` for the argument level + move, and by more than the margin?
@@ -181,52 +191,59 @@ bool PanelSolver::isImproved(int8_t level, int8_t better, float move, float lamb
   return distance * distance + rounding.penalty(better, lambda) + sweepMargin < before;
 }
 
+/// Moves the t-th column by its residuals, in `products`, with any rule; see LaneKernels::improve.
+bool PanelSolver::improveColumn(int64_t t, float *changes) {
+  bool changed = false;
+  for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
+    int64_t i = t * lanesPerPanel + lane;
+    float step = lanes[lane].step;
+    float move = products[i] * system.training.inverseDiagonal[t] / step;
+    int8_t level = levels[i], better = rounding.nearest(level + move, lambdas[lane]);
+    changes[lane] = 0.0f;
+    if (budget.isActive()) {
+      budget.remove(level, t, lane);
+      better = budget.fit(better, t, lane);
+    }
+    bool isBetter = isImproved(level, better, move, lambdas[lane]);
+    if (budget.isActive())
+      budget.add(isBetter ? better : level, t, lane);
+    if (!isBetter)
+      continue;
+    changes[lane] = (better - level) * step;
+    setLevel(t, lane, better);
+    changed = true;
+  }
+  return changed;
+}
+
 /// Exact minimisation over one level at a time: q_t <- Q(q_t + r_t / H_tt) with the residual
-/// r = X~'(Xw - X~q) = Mw + Hd.
+/// r = X~'(T - X~q) = c + Hd.
 bool PanelSolver::sweep() {
   const GroupMoments &moments = system.training;
   int64_t n = system.columns.count;
   bool changed = false;
-  std::vector<float> delta(lanesPerPanel);
+  AlignedBuffer<float> changes(lanesPerPanel);
   for (int64_t begin = 0; begin < n; begin += sweepBlock) {
     int64_t end = std::min(begin + sweepBlock, n);
-    float *residuals = products.data() + begin * lanesPerPanel;
     for (int64_t t = begin; t < end; ++t)
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
         products[t * lanesPerPanel + lane] =
             moments.mismatch.empty() ? 0.0f : moments.mismatch[lanes[lane].neuron * n + t];
     multiplyAccumulatePanel<float>(end - begin, n, moments.h.data() + begin * n, n,
-                                   differences.data(), residuals);
+                                   differences.data(), products.data() + begin * lanesPerPanel);
 
     for (int64_t t = begin; t < end; ++t) {
-      if (moments.inverseDiagonal[t] == 0.0f)
+      float inverse = moments.inverseDiagonal[t];
+      if (inverse == 0.0f)
         continue;
-      bool changedHere = false;
-      for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
-        int64_t i = t * lanesPerPanel + lane;
-        float step = lanes[lane].step;
-        float move = products[i] * moments.inverseDiagonal[t] / step;
-        int8_t level = levels[i], better = rounding.nearest(level + move, lambdas[lane]);
-        delta[lane] = 0.0f;
-        if (budget.isActive()) {
-          budget.remove(level, t, lane);
-          better = budget.fit(better, t, lane);
-        }
-        bool isBetter = isImproved(level, better, move, lambdas[lane]);
-        if (budget.isActive())
-          budget.add(isBetter ? better : level, t, lane);
-        if (!isBetter)
-          continue;
-        delta[lane] = (better - level) * step;
-        setLevel(t, lane, better);
-        changedHere = true;
-      }
+      bool changedHere =
+          uniform ? kernels.improve(*uniform, column(t, inverse), sweepMargin, changes.data())
+                  : improveColumn(t, changes.data());
       if (!changedHere)
         continue;
       changed = true;
-      for (int64_t later = t + 1; later < end; ++later)
-        for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
-          products[later * lanesPerPanel + lane] -= moments.h[later * n + t] * delta[lane];
+      kernels.update(end - t - 1, moments.h.data() + (t + 1) * n + t, n, changes.data(),
+                     lanesPerPanel, products.data() + (t + 1) * lanesPerPanel);
     }
   }
   return changed;

@@ -10,6 +10,7 @@
 
 #include "AccumulatorBudget.h"
 #include "GroupSystem.h"
+#include "LaneKernels.h"
 #include "Rounding.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
 
@@ -52,6 +53,8 @@ private:
   void recurse();
   /// The level for the argument `target` of the quantiser, set.
   void quantize(float target, int64_t t, int64_t lane);
+  LaneColumn column(int64_t t, float factor);
+  bool improveColumn(int64_t t, float *changes);
   bool isImproved(int8_t level, int8_t better, float move, float lambda) const;
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
@@ -66,6 +69,9 @@ private:
   Rounding rounding;
   int64_t lanesPerPanel;
   AccumulatorBudget budget;
+  const LaneKernels &kernels;
+  /// What the kernels round to; null when a rule takes more than that.
+  const UniformLevels *uniform;
   std::vector<Lane> lanes;
   /// By lane.
   std::vector<float> steps;

@@ -18,6 +18,23 @@ namespace gpfq {
 
 struct HardThresholdAlphabet;
 
+/// Levels at equal distances: index * stride + shift for lowIndex <= index <= highIndex.
+struct UniformLevels {
+  /// The index of a real number z is floor(z * scale + offset): scale is 1/2 for mid-rise (levels
+  /// 2i + 1 for i = floor(z / 2)) and 1 otherwise.
+  float scale = 1.0f, offset = 0.5f, lowIndex = 0.0f, highIndex = 0.0f;
+  float stride = 1.0f, shift = 0.0f;
+
+  /// See Alphabet::nearest.
+  [[gnu::always_inline]] float nearest(float z) const {
+    z = z == z ? z : 0.0f;
+    float index = __builtin_floorf(z * scale + offset);
+    index = index < lowIndex ? lowIndex : index;
+    index = index > highIndex ? highIndex : index;
+    return index * stride + shift;
+  }
+};
+
 /// A non-empty set of integer levels in [-128, 127].
 ///
 /// kind       text form          levels
@@ -64,18 +81,18 @@ public:
   int8_t nearest(float z) const {
     if (alphabetKind == Kind::Explicit)
       return nearestListed(z);
-    if (!(z == z))
-      z = 0.0f;
-    // scale is 1/2 for mid-rise (levels 2i + 1 for i = floor(z / 2)) and 1 otherwise.
-    float index = floorOf(z * scale + offset);
-    index = index < lowIndex ? lowIndex : index > highIndex ? highIndex : index;
-    return static_cast<int8_t>(static_cast<int>(index) * stride + shift);
+    return static_cast<int8_t>(uniform.nearest(z));
   }
 
-  /// One of the two levels around z, in units of the step: the upper one when `uniform`, in [0, 1),
+  /// Null for an explicit alphabet.
+  const UniformLevels *uniformLevels() const {
+    return alphabetKind == Kind::Explicit ? nullptr : &uniform;
+  }
+
+  /// One of the two levels around z, in units of the step: the upper one when `random`, in [0, 1),
   /// is less than the relative distance of z from the lower one. The extreme level beyond them,
   /// nearest(0) for NaN.
-  int8_t stochastic(float z, float uniform) const;
+  int8_t stochastic(float z, float random) const;
 
   bool operator==(const Alphabet &other) const {
     return alphabetKind == other.alphabetKind && sortedLevels == other.sortedLevels;
@@ -85,14 +102,12 @@ public:
 private:
   Alphabet(Kind kind, std::vector<int8_t> levels);
   int8_t nearestListed(float z) const;
-  static float floorOf(float x) { return __builtin_floorf(x); }
 
   Kind alphabetKind;
   std::vector<int8_t> sortedLevels;
   /// nearest(z) >= sortedLevels[i + 1] when z >= midpoints[i].
   std::vector<float> midpoints;
-  float scale = 1.0f, offset = 0.5f, lowIndex = 0.0f, highIndex = 0.0f;
-  int stride = 1, shift = 0;
+  UniformLevels uniform;
 };
 
 /// An explicit alphabet for a hard threshold.

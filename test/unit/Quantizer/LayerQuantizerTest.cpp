@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "TestLayer.h"
+#include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -55,6 +56,31 @@ TEST(LayerQuantizer, LevelsDependNeitherOnBlocksNorOnThreads) {
       EXPECT_EQ(reference.report.heldOutError, other.report.heldOutError);
     }
   }
+}
+
+TEST(LayerQuantizer, UniformAndListedLevelsAgree) {
+  // The kernels for uniform alphabets against the general path, with each instruction set.
+  FloatIsa best = floatIsa();
+  for (FloatIsa isa : {FloatIsa::Baseline, FloatIsa::X86_64_V3, FloatIsa::X86_64_V4}) {
+    if (!selectFloatIsa(isa))
+      continue;
+    for (auto [uniform, listed] : {std::pair("mid_rise:2", "levels:-3:-1:1:3"),
+                                   std::pair("mid_tread:2", "levels:-2:-1:0:1:2"),
+                                   std::pair("range:-2:1", "levels:-2:-1:0:1")})
+      for (unsigned seed = 0; seed < 8; ++seed) {
+        TestLayer layer(seed);
+        LayerSpec spec = makeSpec(seed);
+        spec.method = seed % 3 ? Method::Gpfq : Method::Optq;
+        spec.ridge = 0.1;
+        spec.alphabet = *Alphabet::parse(uniform);
+        LayerResult a = *quantizeLayer(layer.problem(), spec);
+        spec.alphabet = *Alphabet::parse(listed);
+        LayerResult b = *quantizeLayer(layer.problem(), spec);
+        EXPECT_EQ(a.levels, b.levels) << floatIsaName(isa) << ' ' << uniform << " seed " << seed;
+        EXPECT_EQ(a.report.inSampleError, b.report.inSampleError);
+      }
+  }
+  selectFloatIsa(best);
 }
 
 TEST(LayerQuantizer, SweepsNeverRaiseTheTrainingError) {
