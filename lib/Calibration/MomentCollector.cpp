@@ -73,15 +73,34 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
   }
   batch = std::clamp(batchBytes / sampleBytes, minBatch, maxBatch);
   batch = std::min(batch, options.samples);
-  for (LayerRows &rows : layers)
+  for (LayerRows &rows : layers) {
     for (unsigned side = 0; side < (options.sharedInputs ? 1u : 2u); ++side)
       for (auto &kind : rows.rows)
         kind[side].resize(size_t(batch * rows.rowsPerSample * rowElements));
+    if (options.hasShortcut)
+      for (unsigned kind = 0; kind < 2; ++kind)
+        for (std::vector<float> *values : {&rows.shifts[kind], &rows.shortcuts[kind]})
+          values->resize(size_t(batch * rows.rowsPerSample * rows.layer.shape.outputChannels));
+  }
+  if (options.keptBytes <= 0)
+    return;
+  const LayerRows &rows = layers.front();
+  const ConvShape &shape = rows.layer.shape;
+  double needed = double(options.samples * rows.rowsPerSample) *
+                  double(rowElements + 2 * shape.outputChannels) * sizeof(float);
+  kept.samples = SampleFraction(std::min(1.0, double(options.keptBytes) / needed));
+  auto keptRows = size_t(kept.samples.countBefore(options.samples) * rows.rowsPerSample);
+  kept.inputs.reserve(keptRows * rowElements);
+  kept.targets.reserve(keptRows * shape.outputChannels);
+  if (options.hasShortcut)
+    kept.offsets.reserve(keptRows * shape.outputChannels);
+  if (!rows.layer.isDepthwise)
+    kept.weights = packConvWeights(shape, rows.layer.weights);
 }
 
 void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsigned layer,
-                             const float *input) {
-  if (side == Quantized && options.sharedInputs)
+                             const float *input, const float *shortcut) {
+  if (side == Quantized && options.sharedInputs && !options.hasShortcut)
     return;
   LayerRows &rows = layers[layer];
   bool isHeldOut = options.heldOut.contains(sample);
@@ -92,9 +111,31 @@ void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsi
   seed = nextRandom(seed) + uint64_t(sample);
   std::vector<int64_t> positions =
       choosePositions(shape.outputHeight() * shape.outputWidth(), rows.rowsPerSample, seed);
-  gatherPatches(shape, input, positions.data(), int64_t(positions.size()),
-                rows.rows[isHeldOut][side].data() + slot * rows.rowsPerSample * rowElements,
-                rows.layer.isDepthwise);
+  if (side == Float || !options.sharedInputs)
+    gatherPatches(shape, input, positions.data(), int64_t(positions.size()),
+                  rows.rows[isHeldOut][side].data() + slot * rows.rowsPerSample * rowElements,
+                  rows.layer.isDepthwise);
+  if (options.hasShortcut)
+    gatherShortcut(rows, isHeldOut, slot, side, positions, shortcut);
+}
+
+void MomentCollector::gatherShortcut(LayerRows &rows, bool isHeldOut, int64_t slot, Side side,
+                                     const std::vector<int64_t> &positions, const float *shortcut) {
+  int64_t channels = rows.layer.shape.outputChannels;
+  float *shift = rows.shifts[isHeldOut].data() + slot * rows.rowsPerSample * channels;
+  float *copy = rows.shortcuts[isHeldOut].data() + slot * rows.rowsPerSample * channels;
+  for (int64_t position : positions) {
+    const float *source = shortcut + position * channels;
+    if (side == Float)
+      std::copy_n(source, channels, shift);
+    else
+      for (int64_t c = 0; c < channels; ++c) {
+        shift[c] -= source[c];
+        copy[c] = source[c];
+      }
+    shift += channels;
+    copy += channels;
+  }
 }
 
 void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor) {
@@ -105,9 +146,76 @@ void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const Parallel
       auto &sides = rows.rows[isHeldOut];
       if (samples > 0)
         gram.add(sides[Float].data(), options.sharedInputs ? nullptr : sides[Quantized].data(),
-                 samples * rows.rowsPerSample, parallelFor);
+                 samples * rows.rowsPerSample, parallelFor,
+                 options.hasShortcut ? rows.shifts[isHeldOut].data() : nullptr);
     };
     add(training, false, count - numHeldOut);
     add(heldOut, true, numHeldOut);
   }
+  if (options.keptBytes > 0)
+    keepRows(batchBegin, count, parallelFor);
+}
+
+void MomentCollector::computeOutputs(const float *x, int64_t rows, float *outputs,
+                                     const ParallelFor &parallelFor) const {
+  const Layer &layer = layers.front().layer;
+  int64_t channels = layer.shape.outputChannels, neurons = layer.shape.outputChannelsPerGroup(),
+          columns = layer.shape.patchSize();
+  if (!layer.isDepthwise) {
+    for (int64_t g = 0; g < layer.shape.groups; ++g)
+      matmul(rows, x + g * columns, rowElements, kept.weights, nullptr, outputs + g * neurons,
+             channels, parallelFor, g);
+    return;
+  }
+  runParallel(parallelFor, rows, [&](int64_t row) {
+    float *y = outputs + row * channels;
+    const float *taps = x + row * rowElements;
+    std::fill_n(y, channels, 0.0f);
+    for (int64_t t = 0; t < columns; ++t)
+      for (int64_t c = 0; c < channels; ++c)
+        y[c] += taps[t * channels + c] * layer.weights[c * columns + t];
+  });
+}
+
+void MomentCollector::keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor) {
+  LayerRows &rows = layers.front();
+  int64_t channels = rows.layer.shape.outputChannels, slot = 0;
+  const std::vector<float> &x = rows.rows[0][Float],
+                           &xq = rows.rows[0][options.sharedInputs ? Float : Quantized];
+  for (int64_t sample = batchBegin; sample < batchBegin + count; ++sample) {
+    if (options.heldOut.contains(sample))
+      continue;
+    int64_t row = slot++ * rows.rowsPerSample;
+    if (!kept.samples.contains(sample))
+      continue;
+    auto append = [&](std::vector<float> &to, const std::vector<float> &from, int64_t width) {
+      to.insert(to.end(), from.begin() + row * width,
+                from.begin() + (row + rows.rowsPerSample) * width);
+    };
+    append(kept.inputs, xq, rowElements);
+    size_t first = kept.targets.size(), size = size_t(rows.rowsPerSample * channels);
+    kept.targets.resize(first + size);
+    computeOutputs(x.data() + row * rowElements, rows.rowsPerSample, kept.targets.data() + first,
+                   parallelFor);
+    if (!options.hasShortcut)
+      continue;
+    append(kept.offsets, rows.shortcuts[0], channels);
+    for (size_t i = 0; i < size; ++i) {
+      kept.targets[first + i] += rows.shifts[0][row * channels + i];
+      if (options.bias)
+        kept.offsets[first + i] += options.bias[i % channels];
+    }
+  }
+}
+
+ClippedRows MomentCollector::keptRows() const {
+  const Layer &layer = layers.front().layer;
+  ClippedRows result;
+  result.rows = int64_t(kept.inputs.size()) / rowElements;
+  result.layout = layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
+  result.inputs = kept.inputs.data();
+  result.targets = kept.targets.data();
+  result.offsets = options.hasShortcut ? kept.offsets.data() : nullptr;
+  result.bias = options.hasShortcut ? nullptr : options.bias;
+  return result;
 }

@@ -75,20 +75,25 @@ public:
     }
   }
 
-  /// The input of `layer`, dequantised.
   const float *getInput(StagedExecutor &executor, unsigned layer) {
-    const StagedProgram::LayerInput &input = network->program.layers[layer].input;
-    const void *value = read(executor, input.value);
-    if (!value || !input.isCode)
-      return static_cast<const float *>(value);
-    int64_t count = int64_t(network->program.values[input.value].bytes);
-    auto *result = static_cast<float *>(dequantized.get(count * sizeof(float)));
-    const auto *codes = static_cast<const uint8_t *>(value);
-    auto zeroPoint = float(input.zeroPoint);
-    for (int64_t i = 0; i < count; ++i)
-      result[i] = (float(codes[i]) - zeroPoint) * input.scale;
-    return result;
+    const StagedProgram::Operand &operand = network->program.layers[layer].input;
+    return dequantize(executor, operand, dequantizedInput);
   }
+
+  /// Null when the layer has none.
+  const float *getShortcut(StagedExecutor &executor, unsigned layer) {
+    const std::optional<StagedProgram::Operand> &operand = network->program.layers[layer].shortcut;
+    return operand ? dequantize(executor, *operand, dequantizedShortcut) : nullptr;
+  }
+
+  /// The result `index` of the network.
+  ArrayRef<float> getResult(StagedExecutor &executor, unsigned index) {
+    unsigned value = network->program.results[index].value;
+    const auto *elements = static_cast<const float *>(read(executor, value));
+    return {elements, elements ? network->program.values[value].bytes / sizeof(float) : 0};
+  }
+  unsigned numResults() const { return unsigned(network->program.results.size()); }
+  int64_t getSample() const { return sample; }
 
   /// Writes what is needed later, and frees what is not.
   void finish(StagedExecutor &executor) {
@@ -110,6 +115,20 @@ public:
   Failure failure;
 
 private:
+  const float *dequantize(StagedExecutor &executor, const StagedProgram::Operand &operand,
+                          Scratch &memory) {
+    const void *value = read(executor, operand.value);
+    if (!value || !operand.isCode)
+      return static_cast<const float *>(value);
+    int64_t count = int64_t(network->program.values[operand.value].bytes);
+    auto *result = static_cast<float *>(memory.get(count * sizeof(float)));
+    const auto *codes = static_cast<const uint8_t *>(value);
+    auto zeroPoint = float(operand.zeroPoint);
+    for (int64_t i = 0; i < count; ++i)
+      result[i] = (float(codes[i]) - zeroPoint) * operand.scale;
+    return result;
+  }
+
   const void *read(StagedExecutor &executor, unsigned index) {
     if (failure)
       return nullptr;
@@ -152,7 +171,7 @@ private:
     if (failure)
       return;
     const LayerWeights &weights = network->weights[layer];
-    const ConvShape &shape = use.input.shape;
+    const ConvShape &shape = use.shape;
     const float *bias = weights.bias.empty() ? nullptr : weights.bias.data();
     if (executor.layers[layer].isDepthwise)
       ::gpfq::depthwiseConv2d(shape, input, weights.depthwise.data(), bias, output);
@@ -180,7 +199,7 @@ private:
   int64_t sample = 0, first = 0, end = 0;
   std::vector<void *> pointers, arguments;
   std::vector<Scratch> scratch;
-  Scratch dequantized;
+  Scratch dequantizedInput, dequantizedShortcut;
   llvm::SmallDenseSet<unsigned> written;
 };
 
@@ -223,7 +242,8 @@ LogicalResult StagedExecutor::prepareNetwork(Side side, ModuleOp stages) {
     ops.push_back(cast<linalg::LinalgOp>(mapping.lookup(layer.op.getOperation())));
   if (side == Float)
     dropActivationQuantization(*network->function);
-  FailureOr<StagedProgram> program = cutIntoStages(*network->function, ops, schedule);
+  FailureOr<StagedProgram> program = 
+      cutIntoStages(*network->function, ops, schedule, options.withResults);
   if (failed(program))
     return failure();
   network->program = std::move(*program);
@@ -278,20 +298,20 @@ void StagedExecutor::setWeights(Side side, unsigned layer, ArrayRef<float> weigh
       result.depthwise[t * channels + c] = weights[c * taps + t];
 }
 
-void StagedExecutor::setQuantizedWeights(unsigned layer, ArrayRef<float> weights,
-                                         ArrayRef<float> bias) {
-  setWeights(Quantized, layer, weights, bias);
+bool StagedExecutor::hasShortcut(unsigned layer) const {
+  return llvm::all_of(networks, [&](const std::unique_ptr<Network> &network) {
+    return network->program.layers[layer].shortcut.has_value();
+  });
 }
 
 //===----------------------------------------------------------------------===//
 // All samples
 //===----------------------------------------------------------------------===//
 
-LogicalResult StagedExecutor::advance(int64_t cut, int64_t batch,
-                                      llvm::function_ref<bool(unsigned layer)> isObserved,
-                                      Observer observer, BatchEnd batchEnd) {
-  int64_t first = nextStep, end = cut + 1;
-  nextStep = end;
+LogicalResult
+StagedExecutor::runSteps(int64_t first, int64_t end, int64_t batch,
+                         llvm::function_ref<void(SampleRun &run, int64_t slot, Side side)> observer,
+                         BatchEnd batchEnd) {
   for (auto &network : networks)
     for (auto [index, live] : llvm::enumerate(network->program.values))
       if (live.argument < 0 && live.lastStep >= end && network->stored[index].empty())
@@ -316,11 +336,7 @@ LogicalResult StagedExecutor::advance(int64_t cut, int64_t batch,
       run = std::make_unique<SampleRun>();
     for (unsigned side = 0; side < networks.size(); ++side) {
       run->run(*this, Side(side), sample, first, end);
-      for (int64_t step = first; step < end; ++step)
-        for (unsigned layer : schedule.cuts[step])
-          if (isObserved(layer))
-            if (const float *input = run->getInput(*this, layer))
-              observer(sample, slot, Side(side), layer, input);
+      observer(*run, slot, Side(side));
       run->finish(*this);
     }
     std::lock_guard<std::mutex> lock(mutex);
@@ -340,4 +356,29 @@ LogicalResult StagedExecutor::advance(int64_t cut, int64_t batch,
       if (live.lastStep < end)
         network->stored[index] = {};
   return success();
+}
+
+LogicalResult StagedExecutor::advance(int64_t cut, int64_t batch,
+                                      llvm::function_ref<bool(unsigned layer)> isObserved,
+                                      Observer observer, BatchEnd batchEnd) {
+  int64_t first = nextStep, end = cut + 1;
+  nextStep = end;
+  auto observe = [&](SampleRun &run, int64_t slot, Side side) {
+    for (int64_t step = first; step < end; ++step)
+      for (unsigned layer : schedule.cuts[step])
+        if (isObserved(layer))
+          if (const float *input = run.getInput(*this, layer))
+            observer(run.getSample(), slot, side, layer, input,
+                     hasShortcut(layer) ? run.getShortcut(*this, layer) : nullptr);
+  };
+  return runSteps(first, end, batch, observe, batchEnd);
+}
+
+LogicalResult StagedExecutor::evaluate(ResultObserver observer) {
+  auto observe = [&](SampleRun &run, int64_t, Side side) {
+    for (unsigned result = 0; result < run.numResults(); ++result)
+      observer(run.getSample(), side, result, run.getResult(*this, result));
+  };
+  return runSteps(0, int64_t(schedule.cuts.size()) + 1, options.samples, observe,
+                  [](int64_t, int64_t) {});
 }

@@ -5,6 +5,7 @@
 #include "gpfq/Calibration/Stages.h"
 
 #include "Reads.h"
+#include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -73,12 +74,13 @@ static bool isRematerialized(Operation *op) {
 namespace {
 class Cutter {
 public:
-  Cutter(func::FuncOp function, ArrayRef<linalg::LinalgOp> layerOps, const Schedule &schedule)
-      : function(function), layerOps(layerOps), schedule(schedule) {}
+  Cutter(func::FuncOp function, ArrayRef<linalg::LinalgOp> layerOps, const Schedule &schedule,
+         bool withResults)
+      : function(function), layerOps(layerOps), schedule(schedule), withResults(withResults) {}
 
   FailureOr<StagedProgram> run() {
     program.layers.resize(layerOps.size());
-    program.steps.resize(schedule.cuts.size());
+    program.steps.resize(schedule.cuts.size() + withResults);
     for (auto [cut, layers] : llvm::enumerate(schedule.cuts))
       for (unsigned layer : layers)
         cutOf[layerOps[layer]] = int64_t(cut);
@@ -87,6 +89,8 @@ public:
       for (unsigned layer : layers)
         if (failed(addLayer(layer, int64_t(cut))))
           return failure();
+    if (withResults && failed(addResults()))
+      return failure();
     for (auto [i, step] : llvm::enumerate(program.steps))
       if (failed(connect(step, int64_t(i))))
         return failure();
@@ -173,29 +177,66 @@ private:
     return index;
   }
 
+  /// `value`, or the codes that `dequantize` makes it from.
+  FailureOr<StagedProgram::Operand> getOperand(Value value, lowbit::DequantizeOp dequantize) {
+    StagedProgram::Operand operand;
+    if (dequantize) {
+      auto scale = getConstantFloats(dequantize.getScale());
+      if (!scale || scale->values.size() != 1)
+        return dequantize.emitError("has a scale that is not one constant");
+      operand.isCode = true;
+      operand.scale = scale->values[0];
+      operand.zeroPoint = dequantize.getZeroPoint();
+    }
+    return operand;
+  }
+
+  /// Makes the shortcut of the tail of `op` an operand of the layer if it is there before `cut`.
+  LogicalResult addShortcut(linalg::LinalgOp op, StagedProgram::Layer &layer, int64_t cut) {
+    Value value = LayerTail::match(op->getResult(0)).shortcut;
+    lowbit::DequantizeOp dequantize;
+    while (Operation *def = value ? value.getDefiningOp() : nullptr) {
+      auto pair = dyn_cast<lowbit::DequantizeOp>(def);
+      bool isPair = pair && !pair.getAlphabet() && !dequantize;
+      if (!isPair && !isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(def))
+        break;
+      if (isPair)
+        dequantize = pair;
+      value = def->getOperand(0);
+    }
+    if (!value || (value.getDefiningOp() && isRecomputed(value.getDefiningOp())) ||
+        stepOf.lookup(value) > cut)
+      return success();
+    FailureOr<StagedProgram::Operand> operand = getOperand(value, dequantize);
+    if (failed(operand))
+      return failure();
+    FailureOr<unsigned> index = read(value, cut);
+    if (failed(index))
+      return failure();
+    operand->value = *index;
+    layer.shortcut = *operand;
+    return success();
+  }
+
   LogicalResult addLayer(unsigned layer, int64_t cut) {
     linalg::LinalgOp op = layerOps[layer];
     std::string reason;
     std::optional<QuantizableOp> match = QuantizableOp::match(op, reason);
     QuantizableOp::Source source = QuantizableOp::getSource(op);
     StagedProgram::Layer &result = program.layers[layer];
-    result.input.shape = match->shape;
+    result.shape = match->shape;
     Value value = source.value;
-    if (source.dequantize) {
-      auto scale = getConstantFloats(source.dequantize.getScale());
-      if (scale && scale->values.size() == 1) {
-        result.input.isCode = true;
-        result.input.scale = scale->values[0];
-        result.input.zeroPoint = source.dequantize.getZeroPoint();
-      } else {
-        return source.dequantize.emitError("has a scale that is not one constant");
-      }
-    }
+    FailureOr<StagedProgram::Operand> input = getOperand(value, source.dequantize);
+    if (failed(input))
+      return failure();
+    result.input = *input;
     if (!isa<RankedTensorType>(value.getType()) ||
         (value.getDefiningOp() && isRecomputed(value.getDefiningOp())))
       return op.emitError("has a constant input; fold it");
-    // The last layers of all are not evaluated: nothing after them is needed.
-    bool isLast = cut + 1 == int64_t(schedule.cuts.size());
+    if (failed(addShortcut(op, result, cut)))
+      return failure();
+    // The last layers of all are not evaluated when nothing after them is needed.
+    bool isLast = !withResults && cut + 1 == int64_t(schedule.cuts.size());
     int64_t lastStep = isLast ? cut : cut + 1;
     FailureOr<unsigned> index = read(value, lastStep);
     if (failed(index))
@@ -218,6 +259,25 @@ private:
     if (failed(output))
       return failure();
     result.output = int(*output);
+    return success();
+  }
+
+  LogicalResult addResults() {
+    for (Value value : function.getBody().front().getTerminator()->getOperands()) {
+      Operation *def = value.getDefiningOp();
+      while (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp>(def)) {
+        value = def->getOperand(0);
+        def = value.getDefiningOp();
+      }
+      if ((def && isRecomputed(def)) || !getElementTypeOrSelf(value.getType()).isF32())
+        continue;
+      FailureOr<unsigned> index = read(value, int64_t(schedule.cuts.size()));
+      if (failed(index))
+        return failure();
+      StagedProgram::Operand result;
+      result.value = *index;
+      program.results.push_back(result);
+    }
     return success();
   }
 
@@ -248,15 +308,19 @@ private:
   bool isReadOutside(Value value, int64_t step) {
     if (program.values[indices.lookup(value)].lastStep > step)
       return true;
+    unsigned index = indices.lookup(value);
+    if (llvm::any_of(program.results, [&](const auto &result) { return result.value == index; }))
+      return true;
     return llvm::any_of(program.layers, [&](const StagedProgram::Layer &layer) {
-      unsigned index = indices.lookup(value);
-      return layer.input.value == index || layer.init == int(index);
+      return layer.input.value == index || layer.init == int(index) ||
+             (layer.shortcut && layer.shortcut->value == index);
     });
   }
 
   func::FuncOp function;
   ArrayRef<linalg::LinalgOp> layerOps;
   const Schedule &schedule;
+  const bool withResults;
   StagedProgram program;
   DenseMap<Operation *, int64_t> cutOf;
   DenseMap<Value, int64_t> stepOf;
@@ -267,8 +331,8 @@ private:
 
 FailureOr<StagedProgram> mlir::gpfq::cutIntoStages(func::FuncOp function,
                                                    ArrayRef<linalg::LinalgOp> layerOps,
-                                                   const Schedule &schedule) {
-  return Cutter(function, layerOps, schedule).run();
+                                                   const Schedule &schedule, bool withResults) {
+  return Cutter(function, layerOps, schedule, withResults).run();
 }
 
 //===----------------------------------------------------------------------===//

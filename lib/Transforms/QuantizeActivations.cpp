@@ -111,7 +111,8 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
   return (*executor)->advance(
       int64_t(schedule.cuts.size()) - 1, batch,
       [&](unsigned layer) { return observerOf.count(layer) > 0; },
-      [&](int64_t, int64_t, StagedExecutor::Side, unsigned layer, const float *input) {
+      [&](int64_t, int64_t, StagedExecutor::Side, unsigned layer, const float *input,
+          const float * /*shortcut*/) {
         const ::gpfq::ConvShape &shape = layers[layer].shape;
         int64_t count = shape.inputHeight * shape.inputWidth * shape.inputChannels;
         unsigned index = observerOf.lookup(layer);

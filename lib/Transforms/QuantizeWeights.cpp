@@ -164,7 +164,7 @@ void QuantizeWeightsPass::Run::useResult(unsigned index, LayerResult result) {
     for (size_t i = 0; i < bias.size(); ++i)
       bias[i] += result.biasDelta[i];
   }
-  executor->setQuantizedWeights(index, weights, bias);
+  executor->setWeights(StagedExecutor::Quantized, index, weights, bias);
   results[index] = std::move(result);
 }
 
@@ -208,7 +208,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
     options.sharedInputs &= !differingInputs.test(member);
   }
   options.samples = numSamples;
-  options.heldOut = ::gpfq::HeldOutSamples(pass.heldOut);
+  options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
   options.seed = members.front();
   MomentCollector collector(collected, options);

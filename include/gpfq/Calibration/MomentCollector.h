@@ -8,17 +8,17 @@
 #define GPFQ_CALIBRATION_MOMENTCOLLECTOR_H
 
 #include "gpfq/Calibration/FloatKernels.h"
-#include "gpfq/Quantizer/Gram.h"
+#include "gpfq/Quantizer/LayerQuantizer.h"
 #include <vector>
 
 namespace gpfq {
 
-/// Which samples are held out: spread evenly, and the same in each run.
-class HeldOutSamples {
+/// A part of the samples: spread evenly, and the same in each run.
+class SampleFraction {
 public:
-  /// `fraction` in [0, 1).
-  explicit HeldOutSamples(double fraction) : fraction(fraction) {}
-  /// Number of held-out samples among the first `samples`.
+  /// `fraction` in [0, 1].
+  explicit SampleFraction(double fraction) : fraction(fraction) {}
+  /// Number of samples of the part among the first `samples`.
   int64_t countBefore(int64_t samples) const { return int64_t(double(samples) * fraction); }
   bool contains(int64_t sample) const { return countBefore(sample + 1) > countBefore(sample); }
 
@@ -27,7 +27,9 @@ private:
 };
 
 /// Gathers the rows (patches) of one layer, or of several layers that share weights, and
-/// accumulates their moments for the training and for the held-out samples.
+/// accumulates their moments for the training and for the held-out samples. A layer on its own may
+/// have a shortcut r: the target of its quantised weights is then X w + r - r~, so that they make up
+/// for the error r~ - r of the shortcut too.
 class MomentCollector {
 public:
   struct Layer {
@@ -39,11 +41,18 @@ public:
   };
   struct Options {
     int64_t samples = 1;
-    HeldOutSamples heldOut{0.0};
+    SampleFraction heldOut{0.0};
     /// Rows for all samples and layers together, about: each sample gives at least one row a layer.
     int64_t maxRows = 1;
     /// The inputs are the same in both networks.
     bool sharedInputs = false;
+    /// gather() is given the shortcut. For one layer only.
+    bool hasShortcut = false;
+    /// Bytes for rows of training samples that are kept as they are, for targets that depend on the
+    /// result; 0 for none. For one layer only.
+    int64_t keptBytes = 0;
+    /// The bias of the layer, or null; used for the rows that are kept.
+    const float *bias = nullptr;
     /// Chooses the rows.
     uint64_t seed = 0;
   };
@@ -55,9 +64,11 @@ public:
   /// Samples per batch: what keeps the rows of a batch within some megabytes. At least 1.
   int64_t batchSize() const { return batch; }
 
-  /// The input of layer `layer` for one sample of the batch that begins with `batchBegin`.
-  /// Thread-safe for different samples.
-  void gather(int64_t batchBegin, int64_t sample, Side side, unsigned layer, const float *input);
+  /// The input of layer `layer` for one sample of the batch that begins with `batchBegin`, and its
+  /// shortcut, outputHeight x outputWidth x outputChannels. The float side comes first. Thread-safe
+  /// for different samples.
+  void gather(int64_t batchBegin, int64_t sample, Side side, unsigned layer, const float *input,
+              const float *shortcut = nullptr);
   /// Adds the rows of the samples [batchBegin, batchBegin + count), all of which have been
   /// gathered.
   void endBatch(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor);
@@ -65,6 +76,8 @@ public:
   /// The moments; to be called once, at the end.
   Gram takeTraining() { return training.take(); }
   Gram takeHeldOut() { return heldOut.take(); }
+  /// The rows kept, without the bounds of the clip; they belong to the collector.
+  ClippedRows keptRows() const;
 
   /// `count` different positions in [0, total), ascending; all when count >= total. Depends on
   /// `seed` only.
@@ -76,12 +89,27 @@ private:
     int64_t rowsPerSample = 0;
     /// By held out or not, and by side: the rows of the batch in the order of the samples.
     std::vector<float> rows[2][2];
+    /// By held out or not: r - r~, and r~.
+    std::vector<float> shifts[2], shortcuts[2];
   };
+  /// Rows of all batches; see ClippedRows.
+  struct KeptRows {
+    SampleFraction samples{0.0};
+    PackedWeights weights;
+    std::vector<float> inputs, targets, offsets;
+  };
+
+  void gatherShortcut(LayerRows &rows, bool isHeldOut, int64_t slot, Side side,
+                      const std::vector<int64_t> &positions, const float *shortcut);
+  void keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor);
+  void computeOutputs(const float *x, int64_t rows, float *outputs,
+                      const ParallelFor &parallelFor) const;
 
   Options options;
   std::vector<LayerRows> layers;
   int64_t rowElements = 0, batch = 1;
   GramAccumulator training, heldOut;
+  KeptRows kept;
 };
 
 } // namespace gpfq

@@ -26,16 +26,19 @@ public:
   struct Options {
     /// Without it only the float network is run.
     bool withQuantizedSide = true;
+    /// For evaluate().
+    bool withResults = false;
     int64_t samples = 1;
     uint64_t memoryBudget = uint64_t(2) << 30;
     std::string temporaryDirectory = ::gpfq::ValueStore::defaultDirectory();
   };
 
-  /// Called with the input of a layer: NHWC f32, as `QuantizableOp::shape` says, without padding.
-  /// Called on any thread, for different samples at the same time; `slot` numbers the samples of a
-  /// batch.
+  /// Called with the input of a layer: NHWC f32, as `QuantizableOp::shape` says, without padding;
+  /// and with the shortcut of its tail, or null when hasShortcut() is false. Called on any thread,
+  /// for different samples at the same time, for a sample with the float side first; `slot` numbers
+  /// the samples of a batch.
   using Observer = llvm::function_ref<void(int64_t sample, int64_t slot, Side side, unsigned layer,
-                                           const float *input)>;
+                                           const float *input, const float *shortcut)>;
   /// Called after each batch, with the number of its first sample and its size.
   using BatchEnd = llvm::function_ref<void(int64_t first, int64_t count)>;
 
@@ -47,9 +50,9 @@ public:
          ArrayRef<::gpfq::CalibrationData> data, const Options &options, ::gpfq::ThreadPool &pool);
   ~StagedExecutor();
 
-  /// Sets the weights (as QuantizableOp::weights) and the bias of a layer on the quantised side;
-  /// until then, and on the float side, the layer has its own.
-  void setQuantizedWeights(unsigned layer, ArrayRef<float> weights, ArrayRef<float> bias);
+  /// Sets the weights (as QuantizableOp::weights) and the bias of a layer on one side; until then
+  /// the layer has its own.
+  void setWeights(Side side, unsigned layer, ArrayRef<float> weights, ArrayRef<float> bias);
 
   /// Runs the samples up to and excluding the layers of `cut`, from where the last call stopped, in
   /// batches of `batch` samples. Inputs of layers for which `isObserved` holds are given to
@@ -57,6 +60,18 @@ public:
   LogicalResult advance(int64_t cut, int64_t batch,
                         llvm::function_ref<bool(unsigned layer)> isObserved, Observer observer,
                         BatchEnd batchEnd);
+
+  /// Called with what the function returns, by number among the results that are f32 and not
+  /// constant. Called on any thread, for different samples at the same time.
+  using ResultObserver = llvm::function_ref<void(int64_t sample, Side side, unsigned result,
+                                                 ArrayRef<float> values)>;
+  /// Runs all samples through the whole network with the present weights. Needs
+  /// Options::withResults; may be called again and again, but not after advance().
+  LogicalResult evaluate(ResultObserver observer);
+
+  /// Whether the shortcut of the layer's LayerTail is known on all sides by the time the layer is
+  /// quantised.
+  bool hasShortcut(unsigned layer) const;
 
   const ::gpfq::ValueStore &store() const { return values; }
 
@@ -72,7 +87,10 @@ private:
                  const Options &options, ::gpfq::ThreadPool &pool);
   LogicalResult prepare();
   LogicalResult prepareNetwork(Side side, ModuleOp stages);
-  void setWeights(Side side, unsigned layer, ArrayRef<float> weights, ArrayRef<float> bias);
+  /// Takes all samples through the steps [first, end).
+  LogicalResult runSteps(int64_t first, int64_t end, int64_t batch,
+                         llvm::function_ref<void(SampleRun &run, int64_t slot, Side side)> observer,
+                         BatchEnd batchEnd);
 
   func::FuncOp function;
   MutableArrayRef<QuantizableOp> layers;

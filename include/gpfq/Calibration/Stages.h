@@ -10,6 +10,7 @@
 #include "gpfq/Calibration/QuantizableOp.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "llvm/ADT/BitVector.h"
+#include <optional>
 
 namespace mlir::gpfq {
 
@@ -49,18 +50,20 @@ struct StagedProgram {
     /// The last step that reads it.
     int64_t lastStep = 0;
   };
-  /// The input of a layer: the live value, or codes that are to be dequantised.
-  struct LayerInput {
+  /// What a layer reads as f32: the live value, or codes that are to be dequantised.
+  struct Operand {
     unsigned value = 0;
     bool isCode = false;
-    ::gpfq::ConvShape shape;
     float scale = 1.0f;
     int32_t zeroPoint = 0;
   };
   struct Layer {
-    LayerInput input;
+    Operand input;
+    ::gpfq::ConvShape shape;
     /// The init operand when it is not a constant, and the result; a value index or -1.
     int init = -1, output = -1;
+    /// The shortcut of the layer's tail, if it is computed by the time the layer is.
+    std::optional<Operand> shortcut;
   };
   struct Step {
     /// Ops of the stage, in program order.
@@ -72,13 +75,16 @@ struct StagedProgram {
   std::vector<LiveValue> values;
   std::vector<Layer> layers;
   std::vector<Step> steps;
+  /// What the function returns, but for results that are constant; when asked for.
+  std::vector<Operand> results;
 };
 
 /// Cuts `function` at `layerOps`, which belong to it. Constants, changes of shape and
 /// dequantisations are not live across cuts: whoever needs them computes them again from their
-/// operands.
+/// operands. `withResults` adds a last step, which evaluates the last layers and computes what the
+/// function returns.
 FailureOr<StagedProgram> cutIntoStages(func::FuncOp function, ArrayRef<linalg::LinalgOp> layerOps,
-                                       const Schedule &schedule);
+                                       const Schedule &schedule, bool withResults = false);
 
 /// Adds to `module` a function `name` of memrefs, first the inputs of the step, then its outputs,
 /// which computes the stage.

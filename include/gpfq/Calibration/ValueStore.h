@@ -48,8 +48,6 @@ public:
   Failure read(const Block &block, void *bytes) const;
 
   uint64_t memoryBytes() const { return memoryInUse; }
-  /// Blocks in memory that nobody has released yet.
-  std::unordered_set<void *> addresses;
   /// Size of the temporary file; 0 when the budget sufficed.
   uint64_t fileBytes() const { return fileSize; }
 
@@ -63,6 +61,8 @@ private:
   const uint64_t budget;
   const std::string directory;
   std::mutex mutex;
+  /// Blocks in memory that nobody has released yet.
+  std::unordered_set<void *> addresses;
   int file = -1;
   uint64_t memoryInUse = 0, fileSize = 0;
   /// Unused parts of the file: offset to size, neighbours merged.

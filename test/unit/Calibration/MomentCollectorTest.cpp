@@ -24,12 +24,12 @@ TEST(MomentCollector, ChoosesDifferentPositions) {
 }
 
 TEST(MomentCollector, HoldsOutTheGivenFraction) {
-  HeldOutSamples heldOut(0.25);
+  SampleFraction heldOut(0.25);
   int64_t count = 0;
   for (int64_t i = 0; i < 100; ++i)
     count += heldOut.contains(i);
   EXPECT_EQ(count, 25);
-  EXPECT_FALSE(HeldOutSamples(0.0).contains(0));
+  EXPECT_FALSE(SampleFraction(0.0).contains(0));
 }
 
 // A 1x1 convolution of one pixel: the rows are the samples themselves.
@@ -41,7 +41,7 @@ TEST(MomentCollector, AccumulatesTrainingAndHeldOutSamples) {
   layer.weights = weights.data();
   MomentCollector::Options options;
   options.samples = 4;
-  options.heldOut = HeldOutSamples(0.5);
+  options.heldOut = SampleFraction(0.5);
   options.maxRows = 4;
   MomentCollector collector({layer}, options);
   ASSERT_EQ(collector.batchSize(), 4);
@@ -63,4 +63,68 @@ TEST(MomentCollector, AccumulatesTrainingAndHeldOutSamples) {
   // Row index: column of X~.
   EXPECT_DOUBLE_EQ(training.gOf(0)[1], expected[0][1]);
   EXPECT_DOUBLE_EQ(heldOut.gOf(0)[1], expected[1][1]);
+}
+
+TEST(MomentCollector, KeepsRowsWithShortcuts) {
+  // A 1x1 convolution of images of 1 x 2 pixels; the last sample is held out.
+  MomentCollector::Layer layer;
+  layer.shape.inputWidth = 2;
+  layer.shape.inputChannels = 2;
+  layer.shape.outputChannels = 2;
+  std::vector<float> weights = {1.0f, 2.0f, -1.0f, 1.0f}, bias = {0.5f, 0.25f};
+  layer.weights = weights.data();
+  MomentCollector::Options options;
+  options.samples = 2;
+  options.heldOut = SampleFraction(0.5);
+  options.maxRows = 4;
+  options.hasShortcut = true;
+  options.keptBytes = 1024;
+  options.bias = bias.data();
+  MomentCollector collector({layer}, options);
+  float x[4] = {1.0f, 2.0f, 3.0f, 4.0f}, xq[4] = {1.5f, 2.5f, 3.5f, 4.5f};
+  float r[4] = {1.0f, 1.0f, 2.0f, 2.0f}, rq[4] = {1.0f, 0.5f, 2.0f, 2.5f};
+  for (int64_t sample = 0; sample < 2; ++sample) {
+    collector.gather(0, sample, MomentCollector::Float, 0, x, r);
+    collector.gather(0, sample, MomentCollector::Quantized, 0, xq, rq);
+  }
+  collector.endBatch(0, 2, {});
+  ClippedRows rows = collector.keptRows();
+  ASSERT_EQ(rows.rows, 2);
+  EXPECT_EQ(rows.layout, RowLayout::GroupMajor);
+  EXPECT_EQ(std::vector<float>(rows.inputs, rows.inputs + 4), std::vector<float>(xq, xq + 4));
+  // X w + r - r~, and the bias + r~.
+  EXPECT_EQ(std::vector<float>(rows.targets, rows.targets + 4),
+            (std::vector<float>{5.0f, 1.5f, 11.0f, 0.5f}));
+  EXPECT_EQ(std::vector<float>(rows.offsets, rows.offsets + 4),
+            (std::vector<float>{1.5f, 0.75f, 2.5f, 2.75f}));
+  EXPECT_EQ(rows.bias, nullptr);
+}
+
+TEST(MomentCollector, KeepsWhatFits) {
+  MomentCollector::Layer layer;
+  layer.shape.inputHeight = 3;
+  layer.shape.inputWidth = 3;
+  layer.shape.inputChannels = layer.shape.outputChannels = layer.shape.groups = 2;
+  layer.shape.kernelHeight = layer.shape.kernelWidth = 3;
+  layer.isDepthwise = true;
+  std::vector<float> weights(18, 1.0f);
+  weights[17] = 3.0f;
+  layer.weights = weights.data();
+  MomentCollector::Options options;
+  options.samples = 8;
+  options.maxRows = 8;
+  options.sharedInputs = true;
+  // Half of 8 rows of 18 inputs and two outputs, each with an offset.
+  options.keptBytes = 4 * (18 + 4) * 4;
+  MomentCollector collector({layer}, options);
+  std::vector<float> x(18, 1.0f);
+  for (int64_t sample = 0; sample < 8; ++sample)
+    collector.gather(0, sample, MomentCollector::Float, 0, x.data());
+  collector.endBatch(0, 8, {});
+  ClippedRows rows = collector.keptRows();
+  ASSERT_EQ(rows.rows, 4);
+  EXPECT_EQ(rows.layout, RowLayout::Interleaved);
+  EXPECT_EQ(rows.targets[0], 9.0f);
+  EXPECT_EQ(rows.targets[1], 11.0f);
+  EXPECT_EQ(rows.offsets, nullptr);
 }

@@ -2,6 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Calibration/StagedExecutor.h"
 
 #include "TemporaryDirectory.h"
@@ -66,6 +67,36 @@ func.func @f(%a: tensor<1x2xf32>, %b: tensor<1x2xf32>) -> (tensor<1x2xf32>, tens
 }
 )mlir";
 
+// y = relu6(a @ W + a), of which a second clip and an addition follow.
+constexpr const char *tails = R"mlir(
+#map = affine_map<(d0, d1) -> (d0, d1)>
+func.func @f(%a: tensor<1x2xf32>) -> tensor<1x2xf32> {
+  %zero = arith.constant 0.0 : f32
+  %six = arith.constant 6.0 : f32
+  %w = arith.constant dense<[[1.0, -1.0], [2.0, 1.0]]> : tensor<2x2xf32>
+  %s = arith.constant dense<0.5> : tensor<1xf32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %q = lowbit.quantize %a, %s zero_point 4 : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
+  %d = lowbit.dequantize %q, %s zero_point 4 : tensor<1x2xi8>, tensor<1xf32> -> tensor<1x2xf32>
+  %m = linalg.matmul {lowbit.layer = #lowbit.layer<"first", <mid_tread, [7]>, channel>}
+      ins(%d, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%i : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %sum = linalg.add ins(%d, %m : tensor<1x2xf32>, tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %r = linalg.generic {indexing_maps = [#map, #map], iterator_types = ["parallel", "parallel"]}
+      ins(%sum : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %isPositive = arith.cmpf ugt, %in, %zero : f32
+    %positive = arith.select %isPositive, %in, %zero : f32
+    %clipped = arith.minimumf %positive, %six : f32
+    linalg.yield %clipped : f32
+  } -> tensor<1x2xf32>
+  %other = linalg.add ins(%r, %a : tensor<1x2xf32>, tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %n = linalg.matmul {lowbit.layer = #lowbit.layer<"second", <mid_tread, [7]>, channel>}
+      ins(%other, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%i : tensor<1x2xf32>) -> tensor<1x2xf32>
+  return %n : tensor<1x2xf32>
+}
+)mlir";
+
 struct StagesTest : testing::Test {
   StagesTest() {
     DialectRegistry registry;
@@ -108,7 +139,7 @@ TEST_F(StagesTest, CutsAtLayers) {
   EXPECT_EQ(program->steps[1].ops.size(), 3u);
   EXPECT_TRUE(program->steps[2].ops.empty());
   // The third layer reads codes: a byte an element is live.
-  const StagedProgram::LayerInput &input = program->layers[2].input;
+  const StagedProgram::Operand &input = program->layers[2].input;
   EXPECT_TRUE(input.isCode);
   EXPECT_EQ(input.scale, 0.5f);
   EXPECT_EQ(program->values[input.value].bytes, 2u);
@@ -150,7 +181,9 @@ TEST_F(StagesTest, AdvancesBothNetworks) {
       inputs.clear();
       return (*executor)->advance(
           cut, 2, [&](unsigned layer) { return int64_t(layer) == cut; },
-          [&](int64_t sample, int64_t, StagedExecutor::Side side, unsigned, const float *input) {
+          [&](int64_t sample, int64_t, StagedExecutor::Side side, unsigned, const float *input,
+              const float *shortcut) {
+            EXPECT_EQ(shortcut, nullptr);
             inputs[{sample, side}] = {input[0], input[1]};
           },
           [](int64_t, int64_t) {});
@@ -160,7 +193,7 @@ TEST_F(StagesTest, AdvancesBothNetworks) {
     EXPECT_EQ((inputs[{1, 0}]), (Pair{-1.0f, 2.0f}));
     // Twice the weights on the quantised side.
     std::vector<float> weights = {2.0f, 4.0f, -2.0f, 2.0f};
-    (*executor)->setQuantizedWeights(0, weights, {0.0f, 0.0f});
+    (*executor)->setWeights(StagedExecutor::Quantized, 0, weights, {0.0f, 0.0f});
     ASSERT_TRUE(succeeded(advance(1)));
     // relu([1.25, -0.875]) + a, and round([2.5, 0] / 0.5) * 0.5 + a.
     EXPECT_EQ((inputs[{0, 0}]), (Pair{2.25f, 0.125f}));
@@ -170,6 +203,28 @@ TEST_F(StagesTest, AdvancesBothNetworks) {
     EXPECT_EQ((inputs[{1, 1}]), (Pair{6.0f, 6.0f}));
     EXPECT_EQ((*executor)->store().fileBytes() == 0, budget > 0);
   }
+}
+
+TEST_F(StagesTest, FindsTails) {
+  parse(tails);
+  LayerTail tail = LayerTail::match(layers[0].op->getResult(0));
+  EXPECT_EQ(tail.shortcut, layers[0].op.getDpsInputs()[0]);
+  EXPECT_EQ(tail.low, 0.0f);
+  EXPECT_EQ(tail.high, 6.0f);
+  tail = LayerTail::match(layers[1].op->getResult(0));
+  EXPECT_FALSE(tail.shortcut);
+  EXPECT_FALSE(tail.isClipped());
+  std::vector<linalg::LinalgOp> ops;
+  for (QuantizableOp &layer : layers)
+    ops.push_back(layer.op);
+  auto program = cutIntoStages(function, ops, schedule);
+  ASSERT_TRUE(succeeded(program));
+  // The shortcut is read as codes.
+  ASSERT_TRUE(program->layers[0].shortcut.has_value());
+  EXPECT_TRUE(program->layers[0].shortcut->isCode);
+  EXPECT_EQ(program->layers[0].shortcut->zeroPoint, 4);
+  EXPECT_EQ(program->layers[0].shortcut->value, program->layers[0].input.value);
+  EXPECT_FALSE(program->layers[1].shortcut.has_value());
 }
 
 TEST_F(StagesTest, RefusesControlFlow) {

@@ -6,10 +6,10 @@
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
+#include "gpfq/Support/Clip.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include <algorithm>
 #include <cmath>
@@ -17,65 +17,9 @@
 
 using namespace mlir;
 using namespace mlir::lowbit;
-
-namespace {
-
-/// max(value, bound) or min(value, bound) with a constant bound, in any of its spellings.
-struct Clip {
-  Value value;
-  float bound;
-  bool isMax;
-};
-
-} // namespace
-
-static std::optional<float> getConstant(Value value) {
-  APFloat constant(0.0f);
-  if (!value.getType().isF32() || !matchPattern(value, m_ConstantFloat(&constant)))
-    return std::nullopt;
-  return constant.convertToFloat();
-}
-
-static std::optional<Clip> getClip(Operation *op) {
-  if (isa<arith::MaximumFOp, arith::MaxNumFOp, arith::MinimumFOp, arith::MinNumFOp>(op)) {
-    bool isMax = isa<arith::MaximumFOp, arith::MaxNumFOp>(op);
-    for (auto [value, bound] : {std::pair(0, 1), std::pair(1, 0)})
-      if (std::optional<float> constant = getConstant(op->getOperand(bound)))
-        return Clip{op->getOperand(value), *constant, isMax};
-    return std::nullopt;
-  }
-  auto select = dyn_cast<arith::SelectOp>(op);
-  auto compare = select ? select.getCondition().getDefiningOp<arith::CmpFOp>() : arith::CmpFOp();
-  if (!compare)
-    return std::nullopt;
-  Value lhs = compare.getLhs(), rhs = compare.getRhs();
-  bool straight = select.getTrueValue() == lhs && select.getFalseValue() == rhs;
-  bool swapped = select.getTrueValue() == rhs && select.getFalseValue() == lhs;
-  if (!straight && !swapped)
-    return std::nullopt;
-  bool greater;
-  switch (compare.getPredicate()) {
-  case arith::CmpFPredicate::OGT:
-  case arith::CmpFPredicate::OGE:
-  case arith::CmpFPredicate::UGT:
-  case arith::CmpFPredicate::UGE:
-    greater = true;
-    break;
-  case arith::CmpFPredicate::OLT:
-  case arith::CmpFPredicate::OLE:
-  case arith::CmpFPredicate::ULT:
-  case arith::CmpFPredicate::ULE:
-    greater = false;
-    break;
-  default:
-    return std::nullopt;
-  }
-  if (std::optional<float> bound = getConstant(rhs))
-    return Clip{lhs, *bound, greater == straight};
-  if (std::optional<float> bound = getConstant(lhs))
-    return Clip{rhs, *bound, greater != straight};
-  return std::nullopt;
-}
+using ::mlir::gpfq::Clip;
+using ::mlir::gpfq::getConstantFloat;
+using ::mlir::gpfq::matchClip;
 
 /// True if only `op`, and the comparison of a selection, use `value`.
 static bool isUsedOnlyBy(Value value, Operation *op) {
@@ -92,11 +36,11 @@ static bool pushScaleThroughClip(PatternRewriter &rewriter, LowBitComputeOpInter
   for (Operation &nested : op.getEpilogue().front()) {
     if (!isa<arith::MulFOp, arith::DivFOp>(nested))
       continue;
-    std::optional<float> factor = getConstant(nested.getOperand(1));
+    std::optional<float> factor = getConstantFloat(nested.getOperand(1));
     Operation *definition = nested.getOperand(0).getDefiningOp();
     if (!factor || !(*factor > 0.0f) || !definition || !definition->hasOneUse())
       continue;
-    std::optional<Clip> clip = getClip(definition);
+    std::optional<Clip> clip = matchClip(definition);
     if (!clip || !clip->value.getDefiningOp() || !isUsedOnlyBy(clip->value, definition))
       continue;
     bool isDivision = isa<arith::DivFOp>(nested);
@@ -121,7 +65,7 @@ static bool pushScaleThroughClip(PatternRewriter &rewriter, LowBitComputeOpInter
 /// A bound on the magnitude of `value` if that proves it to be finite; else infinity.
 static double getMagnitude(LowBitComputeOpInterface op, Value value) {
   constexpr double unknown = std::numeric_limits<double>::infinity();
-  if (std::optional<float> constant = getConstant(value))
+  if (std::optional<float> constant = getConstantFloat(value))
     return std::abs(*constant);
   if (Value operand = getFusedOperand(op, value)) {
     auto constant = gpfq::getConstantFloats(operand);
@@ -157,7 +101,7 @@ static Operation *getOnlyStep(Value value) {
   for (Operation *user : value.getUsers()) {
     if (isa<math::RoundEvenOp>(user))
       return value.hasOneUse() ? user : nullptr;
-    std::optional<Clip> clip = getClip(user);
+    std::optional<Clip> clip = matchClip(user);
     if (clip && clip->value == value && isUsedOnlyBy(value, user))
       return user;
   }
@@ -169,14 +113,14 @@ static Operation *getOnlyStep(Value value) {
 /// unless both bounds are 0.
 static bool dropClipBeforeClamp(PatternRewriter &rewriter, LowBitComputeOpInterface op) {
   for (Operation &nested : op.getEpilogue().front()) {
-    std::optional<Clip> clip = getClip(&nested);
+    std::optional<Clip> clip = matchClip(&nested);
     if (!clip)
       continue;
     bool isFinite = std::isfinite(getMagnitude(op, clip->value));
     float bound = clip->bound;
     for (Operation *step = getOnlyStep(nested.getResult(0)); step;
          step = getOnlyStep(step->getResult(0))) {
-      std::optional<Clip> later = getClip(step);
+      std::optional<Clip> later = matchClip(step);
       if (!later)
         bound = std::nearbyint(bound);
       else if (later->isMax)
