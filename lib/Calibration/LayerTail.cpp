@@ -28,8 +28,8 @@ struct Step {
 };
 } // namespace
 
-/// What `op` does with its operand `y`, if that is the addition of another operand, clips of the sum,
-/// or both.
+/// What `op` does with its operand `y`, if that is the addition of another operand, clips of the
+/// sum, or both.
 static std::optional<Step> matchStep(linalg::LinalgOp op, Value y) {
   if (!isElementwise(op))
     return std::nullopt;

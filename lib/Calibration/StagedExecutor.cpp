@@ -242,7 +242,7 @@ LogicalResult StagedExecutor::prepareNetwork(Side side, ModuleOp stages) {
     ops.push_back(cast<linalg::LinalgOp>(mapping.lookup(layer.op.getOperation())));
   if (side == Float)
     dropActivationQuantization(*network->function);
-  FailureOr<StagedProgram> program = 
+  FailureOr<StagedProgram> program =
       cutIntoStages(*network->function, ops, schedule, options.withResults);
   if (failed(program))
     return failure();

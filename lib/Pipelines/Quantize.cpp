@@ -47,13 +47,17 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.calibration = llvm::to_vector(options.calibration);
   result.samples = options.samples;
   result.heldOut = options.heldOut;
+  result.recipe = options.recipe;
   result.method = options.method;
   result.step = options.step;
   result.stepFactor = options.stepFactor;
   result.order = options.order;
   result.sweeps = options.sweeps;
   result.ridge = options.ridge;
+  result.refit = options.refit;
   result.biasCorrection = options.biasCorrection;
+  result.residualTargets = options.residualTargets;
+  result.seed = options.seed;
   result.maxRows = options.maxRows;
   result.threads = options.threads;
   result.memoryBudget = options.memoryBudget;

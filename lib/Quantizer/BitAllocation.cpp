@@ -58,9 +58,9 @@ Allocation AllocationFrontier::trace(int64_t index) const {
 
 Result<Allocation> AllocationFrontier::best(int64_t size) const {
   const std::vector<State> &all = states.back();
-  auto larger = std::upper_bound(
-      all.begin(), all.end(), size,
-      [](int64_t limit, const State &state) { return limit < state.size; });
+  auto larger =
+      std::upper_bound(all.begin(), all.end(), size,
+                       [](int64_t limit, const State &state) { return limit < state.size; });
   if (larger == all.begin())
     return Result<Allocation>::failure("the smallest choices take " +
                                        std::to_string(all.front().size) +

@@ -9,6 +9,7 @@
 #include "gpfq/Calibration/StagedExecutor.h"
 #include "gpfq/Quantizer/LayerQuantizer.h"
 #include "gpfq/Transforms/Passes.h"
+#include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -75,7 +76,7 @@ private:
   void rewrite();
 
   QuantizeWeightsPass &pass;
-  LayerSpec spec;
+  QuantizationRecipe recipe;
   func::FuncOp network;
   std::vector<CalibrationData> data;
   int64_t numSamples = 0;
@@ -91,44 +92,27 @@ private:
 } // namespace
 
 LogicalResult QuantizeWeightsPass::Run::readOptions() {
-  auto fail = [&](const Twine &text) { return pass.getOperation().emitError() << text; };
-  spec = LayerSpec();
-  if (pass.method != "gpfq" && pass.method != "msq")
-    return fail("method=" + pass.method + " is not gpfq or msq");
-  spec.method = pass.method == "gpfq" ? ::gpfq::Method::Gpfq : ::gpfq::Method::Msq;
-  bool isGpfq = spec.method == ::gpfq::Method::Gpfq;
-  StringRef step = pass.step.getValue();
-  if (step == "auto")
-    step = isGpfq ? "search" : "absmax";
-  if (step != "absmax" && step != "constant" && step != "search")
-    return fail("step=" + step + " is not absmax, constant, search or auto");
-  spec.step = step == "absmax"     ? ::gpfq::StepRule::AbsMax
-              : step == "constant" ? ::gpfq::StepRule::Constant
-                                   : ::gpfq::StepRule::Search;
-  if (!(pass.stepFactor > 0.0))
-    return fail("step-factor is not above 0");
-  spec.stepFactor = pass.stepFactor;
-  if (pass.order != "norm" && pass.order != "natural")
-    return fail("order=" + pass.order + " is not norm or natural");
-  spec.order =
-      pass.order == "norm" ? ::gpfq::ColumnOrder::NormDescending : ::gpfq::ColumnOrder::Natural;
-  if (pass.sweeps < 0)
-    return fail("sweeps is below 0");
-  spec.sweeps = pass.sweeps;
-  if (!(pass.ridge >= 0.0))
-    return fail("ridge is below 0");
-  spec.ridge = pass.ridge;
-  if (pass.blockSize < 1)
-    return fail("block-size is below 1");
-  spec.blockSize = pass.blockSize;
-  StringRef biasCorrection = pass.biasCorrection.getValue();
-  if (biasCorrection != "true" && biasCorrection != "false" && biasCorrection != "auto")
-    return fail("bias-correction=" + biasCorrection + " is not true, false or auto");
-  spec.biasCorrection = biasCorrection == "auto" ? isGpfq : biasCorrection == "true";
+  RecipeOptions options;
+  options.recipe = pass.recipe;
+  options.method = pass.method;
+  options.step = pass.step;
+  options.stepFactor = pass.stepFactor;
+  options.order = pass.order;
+  options.sweeps = pass.sweeps;
+  options.ridge = pass.ridge;
+  options.refit = pass.refit;
+  options.biasCorrection = pass.biasCorrection;
+  options.residualTargets = pass.residualTargets;
+  options.blockSize = pass.blockSize;
+  options.seed = pass.seed;
+  Result<QuantizationRecipe> created = QuantizationRecipe::create(options);
+  if (!created)
+    return pass.getOperation().emitError() << created.message();
+  recipe = *created;
   if (!(pass.heldOut >= 0.0 && pass.heldOut < 1.0))
-    return fail("held-out is not in [0, 1)");
+    return pass.getOperation().emitError("held-out is not in [0, 1)");
   if (pass.maxRows < 1)
-    return fail("max-rows is below 1");
+    return pass.getOperation().emitError("max-rows is below 1");
   return success();
 }
 
@@ -137,12 +121,9 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
     return success();
   std::string key;
   llvm::raw_string_ostream os(key);
-  os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples)
-     << "\noptions method=" << pass.method << " step=" << pass.step
-     << " step-factor=" << double(pass.stepFactor) << " order=" << pass.order
-     << " sweeps=" << int64_t(pass.sweeps) << " ridge=" << double(pass.ridge)
-     << " bias-correction=" << pass.biasCorrection.getValue() << " samples=" << numSamples
-     << " held-out=" << double(pass.heldOut) << " max-rows=" << int64_t(pass.maxRows)
+  os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples) << "\noptions "
+     << recipe.str() << " samples=" << numSamples << " held-out=" << double(pass.heldOut)
+     << " max-rows=" << int64_t(pass.maxRows)
      << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
   Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);
   if (!opened)
@@ -211,14 +192,17 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
   options.seed = members.front();
+  // A shortcut belongs to one layer only.
+  if (members.size() == 1 && recipe.residualTargets)
+    options.hasShortcut = executor->hasShortcut(members.front());
   MomentCollector collector(collected, options);
   ::gpfq::ParallelFor parallelFor = pool->parallelFor();
   LogicalResult advanced = executor->advance(
       cut, collector.batchSize(), [&](unsigned index) { return memberOf.count(index) > 0; },
       [&](int64_t sample, int64_t slot, StagedExecutor::Side side, unsigned index,
-          const float *input) {
+          const float *input, const float *shortcut) {
         collector.gather(sample - slot, sample, MomentCollector::Side(side), memberOf.lookup(index),
-                         input);
+                         input, shortcut);
       },
       [&](int64_t first, int64_t count) { collector.endBatch(first, count, parallelFor); });
   if (failed(advanced))
@@ -229,7 +213,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
-  LayerSpec layerSpec = spec;
+  LayerSpec layerSpec = recipe.spec;
   layerSpec.alphabet = *alphabet;
   layerSpec.granularity = layer.layer.getGranularity() == lowbit::Granularity::Tensor
                               ? ::gpfq::Granularity::Tensor

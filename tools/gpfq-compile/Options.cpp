@@ -85,27 +85,19 @@ struct Flags {
   cl::opt<std::string> granularity{
       "granularity", cl::init("channel"), cl::cat(quantizeCategory),
       cl::desc("One scale for each output channel, or tensor (default channel)")};
-  cl::opt<std::string> method{"method", cl::init("gpfq"), cl::cat(quantizeCategory),
-                              cl::desc("gpfq, or msq: round to nearest (default gpfq)")};
+  cl::opt<std::string> recipe{
+      "recipe", cl::init("best"), cl::cat(quantizeCategory),
+      cl::desc("How weights are chosen: best (default), or paper: the plain algorithm")};
+  cl::opt<std::string> method{
+      "method", cl::init("auto"), cl::cat(quantizeCategory),
+      cl::desc("gpfq, optq, qronos, spfq, or msq: round to nearest (default: the recipe's)")};
   cl::opt<std::string> step{
       "step", cl::init("auto"), cl::cat(quantizeCategory),
-      cl::desc("Size of the steps between levels: absmax, constant, search, or auto: "
-               "search for gpfq, absmax for msq (default auto)")};
-  cl::opt<double> stepFactor{"step-factor", cl::init(1.0), cl::value_desc("C"),
-                             cl::cat(quantizeCategory),
-                             cl::desc("Steps of --step=constant, in units of absmax (default 1)")};
-  cl::opt<std::string> order{
-      "order", cl::init("norm"), cl::cat(quantizeCategory),
-      cl::desc("Order of the inputs of a neuron: norm or natural (default norm)")};
-  cl::opt<int64_t> sweeps{"sweeps", cl::init(2), cl::value_desc("n"), cl::cat(quantizeCategory),
-                          cl::desc("Refinements of the levels of a layer (default 2)")};
-  cl::opt<double> ridge{"ridge", cl::init(1.0), cl::value_desc("c"), cl::cat(quantizeCategory),
-                        cl::desc("Weight of the change of the weights beside that of the output "
-                                 "(default 1)")};
-  cl::opt<std::string> biasCorrection{
-      "bias-correction", cl::init("auto"), cl::cat(quantizeCategory),
-      cl::desc("Remove the mean error of each output channel: true, false, or auto: for gpfq "
-               "only (default auto)")};
+      cl::desc("Size of the steps between levels: absmax, constant or search (default: the "
+               "recipe's)")};
+  cl::opt<std::string> quantizeOptions{
+      "quantize-options", cl::value_desc("name=value .."), cl::cat(quantizeCategory),
+      cl::desc("Further options of the pipeline gpfq-quantize, e.g. 'sweeps=4 refit=false'")};
   cl::opt<std::string> range{
       "range", cl::init("minmax"), cl::cat(quantizeCategory),
       cl::desc("Range of activations: minmax, percentile or mse (default minmax)")};
@@ -125,9 +117,6 @@ struct Flags {
   cl::opt<double> heldOut{"held-out", cl::init(0.1), cl::value_desc("fraction"),
                           cl::cat(dataCategory),
                           cl::desc("Samples kept to measure errors with (default 0.1)")};
-  cl::opt<int64_t> maxRows{
-      "max-rows", cl::init(32768), cl::value_desc("n"), cl::cat(dataCategory),
-      cl::desc("Patches of all samples that a layer is fitted to (default 32768)")};
   cl::opt<unsigned> threads{"threads", cl::init(0), cl::value_desc("n"), cl::cat(dataCategory),
                             cl::desc("Threads of the quantisation (default: all CPUs)")};
   cl::opt<uint64_t> memoryBudget{
@@ -195,14 +184,9 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.granularity = flags.granularity;
   quantize.skip = flags.skip;
   quantize.policy = flags.policy;
+  quantize.recipe = flags.recipe;
   quantize.method = flags.method;
   quantize.step = flags.step;
-  quantize.stepFactor = flags.stepFactor;
-  quantize.order = flags.order;
-  quantize.sweeps = flags.sweeps;
-  quantize.ridge = flags.ridge;
-  quantize.biasCorrection = flags.biasCorrection;
-  quantize.maxRows = flags.maxRows;
   quantize.range = flags.range;
   quantize.percentile = flags.percentile;
   for (const std::string &file : flags.calibration)
@@ -212,4 +196,6 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.threads = flags.threads;
   quantize.memoryBudget = flags.memoryBudget;
   quantize.checkpoint = flags.checkpoint;
+  if (failed(quantize.parseFromString(flags.quantizeOptions.getValue())))
+    fail("--quantize-options: not options of the pipeline gpfq-quantize");
 }

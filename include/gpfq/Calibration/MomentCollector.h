@@ -28,8 +28,8 @@ private:
 
 /// Gathers the rows (patches) of one layer, or of several layers that share weights, and
 /// accumulates their moments for the training and for the held-out samples. A layer on its own may
-/// have a shortcut r: the target of its quantised weights is then X w + r - r~, so that they make up
-/// for the error r~ - r of the shortcut too.
+/// have a shortcut r: the target of its quantised weights is then X w + r - r~, so that they make
+/// up for the error r~ - r of the shortcut too.
 class MomentCollector {
 public:
   struct Layer {

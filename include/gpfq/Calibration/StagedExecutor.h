@@ -63,8 +63,8 @@ public:
 
   /// Called with what the function returns, by number among the results that are f32 and not
   /// constant. Called on any thread, for different samples at the same time.
-  using ResultObserver = llvm::function_ref<void(int64_t sample, Side side, unsigned result,
-                                                 ArrayRef<float> values)>;
+  using ResultObserver =
+      llvm::function_ref<void(int64_t sample, Side side, unsigned result, ArrayRef<float> values)>;
   /// Runs all samples through the whole network with the present weights. Needs
   /// Options::withResults; may be called again and again, but not after advance().
   LogicalResult evaluate(ResultObserver observer);

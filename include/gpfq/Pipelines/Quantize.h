@@ -52,23 +52,34 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<double> heldOut{
       *this, "held-out", llvm::cl::init(0.1),
       llvm::cl::desc("Fraction of the samples that measures errors")};
-  PassOptions::Option<std::string> method{*this, "method", llvm::cl::init("gpfq"),
-                                          llvm::cl::desc("gpfq or msq")};
+  PassOptions::Option<std::string> recipe{
+      *this, "recipe", llvm::cl::init("best"),
+      llvm::cl::desc("What options are when they are auto: best or paper")};
+  PassOptions::Option<std::string> method{*this, "method", llvm::cl::init("auto"),
+                                          llvm::cl::desc("gpfq, optq, qronos, spfq or msq")};
   PassOptions::Option<std::string> step{*this, "step", llvm::cl::init("auto"),
-                                        llvm::cl::desc("absmax, constant, search or auto")};
+                                        llvm::cl::desc("absmax, constant, search")};
   PassOptions::Option<double> stepFactor{*this, "step-factor", llvm::cl::init(1.0),
                                          llvm::cl::desc("The paper's C, for step=constant")};
-  PassOptions::Option<std::string> order{*this, "order", llvm::cl::init("norm"),
+  PassOptions::Option<std::string> order{*this, "order", llvm::cl::init("auto"),
                                          llvm::cl::desc("Order of the columns: norm or natural")};
-  PassOptions::Option<int64_t> sweeps{
-      *this, "sweeps", llvm::cl::init(2),
+  PassOptions::Option<std::string> sweeps{
+      *this, "sweeps", llvm::cl::init("auto"),
       llvm::cl::desc("Coordinate descent sweeps after the recursion")};
-  PassOptions::Option<double> ridge{
-      *this, "ridge", llvm::cl::init(1.0),
+  PassOptions::Option<std::string> ridge{
+      *this, "ridge", llvm::cl::init("auto"),
       llvm::cl::desc("Weight of the change of the weights beside that of the output")};
+  PassOptions::Option<std::string> refit{
+      *this, "refit", llvm::cl::init("auto"),
+      llvm::cl::desc("Fit float weights to the quantised inputs first: true or false")};
   PassOptions::Option<std::string> biasCorrection{
       *this, "bias-correction", llvm::cl::init("auto"),
-      llvm::cl::desc("Remove the mean error of each output channel: true, false or auto")};
+      llvm::cl::desc("Remove the mean error of each output channel: true or false")};
+  PassOptions::Option<std::string> residualTargets{
+      *this, "residual-targets", llvm::cl::init("auto"),
+      llvm::cl::desc("Make up for the error of shortcuts: true or false")};
+  PassOptions::Option<int64_t> seed{*this, "seed", llvm::cl::init(0),
+                                    llvm::cl::desc("Of the random numbers of spfq")};
   PassOptions::Option<int64_t> maxRows{
       *this, "max-rows", llvm::cl::init(32768),
       llvm::cl::desc("Rows of the data of a layer, at most, for all samples")};

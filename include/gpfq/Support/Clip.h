@@ -17,8 +17,8 @@ struct Clip {
   bool isMax;
 };
 
-/// `op`, a scalar op, as a clip in any of its spellings: arith.maximumf, maxnumf, minimumf, minnumf,
-/// or a selection by a comparison of the two.
+/// `op`, a scalar op, as a clip in any of its spellings: arith.maximumf, maxnumf, minimumf,
+/// minnumf, or a selection by a comparison of the two.
 std::optional<Clip> matchClip(Operation *op);
 
 /// The value of a constant f32 scalar.

@@ -72,8 +72,7 @@ TEST(BitAllocation, StaysNearTheBestWithFewStates) {
     int64_t range = ends.back().size - ends.front().size;
     for (int64_t percent : {20, 50, 80}) {
       int64_t size = ends.front().size + range * percent / 100;
-      Result<Allocation> best = thinned.best(size),
-                         smaller = exact.best(size - range * 30 / 1000);
+      Result<Allocation> best = thinned.best(size), smaller = exact.best(size - range * 30 / 1000);
       ASSERT_TRUE(best && smaller);
       EXPECT_LE(best->size, size);
       EXPECT_LE(best->error, smaller->error);
@@ -96,7 +95,8 @@ TEST(BitAllocation, GivesPointsOfTheFrontier) {
 
 TEST(BitAllocation, SaysWhatTheSmallestTakes) {
   AllocationFrontier frontier({{{10, 1.0}, {20, 0.0}}, {{5, 0.0}}});
-  EXPECT_EQ(frontier.best(14).message(), "the smallest choices take 15, more than the budget of 14");
+  EXPECT_EQ(frontier.best(14).message(),
+            "the smallest choices take 15, more than the budget of 14");
   EXPECT_EQ(frontier.best(15)->choices, (std::vector<int64_t>{0, 0}));
   EXPECT_EQ(frontier.best(25)->choices, (std::vector<int64_t>{1, 0}));
 }

@@ -1,0 +1,42 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// From the options of gpfq-quantize-weights to the settings of the quantiser.
+
+#ifndef GPFQ_TRANSFORMS_QUANTIZATIONRECIPE_H
+#define GPFQ_TRANSFORMS_QUANTIZATIONRECIPE_H
+
+#include "gpfq/Quantizer/LayerQuantizer.h"
+#include "mlir/Support/LLVM.h"
+#include "llvm/ADT/StringRef.h"
+#include <string>
+
+namespace mlir::gpfq {
+
+/// Texts of options; "auto" leaves the choice to the recipe. Their values are those of the pass.
+struct RecipeOptions {
+  StringRef recipe = "best", method = "auto", step = "auto", order = "auto", sweeps = "auto",
+            ridge = "auto", refit = "auto", biasCorrection = "auto", residualTargets = "auto";
+  double stepFactor = 1.0;
+  int64_t blockSize = 32, seed = 0;
+};
+
+/// How all layers are quantised.
+struct QuantizationRecipe {
+  /// But for the alphabet and the granularity, which belong to the layer.
+  ::gpfq::LayerSpec spec;
+  /// Targets include the error of the shortcut that is added to a layer's output.
+  bool residualTargets = false;
+
+  /// Names and values of all options, in one line: two recipes with the same line give the same
+  /// levels.
+  std::string str() const;
+
+  /// The failure names the option and its values.
+  static ::gpfq::Result<QuantizationRecipe> create(const RecipeOptions &options);
+};
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_TRANSFORMS_QUANTIZATIONRECIPE_H

@@ -1,0 +1,134 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#include "gpfq/Transforms/QuantizationRecipe.h"
+
+#include "llvm/ADT/StringExtras.h"
+#include "llvm/Support/raw_ostream.h"
+
+using namespace mlir;
+using namespace mlir::gpfq;
+using ::gpfq::ColumnOrder;
+using ::gpfq::LayerSpec;
+using ::gpfq::Method;
+using ::gpfq::Result;
+using ::gpfq::StepRule;
+
+/// A value and its name among those of an option.
+template <typename T> using Names = ArrayRef<std::pair<StringRef, T>>;
+
+static const std::pair<StringRef, Method> methods[] = {{"gpfq", Method::Gpfq},
+                                                       {"msq", Method::Msq},
+                                                       {"optq", Method::Optq},
+                                                       {"qronos", Method::Qronos},
+                                                       {"spfq", Method::Spfq}};
+static const std::pair<StringRef, StepRule> stepRules[] = {
+    {"absmax", StepRule::AbsMax}, {"constant", StepRule::Constant}, {"search", StepRule::Search}};
+static const std::pair<StringRef, ColumnOrder> orders[] = {{"norm", ColumnOrder::NormDescending},
+                                                           {"natural", ColumnOrder::Natural}};
+static const std::pair<StringRef, bool> flags[] = {{"true", true}, {"false", false}};
+
+namespace {
+/// Reads options into settings; keeps the first error.
+class OptionReader {
+public:
+  /// Leaves `setting` as it is for "auto".
+  template <typename T> void read(StringRef option, StringRef text, Names<T> names, T &setting) {
+    if (text == "auto")
+      return;
+    for (auto [name, value] : names)
+      if (text == name) {
+        setting = value;
+        return;
+      }
+    std::string known;
+    for (auto [name, value] : names)
+      known += (name + ", ").str();
+    fail(option + "=" + text + " is not one of " + known + "auto");
+  }
+
+  template <typename T> void readNumber(StringRef option, StringRef text, T &setting) {
+    if (text == "auto")
+      return;
+    T number{};
+    bool isBad = false;
+    if constexpr (std::is_floating_point_v<T>)
+      isBad = text.getAsDouble(number);
+    else
+      isBad = text.getAsInteger(10, number);
+    if (isBad || !(number >= T(0)))
+      return fail(option + "=" + text + " is not a number of at least 0, or auto");
+    setting = number;
+  }
+
+  void fail(const Twine &text) {
+    if (message.empty())
+      message = text.str();
+  }
+
+  std::string message;
+};
+} // namespace
+
+Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &options) {
+  QuantizationRecipe recipe;
+  LayerSpec &spec = recipe.spec;
+  OptionReader reader;
+  if (options.recipe == "best") {
+    spec.method = Method::Gpfq;
+    spec.step = StepRule::Search;
+    spec.sweeps = 2;
+    spec.ridge = 1.0;
+    spec.biasCorrection = true;
+  } else if (options.recipe == "paper") {
+    spec.method = Method::Gpfq;
+    spec.step = StepRule::Constant;
+    spec.order = ColumnOrder::Natural;
+    spec.sweeps = 0;
+  } else {
+    reader.fail("recipe=" + options.recipe + " is not best or paper");
+  }
+  reader.read<Method>("method", options.method, methods, spec.method);
+  // The baseline is memoryless in any recipe.
+  if (spec.method == Method::Msq) {
+    spec.step = StepRule::AbsMax;
+    spec.biasCorrection = spec.refit = recipe.residualTargets = false;
+  }
+  reader.read<StepRule>("step", options.step, stepRules, spec.step);
+  reader.read<ColumnOrder>("order", options.order, orders, spec.order);
+  reader.readNumber("sweeps", options.sweeps, spec.sweeps);
+  reader.readNumber("ridge", options.ridge, spec.ridge);
+  reader.read<bool>("refit", options.refit, flags, spec.refit);
+  reader.read<bool>("bias-correction", options.biasCorrection, flags, spec.biasCorrection);
+  reader.read<bool>("residual-targets", options.residualTargets, flags, recipe.residualTargets);
+  if (!(options.stepFactor > 0.0))
+    reader.fail("step-factor is not above 0");
+  if (options.blockSize < 1)
+    reader.fail("block-size is below 1");
+  spec.stepFactor = options.stepFactor;
+  spec.blockSize = options.blockSize;
+  spec.seed = uint64_t(options.seed);
+  if (!reader.message.empty())
+    return Result<QuantizationRecipe>::failure(reader.message);
+  return recipe;
+}
+
+template <typename T> static StringRef getName(Names<T> names, T value) {
+  for (auto [name, candidate] : names)
+    if (candidate == value)
+      return name;
+  llvm_unreachable("value without a name");
+}
+
+std::string QuantizationRecipe::str() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "method=" << getName<Method>(methods, spec.method)
+     << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
+     << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
+     << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
+     << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)
+     << " residual-targets=" << getName<bool>(flags, residualTargets) << " seed=" << spec.seed;
+  return text;
+}
