@@ -53,6 +53,9 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.stepFactor = options.stepFactor;
   result.order = options.order;
   result.sweeps = options.sweeps;
+  result.alternations = options.alternations;
+  result.clipRounds = options.clipRounds;
+  result.scaleMatching = options.scaleMatching;
   result.ridge = options.ridge;
   result.refit = options.refit;
   result.biasCorrection = options.biasCorrection;

@@ -13,6 +13,7 @@ using ::gpfq::ColumnOrder;
 using ::gpfq::LayerSpec;
 using ::gpfq::Method;
 using ::gpfq::Result;
+using ::gpfq::ScaleMatching;
 using ::gpfq::StepRule;
 
 /// A value and its name among those of an option.
@@ -27,6 +28,10 @@ static const std::pair<StringRef, StepRule> stepRules[] = {
     {"absmax", StepRule::AbsMax}, {"constant", StepRule::Constant}, {"search", StepRule::Search}};
 static const std::pair<StringRef, ColumnOrder> orders[] = {{"norm", ColumnOrder::NormDescending},
                                                            {"natural", ColumnOrder::Natural}};
+static const std::pair<StringRef, ScaleMatching> scaleMatchings[] = {
+    {"none", ScaleMatching::None},
+    {"least-squares", ScaleMatching::LeastSquares},
+    {"variance", ScaleMatching::Variance}};
 static const std::pair<StringRef, bool> flags[] = {{"true", true}, {"false", false}};
 
 namespace {
@@ -76,11 +81,15 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   LayerSpec &spec = recipe.spec;
   OptionReader reader;
   if (options.recipe == "best") {
-    spec.method = Method::Gpfq;
+    spec.method = Method::Qronos;
     spec.step = StepRule::Search;
     spec.sweeps = 2;
+    spec.alternations = 2;
+    spec.clipRounds = 4;
+    spec.scaleMatching = ScaleMatching::Variance;
     spec.ridge = 1.0;
     spec.biasCorrection = true;
+    recipe.residualTargets = true;
   } else if (options.recipe == "paper") {
     spec.method = Method::Gpfq;
     spec.step = StepRule::Constant;
@@ -94,10 +103,17 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   if (spec.method == Method::Msq) {
     spec.step = StepRule::AbsMax;
     spec.biasCorrection = spec.refit = recipe.residualTargets = false;
+    spec.alternations = spec.clipRounds = 0;
+    spec.scaleMatching = ScaleMatching::None;
   }
   reader.read<StepRule>("step", options.step, stepRules, spec.step);
   reader.read<ColumnOrder>("order", options.order, orders, spec.order);
   reader.readNumber("sweeps", options.sweeps, spec.sweeps);
+  reader.readNumber("alternations", options.alternations, spec.alternations);
+  reader.readNumber("clip-rounds", options.clipRounds, spec.clipRounds);
+  reader.read<ScaleMatching>("scale-matching", options.scaleMatching, scaleMatchings,
+                             spec.scaleMatching);
+  recipe.isScaleMatchingOptional = options.scaleMatching == "auto";
   reader.readNumber("ridge", options.ridge, spec.ridge);
   reader.read<bool>("refit", options.refit, flags, spec.refit);
   reader.read<bool>("bias-correction", options.biasCorrection, flags, spec.biasCorrection);
@@ -114,6 +130,18 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   return recipe;
 }
 
+LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
+                                           ::gpfq::Granularity granularity) const {
+  LayerSpec result = spec;
+  result.alphabet = alphabet;
+  result.granularity = granularity;
+  if (isScaleMatchingOptional &&
+      (granularity == ::gpfq::Granularity::Tensor ||
+       (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)))
+    result.scaleMatching = ScaleMatching::None;
+  return result;
+}
+
 template <typename T> static StringRef getName(Names<T> names, T value) {
   for (auto [name, candidate] : names)
     if (candidate == value)
@@ -127,6 +155,8 @@ std::string QuantizationRecipe::str() const {
   os << "method=" << getName<Method>(methods, spec.method)
      << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
      << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
+     << " alternations=" << spec.alternations << " clip-rounds=" << spec.clipRounds
+     << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)
      << " residual-targets=" << getName<bool>(flags, residualTargets) << " seed=" << spec.seed;

@@ -4,6 +4,7 @@
 
 #include "gpfq/Calibration/CalibrationRun.h"
 #include "gpfq/Calibration/Checkpoint.h"
+#include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Calibration/MomentCollector.h"
 #include "gpfq/Calibration/QuantizationReport.h"
 #include "gpfq/Calibration/StagedExecutor.h"
@@ -30,6 +31,9 @@ using ::gpfq::LayerResult;
 using ::gpfq::LayerSpec;
 using ::gpfq::MomentCollector;
 using ::gpfq::Result;
+
+/// The part of the memory budget that the rows of one layer may take, for clip-rounds.
+static constexpr int64_t keptShare = 4;
 
 /// The alphabet of the quantiser that has the levels of `attribute`.
 static Result<Alphabet> getAlphabet(lowbit::AlphabetAttr attribute) {
@@ -99,6 +103,9 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   options.stepFactor = pass.stepFactor;
   options.order = pass.order;
   options.sweeps = pass.sweeps;
+  options.alternations = pass.alternations;
+  options.clipRounds = pass.clipRounds;
+  options.scaleMatching = pass.scaleMatching;
   options.ridge = pass.ridge;
   options.refit = pass.refit;
   options.biasCorrection = pass.biasCorrection;
@@ -192,9 +199,18 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
   options.seed = members.front();
-  // A shortcut belongs to one layer only.
-  if (members.size() == 1 && recipe.residualTargets)
-    options.hasShortcut = executor->hasShortcut(members.front());
+  // A tail belongs to one layer, and to one whose output has no other addend.
+  LayerTail tail;
+  if (members.size() == 1 && !layer.bias.empty())
+    tail = LayerTail::match(layer.op->getResult(0));
+  bool knowsShortcut = tail.shortcut && executor->hasShortcut(members.front());
+  options.hasShortcut = knowsShortcut && recipe.residualTargets;
+  bool isClipped =
+      tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
+  if (isClipped) {
+    options.keptBytes = int64_t(pass.memoryBudget) / keptShare;
+    options.bias = layer.bias.data();
+  }
   MomentCollector collector(collected, options);
   ::gpfq::ParallelFor parallelFor = pool->parallelFor();
   LogicalResult advanced = executor->advance(
@@ -213,11 +229,10 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
-  LayerSpec layerSpec = recipe.spec;
-  layerSpec.alphabet = *alphabet;
-  layerSpec.granularity = layer.layer.getGranularity() == lowbit::Granularity::Tensor
-                              ? ::gpfq::Granularity::Tensor
-                              : ::gpfq::Granularity::Channel;
+  LayerSpec layerSpec =
+      recipe.getLayerSpec(*alphabet, layer.layer.getGranularity() == lowbit::Granularity::Tensor
+                                         ? ::gpfq::Granularity::Tensor
+                                         : ::gpfq::Granularity::Channel);
   ::gpfq::LayerProblem problem;
   problem.outputChannels = layer.shape.outputChannels;
   problem.columns = layer.columns();
@@ -225,6 +240,13 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   problem.weights = layer.weights.data();
   problem.training = &training;
   problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;
+  ::gpfq::ClippedRows clipped;
+  if (isClipped) {
+    clipped = collector.keptRows();
+    clipped.low = tail.low;
+    clipped.high = tail.high;
+    problem.clipped = &clipped;
+  }
   Result<LayerResult> result = ::gpfq::quantizeLayer(problem, layerSpec, parallelFor);
   if (!result)
     return layer.op->emitError("layer '")

@@ -19,9 +19,21 @@
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy order=x" 2>&1 | FileCheck %s --check-prefix=ORDER
 // ORDER: order=x is not
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy sweeps=-1" 2>&1 | FileCheck %s --check-prefix=SWEEPS
-// SWEEPS: sweeps is below 0
+// SWEEPS: sweeps=-1 is not a number of at least 0
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy ridge=-1" 2>&1 | FileCheck %s --check-prefix=RIDGE
-// RIDGE: ridge is below 0
+// RIDGE: ridge=-1 is not a number of at least 0
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy recipe=x" 2>&1 | FileCheck %s --check-prefix=RECIPE
+// RECIPE: recipe=x is not best or paper
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy alternations=x" 2>&1 | FileCheck %s --check-prefix=ALTERNATIONS
+// ALTERNATIONS: alternations=x is not a number
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy clip-rounds=1.5" 2>&1 | FileCheck %s --check-prefix=ROUNDS
+// ROUNDS: clip-rounds=1.5 is not a number
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy scale-matching=x" 2>&1 | FileCheck %s --check-prefix=MATCHING
+// MATCHING: scale-matching=x is not one of none, least-squares, variance, auto
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy refit=x" 2>&1 | FileCheck %s --check-prefix=REFIT
+// REFIT: refit=x is not one of true, false, auto
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy residual-targets=x" 2>&1 | FileCheck %s --check-prefix=RESIDUAL
+// RESIDUAL: residual-targets=x is not one of true, false, auto
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy max-rows=0" 2>&1 | FileCheck %s --check-prefix=ROWS
 // ROWS: max-rows is below 1
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy held-out=1" 2>&1 | FileCheck %s --check-prefix=HELD

@@ -29,7 +29,7 @@
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy report=/nonexistent/report.json" 2>&1 | FileCheck %s --check-prefix=REPORT
 // REPORT: error: cannot write '/nonexistent/report.json'
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy method=best" 2>&1 | FileCheck %s --check-prefix=METHOD
-// METHOD: error: method=best is not gpfq or msq
+// METHOD: error: method=best is not one of gpfq, msq, optq, qronos, spfq, auto
 
 // The activations of 400 samples do not fit the budget, and the temporary file cannot be made.
 // RUN: %python %S/../Inputs/make_npy.py %t.many.npy 400x4

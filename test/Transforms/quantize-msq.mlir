@@ -6,7 +6,7 @@
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy method=msq bias-correction=true" | FileCheck %s --check-prefix=BIAS
 // RUN: gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy" | FileCheck %s --check-prefix=BIAS
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.npy bias-correction=maybe" 2>&1 | FileCheck %s --check-prefix=VALUE
-// VALUE: error: bias-correction=maybe is not true, false or auto
+// VALUE: error: bias-correction=maybe is not one of true, false, auto
 
 // The largest weight of a neuron is the largest level: scales 0.7 / 7 and 0.35 / 7.
 // CHECK-LABEL: func @net

@@ -66,6 +66,15 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> sweeps{
       *this, "sweeps", llvm::cl::init("auto"),
       llvm::cl::desc("Coordinate descent sweeps after the recursion")};
+  PassOptions::Option<std::string> alternations{
+      *this, "alternations", llvm::cl::init("auto"),
+      llvm::cl::desc("Rounds of the best step for the levels, then sweeps")};
+  PassOptions::Option<std::string> clipRounds{
+      *this, "clip-rounds", llvm::cl::init("auto"),
+      llvm::cl::desc("Rounds that know the ReLU or ReLU6 behind the layer")};
+  PassOptions::Option<std::string> scaleMatching{
+      *this, "scale-matching", llvm::cl::init("auto"),
+      llvm::cl::desc("Last change of the scales: none, least-squares or variance")};
   PassOptions::Option<std::string> ridge{
       *this, "ridge", llvm::cl::init("auto"),
       llvm::cl::desc("Weight of the change of the weights beside that of the output")};

@@ -17,7 +17,8 @@ namespace mlir::gpfq {
 /// Texts of options; "auto" leaves the choice to the recipe. Their values are those of the pass.
 struct RecipeOptions {
   StringRef recipe = "best", method = "auto", step = "auto", order = "auto", sweeps = "auto",
-            ridge = "auto", refit = "auto", biasCorrection = "auto", residualTargets = "auto";
+            alternations = "auto", clipRounds = "auto", scaleMatching = "auto", ridge = "auto",
+            refit = "auto", biasCorrection = "auto", residualTargets = "auto";
   double stepFactor = 1.0;
   int64_t blockSize = 32, seed = 0;
 };
@@ -26,8 +27,14 @@ struct RecipeOptions {
 struct QuantizationRecipe {
   /// But for the alphabet and the granularity, which belong to the layer.
   ::gpfq::LayerSpec spec;
+  /// The scale matching is the recipe's, which leaves it out where it is not possible.
+  bool isScaleMatchingOptional = true;
   /// Targets include the error of the shortcut that is added to a layer's output.
   bool residualTargets = false;
+
+  /// The settings of one layer.
+  ::gpfq::LayerSpec getLayerSpec(const ::gpfq::Alphabet &alphabet,
+                                 ::gpfq::Granularity granularity) const;
 
   /// Names and values of all options, in one line: two recipes with the same line give the same
   /// levels.

@@ -10,7 +10,9 @@
 // RUN: gpfq-compile net.mlir --calibration=a.npy,b.npy --weight-bits=8 --activation-bits=0 -o weights.o
 // RUN: %clang -std=c99 -Wall -Werror -I. -I%S/Inputs main.c float.o quantized.o weights.o -lm -o program && ./program
 // RUN: gpfq-compile net.mlir --calibration=a.npy,b.npy --emit=quantized -o - | FileCheck net.mlir --check-prefix=LEVELS
-// RUN: gpfq-compile net.mlir --calibration=a.npy,b.npy --emit=quantized --method=msq --step=absmax --bias-correction=false -o - | FileCheck net.mlir --check-prefix=MSQ
+// RUN: gpfq-compile net.mlir --calibration=a.npy,b.npy --emit=quantized --method=msq --step=absmax --quantize-options="bias-correction=false order=natural" -o - | FileCheck net.mlir --check-prefix=MSQ
+
+// RUN: not gpfq-compile net.mlir --calibration=a.npy,b.npy --quantize-options=colour=red -o bad.o 2>&1 | FileCheck net.mlir --check-prefix=OPTIONS
 
 // Nothing is left behind when the quantisation fails.
 // RUN: not gpfq-compile net.mlir --calibration=a.npy --report=bad.json -o bad.o 2>&1 | FileCheck net.mlir --check-prefix=FILES
@@ -30,6 +32,7 @@
 // LEVELS: lowbit.dequantize {{.*}} alphabet <mid_tread, [7]> layer "linear_0"
 // MSQ: arith.constant dense<{{\[\[}}4, -3, 2], [7, 7, -7], [1, 3, 5], [-4, 4, 4]]> : tensor<4x3xi8>
 // FILES: error: has 2 arguments, and 1 calibration files are given
+// OPTIONS: error: --quantize-options: not options of the pipeline gpfq-quantize
 // DATA: error: quantisation needs data
 #map = affine_map<(d0, d1) -> (d0, d1)>
 func.func @main(%a: tensor<?x4xf32>, %b: tensor<?x4xf32>) -> (tensor<?x3xf32>, tensor<?x2xf32>) {
