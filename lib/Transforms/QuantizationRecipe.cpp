@@ -82,6 +82,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   OptionReader reader;
   if (options.recipe == "best") {
     spec.method = Method::Qronos;
+    spec.refit = true;
     spec.step = StepRule::Search;
     spec.sweeps = 2;
     spec.alternations = 2;

@@ -32,8 +32,9 @@ using ::gpfq::LayerSpec;
 using ::gpfq::MomentCollector;
 using ::gpfq::Result;
 
-/// The part of the memory budget that the rows of one layer may take, for clip-rounds.
-static constexpr int64_t keptShare = 4;
+/// Bytes that the rows of one layer may take, for clip-rounds. Not a part of the memory budget, on
+/// which levels do not depend.
+static constexpr int64_t keptBytes = int64_t(256) << 20;
 
 /// The alphabet of the quantiser that has the levels of `attribute`.
 static Result<Alphabet> getAlphabet(lowbit::AlphabetAttr attribute) {
@@ -208,7 +209,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
   if (isClipped) {
-    options.keptBytes = int64_t(pass.memoryBudget) / keptShare;
+    options.keptBytes = keptBytes;
     options.bias = layer.bias.data();
   }
   MomentCollector collector(collected, options);

@@ -94,7 +94,7 @@ def test_all_layers_are_quantised(compile_digits: Compile) -> None:
     report = compile_digits(*options("gpfq", 4)).report
     assert report["totals"]["float_left"] == []
     assert len(report["layers"]) == 6
-    assert all(layer["bits"] == 4 and layer["method"] == "gpfq" for layer in report["layers"])
+    assert all(layer["bits"] == 4 and layer["method"] == "gpfq+refit" for layer in report["layers"])
     assert report["model_sha256"] == compiling.sha256(DIGITS / "digits.mlir")
 
 

@@ -120,8 +120,8 @@ struct Flags {
   cl::opt<unsigned> threads{"threads", cl::init(0), cl::value_desc("n"), cl::cat(dataCategory),
                             cl::desc("Threads of the quantisation (default: all CPUs)")};
   cl::opt<uint64_t> memoryBudget{
-      "memory-budget", cl::init(uint64_t(2) << 30), cl::value_desc("bytes"), cl::cat(dataCategory),
-      cl::desc("Activations above this go to a temporary file (default 2 GiB)")};
+      "memory-budget", cl::init(uint64_t(3) << 29), cl::value_desc("bytes"), cl::cat(dataCategory),
+      cl::desc("Activations above this go to a temporary file (default 1.5 GiB)")};
   cl::opt<std::string> checkpoint{"checkpoint", cl::value_desc("folder"), cl::cat(dataCategory),
                                   cl::desc("Keep finished layers here and go on from them")};
 };

@@ -29,7 +29,7 @@ public:
     /// For evaluate().
     bool withResults = false;
     int64_t samples = 1;
-    uint64_t memoryBudget = uint64_t(2) << 30;
+    uint64_t memoryBudget = uint64_t(3) << 29;
     std::string temporaryDirectory = ::gpfq::ValueStore::defaultDirectory();
   };
 

@@ -93,7 +93,7 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
       *this, "max-rows", llvm::cl::init(32768),
       llvm::cl::desc("Rows of the data of a layer, at most, for all samples")};
   PassOptions::Option<uint64_t> memoryBudget{
-      *this, "memory-budget", llvm::cl::init(uint64_t(2) << 30),
+      *this, "memory-budget", llvm::cl::init(uint64_t(3) << 29),
       llvm::cl::desc("Bytes of activations to keep in memory")};
   PassOptions::Option<std::string> checkpoint{*this, "checkpoint",
                                               llvm::cl::desc("Directory for finished layers")};

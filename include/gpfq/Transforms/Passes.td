@@ -260,13 +260,24 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
 
     GPFQ (Zhang, Zhou, Saab, "Post-training Quantization for Neural Networks with Provable Guarantees", SIAM J. Math.
     Data Sci. 5(2), 2023) chooses the level of column t of a neuron greedily, such that the error u of all columns so
-    far stays small: `q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)`. The paper's algorithm is
-    `step=constant order=natural sweeps=0 ridge=0 bias-correction=false held-out=0` with a granularity of `tensor`. The
-    defaults add what was measured to help (docs/rationale.md). `method=msq` is memoryless scalar quantisation, the
-    paper's baseline: each weight to its nearest level, by default without a look at the data.
+    far stays small: `q_t = Q(<X~_t, u_{t-1} + w_t X_t> / ||X~_t||^2)`. Options that are `auto` are as the recipe says:
 
-    With `ridge` c, a change of the weights costs too: the error is ||X w - X~ q||^2 + c E N / m ||w - q||^2, for m rows
-    of N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise.
+    | option | `recipe=best` | `recipe=paper` | |
+    |---|---|---|---|
+    | `method` | `qronos` | `gpfq` | `optq`: what the levels so far leave is spread over the columns to come by the Cholesky factor of the inverse of X~'X~; `qronos` (Zhang et al., arXiv 2505.11695): that after a refit; `spfq`: GPFQ with stochastic rounding; `msq`: memoryless, each weight to its nearest level, the paper's baseline |
+    | `refit` | `true` | `false` | quantise the float weights that fit the outputs best on the inputs of the quantised network, not those of the float network |
+    | `step` | `search` | `constant` | `search`: the step with the least held-out error; `constant`: `step-factor` (the paper's C) times the mean over the channels of the largest weight, or times the largest weight of the channel |
+    | `order` | `norm` | `natural` | of the columns |
+    | `sweeps` | 2 | 0 | coordinate descent on the error |
+    | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
+    | `residual-targets` | `true` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost |
+    | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, no error counts that it clips away: majorise-minimise over the rows of the data |
+    | `scale-matching` | `variance` | `none` | last, scales such that the variance of an output channel is that of the float network |
+    | `bias-correction` | `true` | `false` | the bias takes up the mean error of each output channel |
+    | `ridge` | 1 | 0 | a change of the weights costs too: the error is `||X w - X~ q||^2 + c E N / m ||w - q||^2` for a ridge c, m rows and N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise |
+
+    The paper's setting also has `granularity=tensor` and `held-out=0`. With `method=msq` nothing depends on the data
+    unless an option says so.
 
     Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number (as do 512 for
     each weight of a neuron), drawn for each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
@@ -321,7 +332,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"seed", "seed", "int64_t", "0", "Of the random numbers of spfq">,
     Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
-    Option<"memoryBudget", "memory-budget", "uint64_t", "2147483648",
+    Option<"memoryBudget", "memory-budget", "uint64_t", "1610612736",
            "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"", "Directory for finished layers; a run goes on from them">,
     Option<"report", "report", "std::string", "\"\"", "File for the report on each layer, JSON">
