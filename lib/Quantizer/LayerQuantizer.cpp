@@ -63,6 +63,9 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
   std::string message = checkGram(problem, *problem.training, "training");
   if (message.empty() && problem.heldOut && problem.heldOut->rows > 0)
     message = checkGram(problem, *problem.heldOut, "held-out");
+  if (message.empty() && problem.heldOut && problem.heldOut->rows > 0 &&
+      problem.heldOut->hasTargetShift() != problem.training->hasTargetShift())
+    return "a target shift is needed in both the training and the held-out moments, or in none";
   return message;
 }
 

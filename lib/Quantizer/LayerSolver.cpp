@@ -159,9 +159,7 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
   forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
     solver.sweeps();
     solver.store(count, candidate.levels.data() + channel * n);
-    std::vector<PanelSolver::StepTerms> lanes = solver.stepTerms(/*withRidge=*/true);
-    for (int64_t lane = 0; lane < count; ++lane)
-      after[channel + lane] = lanes[lane].error;
+    std::copy_n(solver.objectives().begin(), count, after.begin() + channel);
   });
 
   if (isTensor) {

@@ -264,6 +264,14 @@ std::vector<double> PanelSolver::errors(const GroupMoments &moments) {
   return result;
 }
 
+std::vector<double> PanelSolver::objectives() {
+  multiply(system.training, differences);
+  std::vector<double> result(lanesPerPanel);
+  for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+    result[lane] = laneError(system.training, lane, /*excess=*/0.0);
+  return result;
+}
+
 /// ||T - X~q||^2, for products = H differences; the ridge part of H counts but for `excess`.
 double PanelSolver::laneError(const GroupMoments &moments, int64_t lane, double excess) const {
   int64_t n = system.columns.count, neuron = lanes[lane].neuron;

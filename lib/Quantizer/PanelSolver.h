@@ -43,6 +43,8 @@ public:
   void store(int64_t count, int8_t *levels) const;
   /// ||T - X~q||^2 of each lane on the given rows, at least 0.
   std::vector<double> errors(const GroupMoments &moments);
+  /// ||T - X~q||^2 + ridge ||w - q||^2 of each lane on the training rows.
+  std::vector<double> objectives();
   /// On the training rows, with or without the rows that a ridge amounts to (sqrt(ridge) I, whose
   /// target is sqrt(ridge) w).
   std::vector<StepTerms> stepTerms(bool withRidge);

@@ -52,7 +52,8 @@ public:
         for (int64_t t = 0; t < n; ++t)
           solution(n - 1 - t, o) =
               isCoupled(t) ? mismatch[(first + o) * n + t] / moments.unit : 0.0;
-      factor.solveInPlace(solution);
+      lower.triangularView<Eigen::Lower>().solveInPlace(solution);
+      lower.transpose().triangularView<Eigen::Upper>().solveInPlace(solution);
       for (int64_t o = 0; o < count; ++o)
         for (int64_t t = 0; t < n; ++t)
           rows[(first + o) * n + t] += solution(n - 1 - t, o);
@@ -71,19 +72,17 @@ public:
 
 private:
   bool isCoupled(int64_t t) const { return moments.inverseDiagonal[t] != 0.0f; }
-  double lower(int64_t i, int64_t j) const { return factor.matrixLLT()(i, j); }
-
   /// The Cholesky factor of H + ridge I in reverse order is N sqrt(D) in reverse order.
   bool factorize(const AlignedBuffer<double> &h) {
-    Eigen::MatrixXd reversed(n, n);
+    lower.resize(n, n);
     for (int64_t t = 0; t < n; ++t)
       for (int64_t j = 0; j <= t; ++j)
-        reversed(n - 1 - j, n - 1 - t) =
+        lower(n - 1 - j, n - 1 - t) =
             t == j ? (isCoupled(t) ? h[t * n + t] / moments.unit + usedRidge : 1.0)
                    : (isCoupled(t) && isCoupled(j) ? h[t * n + j] / moments.unit : 0.0);
-    Eigen::VectorXd diagonal = reversed.diagonal();
-    factor.compute(reversed);
-    if (factor.info() != Eigen::Success)
+    Eigen::VectorXd diagonal = lower.diagonal();
+    Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>> inPlace(lower);
+    if (inPlace.info() != Eigen::Success)
       return false;
     for (int64_t i = 0; i < n; ++i)
       if (!(lower(i, i) * lower(i, i) >= smallestPivot * diagonal(i)))
@@ -94,7 +93,8 @@ private:
   const GroupMoments &moments;
   int64_t n;
   double usedRidge = 0.0;
-  Eigen::LLT<Eigen::MatrixXd> factor;
+  /// The lower triangle.
+  Eigen::MatrixXd lower;
 };
 } // namespace
 

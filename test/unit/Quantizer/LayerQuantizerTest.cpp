@@ -58,6 +58,40 @@ TEST(LayerQuantizer, LevelsDependNeitherOnBlocksNorOnThreads) {
   }
 }
 
+TEST(LayerQuantizer, TheErrorDecaysWithTheNumberOfColumns) {
+  // The rate of the paper: the square of the relative error of m Gaussian rows falls like
+  // m log(N) / N, where that of the nearest levels stays.
+  constexpr int64_t rows = 24, neurons = 16;
+  std::vector<double> logColumns, logErrors;
+  for (int64_t columns : {96, 192, 384, 768, 1536}) {
+    RandomData random(columns);
+    std::vector<float> weights = random.normals(neurons * columns),
+                       x = random.normals(rows * columns);
+    for (float &weight : weights)
+      weight = std::tanh(weight); // Bounded, as the theorem asks for.
+    GramAccumulator accumulator({1, columns, neurons, RowLayout::GroupMajor, /*sharedInputs=*/true},
+                                weights.data());
+    accumulator.add(x.data(), nullptr, rows);
+    Gram gram = accumulator.take();
+    LayerProblem problem;
+    problem.outputChannels = neurons;
+    problem.columns = columns;
+    problem.weights = weights.data();
+    problem.training = &gram;
+    LayerSpec spec;
+    spec.order = ColumnOrder::Natural;
+    spec.sweeps = 0;
+    spec.alphabet = *Alphabet::midTread(4);
+    double error = quantizeLayer(problem, spec)->report.inSampleError;
+    logColumns.push_back(std::log(columns));
+    logErrors.push_back(2.0 * std::log(error));
+    spec.method = Method::Msq;
+    EXPECT_NEAR(quantizeLayer(problem, spec)->report.inSampleError, 0.12, 0.03);
+  }
+  double slope = (logErrors.back() - logErrors.front()) / (logColumns.back() - logColumns.front());
+  EXPECT_NEAR(slope, -1.0, 0.15);
+}
+
 TEST(LayerQuantizer, UniformAndListedLevelsAgree) {
   // The kernels for uniform alphabets against the general path, with each instruction set.
   FloatIsa best = floatIsa();
@@ -282,6 +316,12 @@ TEST(LayerQuantizer, BadInputGivesAMessage) {
   problem = layer.problem();
   problem.columns -= 1;
   expectFailure(problem, "another shape");
+
+  TestLayer shifted = layer;
+  shifted.addShift(0);
+  problem = layer.problem();
+  problem.heldOut = &shifted.heldOut;
+  expectFailure(problem, "target shift");
 
   std::vector<float> weights = layer.weights;
   weights[layer.columns + 2] = INFINITY;
