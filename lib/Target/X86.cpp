@@ -79,12 +79,17 @@ public:
     return quads <= 32 ? 4 : 6;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
-  int64_t getDepthwiseRows() const override { return 4; }
+  PixelTile getDepthwiseTile() const override { return {2, 2}; }
+  bool hasHalfVectors() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
-    return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.512", acc, codes, levels);
+    StringRef intrinsic =
+        isHalf(acc) ? "llvm.x86.avx512.vpdpbusd.256" : "llvm.x86.avx512.vpdpbusd.512";
+    return emitVpdpbusd(builder, loc, intrinsic, acc, codes, levels);
   }
   Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
+    if (isHalf(floats))
+      return emitAvxRound(builder, loc, floats);
     auto integers = cast<VectorType>(floats.getType()).clone(builder.getI32Type());
     Value passthrough = splat(builder, loc, integers, 0);
     auto constant = [&](IntegerAttr value) -> Value {
@@ -97,6 +102,8 @@ public:
                          {floats, passthrough, mask, nearest});
   }
   Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
+    if (isHalf(vectors[0]))
+      return emitAvx2Packs(builder, loc, vectors);
     return emitPacks(builder, loc, vectors, "llvm.x86.avx512.packssdw.512",
                      "llvm.x86.avx512.packuswb.512");
   }
@@ -112,6 +119,11 @@ public:
                                              StringLiteral("avx512vnni")};
     return features;
   }
+
+private:
+  bool isHalf(Value vector) const {
+    return cast<VectorType>(vector.getType()).getNumElements() == getLanes() / 2;
+  }
 };
 
 class AvxVnniTarget final : public VnniTarget {
@@ -125,7 +137,7 @@ public:
     return vectors == 1 ? 8 : quads <= 32 ? 4 : 5;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
-  int64_t getDepthwiseRows() const override { return 4; }
+  PixelTile getDepthwiseTile() const override { return {1, 2}; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
@@ -158,7 +170,7 @@ public:
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
-  int64_t getDepthwiseRows() const override { return 2; }
+  PixelTile getDepthwiseTile() const override { return {1, 2}; }
   bool prefersTopAligned() const override { return false; }
   bool packsCodes() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,

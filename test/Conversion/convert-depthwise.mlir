@@ -1,18 +1,25 @@
 // RUN: gpfq-opt %s -pass-pipeline='builtin.module(func.func(lowbit-pack{target=avx2}),one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map},canonicalize,cse,convert-lowbit-to-vector{target=avx2},canonicalize,cse)' | FileCheck %s
 
-// 40 channels are one panel of 32 and one that overlaps it, from channel 8. Bytes of two taps are interleaved, summed in
-// i16 over five pairs, widened by interleaving, and rounded and packed to codes at the end.
+// 40 channels are one panel of 32 and one that overlaps it, from channel 8. The weights of a panel are arranged by kernel
+// row. Bytes of four columns are interleaved, so that two outputs side by side share them; products are summed in i16
+// over the three kernel rows, widened, rounded and packed to codes.
 
 // CHECK-LABEL: func.func private @lowbit_depthwise_conv_2d(
-// CHECK: vector.load {{.*}}, vector<32xi8>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<768xi8>
+// CHECK: vector.store {{.*}} memref<768xi8>, vector<32xi8>
+// CHECK: scf.for %{{.+}} = %c0 to %c4
+// CHECK: scf.for %{{.+}} = %c0 to %c2
+// CHECK: llvm.inline_asm has_side_effects
+// CHECK: vector.load %arg0{{.*}}, vector<32xi8>
 // CHECK: vector.shuffle {{.*}} [0, 32, 1, 33, 2, 34, 3, 35, 4, 36, 5, 37, 6, 38, 7, 39, 16, 48,
-// CHECK: vector.shuffle {{.*}} [8, 40, 9, 41,
+// CHECK: vector.shuffle {{.*}} [0, 16, 1, 17, 2, 18, 3, 19, 8, 24,
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.ub.sw"
 // CHECK: arith.addi {{.*}} : vector<16xi16>
-// CHECK: vector.shuffle {{.*}} [0, 16, 1, 17, 2, 18, 3, 19, 8, 24,
-// CHECK: arith.shrsi {{.*}} : vector<8xi32>
-// CHECK-NOT: math.roundeven
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx.cvt.ps2dq.256"
+// CHECK-NOT: math.roundeven
+// CHECK: vector.shuffle {{.*}} [8, 40, 9, 41,
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.packssdw"
 // CHECK: llvm.call_intrinsic "llvm.x86.avx2.packuswb"
 // CHECK: vector.store {{.*}}, vector<32xi8>

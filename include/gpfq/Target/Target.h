@@ -17,6 +17,12 @@ struct TileShape {
   int64_t vectors;
 };
 
+/// A block of output pixels.
+struct PixelTile {
+  int64_t rows;
+  int64_t columns;
+};
+
 /// What a kernel generator needs to know about an instruction set. The only code that names one is
 /// in lib/Target.
 class KernelTarget {
@@ -36,8 +42,11 @@ public:
   virtual int64_t getByteTileRows(int64_t vectors, int64_t quads) const = 0;
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
-  /// Rows of a tile of depthwise convolutions.
-  virtual int64_t getDepthwiseRows() const = 0;
+  /// Output pixels of a tile of integer depthwise kernels; each takes four accumulators.
+  virtual PixelTile getDepthwiseTile() const = 0;
+  /// True if the target has its instructions for vectors of half the lanes too, and these can take
+  /// less time.
+  virtual bool hasHalfVectors() const { return false; }
 
   /// True if the dot product is exact for any signed byte, so that b-bit weights may be unpacked to
   /// the top of their byte (as w * 2^(8-b), without a sign extension) and the accumulator shifted

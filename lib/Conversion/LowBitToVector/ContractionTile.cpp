@@ -198,10 +198,13 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
     });
   });
 
-  SmallVector<StoredVector> stored;
+  KernelBuilder::FusedCache cache = b.loadChannelOperands(place.channel, vectors, channels);
+  SmallVector<StoredVector> elements;
   for (auto [m, row] : llvm::enumerate(rows))
-    for (int64_t v = 0; v < vectors; ++v)
-      stored.push_back({acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
-                        std::min(g.lanes, channels - v * g.lanes)});
-  b.emitEpilogue(stored, b.loadChannelOperands(place.channel, vectors, channels));
+    for (int64_t v = 0; v < vectors; ++v) {
+      elements.push_back({acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
+                          std::min(g.lanes, channels - v * g.lanes)});
+      elements.back().value = b.emitElement(elements.back(), cache);
+    }
+  b.storeElements(elements);
 }

@@ -45,7 +45,7 @@ SmallVector<Value> KernelBuilder::loadFusedPanel(int64_t operand, ArrayRef<Value
                                                  int64_t vectors, int64_t valid) {
   SmallVector<Value> result;
   if (isInterleaved()) {
-    Value wide = loadFused(operand, position, valid, weights.geometry.getPanelChannels());
+    Value wide = loadFused(operand, position, valid, vectors * getLanes());
     for (int64_t v = 0; v < vectors; ++v) {
       SmallVector<int64_t> channels;
       for (int64_t lane = 0; lane < getLanes(); ++lane)
@@ -97,7 +97,8 @@ static Value matchClip(Value value, arith::CmpFPredicate predicate, std::optiona
   return bound ? compare.getLhs() : Value();
 }
 
-std::optional<KernelBuilder::CodeRounding> KernelBuilder::matchCodeRounding(Block &epilogue) {
+std::optional<CodeRounding> mlir::gpfq::matchCodeRounding(LowBitComputeOpInterface op) {
+  Block &epilogue = op.getEpilogue().front();
   Value yielded = cast<lowbit::YieldOp>(epilogue.getTerminator()).getValue();
   auto convert = yielded.getDefiningOp<arith::FPToUIOp>();
   if (!convert || !convert.getType().isInteger(8) || !convert.getIn().getType().isF32())
@@ -115,7 +116,8 @@ std::optional<KernelBuilder::CodeRounding> KernelBuilder::matchCodeRounding(Bloc
   auto round = value.getDefiningOp<math::RoundEvenOp>();
   if (!round || !zeroPoint)
     return std::nullopt;
-  return CodeRounding{round.getOperand(), *zeroPoint, *top};
+  bool isBounded = getEpilogueBound(op, round.getOperand()) < double(INT32_MAX - 255);
+  return CodeRounding{round.getOperand(), *zeroPoint, *top, isBounded};
 }
 
 /// Ops of `block` that `wanted` depends on, in order.
@@ -158,64 +160,72 @@ Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
   return mapping.lookup(wanted);
 }
 
+Value KernelBuilder::roundCode(Value value) {
+  VectorType integers = getVectorType(getI32Type());
+  int64_t largest = codeRounding->top - codeRounding->zeroPoint;
+  if (!codeRounding->isBounded) {
+    // What is too small, and NaN, becomes a negative integer, which packing takes to 0.
+    VectorType floats = getVectorType(getF32Type());
+    Value top = getConstant(DenseElementsAttr::get(floats, float(largest)));
+    Value isAbove = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, value, top);
+    value = arith::SelectOp::create(*this, isAbove, top, value);
+  }
+  Value code = target.emitRound(*this, getLoc(), value);
+  if (codeRounding->isBounded && codeRounding->top < 255)
+    code = arith::MinSIOp::create(*this, code, splat(integers, largest));
+  if (codeRounding->zeroPoint != 0)
+    code = arith::AddIOp::create(*this, code, splat(integers, codeRounding->zeroPoint));
+  return code;
+}
+
+Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &cache) {
+  SmallVector<Value> operands;
+  for (int64_t i = 0, e = fused.size(); i < e; ++i) {
+    Value operand = cache.lookup({i, place.vector});
+    if (!operand && isInterleaved())
+      operand = loadFusedPanel(i, place.position, 4, place.valid)[place.vector];
+    else if (!operand)
+      operand = loadFused(i, place.position, place.valid, getLanes());
+    operands.push_back(operand);
+  }
+  Value value = applyEpilogue(place.value, operands);
+  return codeRounding ? roundCode(value) : value;
+}
+
 //===----------------------------------------------------------------------===//
 // Stores
 //===----------------------------------------------------------------------===//
 
-Value KernelBuilder::packCodes(ArrayRef<Value> values) {
-  VectorType floats = getVectorType(getF32Type()), integers = getVectorType(getI32Type());
-  int64_t largest = codeRounding->top - codeRounding->zeroPoint;
-  Value top = getConstant(DenseElementsAttr::get(floats, float(largest)));
-  SmallVector<Value> codes;
-  for (Value value : values) {
-    // What is too small, and NaN, becomes a negative integer, which packing takes to 0.
-    Value isAbove = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, value, top);
-    value = arith::SelectOp::create(*this, isAbove, top, value);
-    Value code = target.emitRound(*this, getLoc(), value);
-    if (codeRounding->zeroPoint != 0)
-      code = arith::AddIOp::create(*this, code, splat(integers, codeRounding->zeroPoint));
-    codes.push_back(code);
-  }
+Value KernelBuilder::packCodes(SmallVector<Value> codes) {
   // Filled up by what costs least: a pair again, or the last.
+  bool isPair = codes.size() == 2;
   while (codes.size() < 4)
-    codes.push_back(values.size() == 2 ? codes[codes.size() - 2] : codes.back());
+    codes.push_back(isPair ? codes[codes.size() - 2] : codes.back());
   Value bytes = target.emitPackBytes(*this, getLoc(), codes);
   if (isInterleaved())
     return bytes;
   SmallVector<int64_t> order;
-  for (int64_t word = 0; word < 4 * getLanes() / 4; ++word) {
+  for (int64_t word = 0; word < getLanes(); ++word) {
     int64_t perVector = getLanes() / 4;
     order.push_back(word % perVector * 4 + word / perVector);
   }
-  Value words = vector::BitCastOp::create(*this, integers, bytes);
+  Value words = vector::BitCastOp::create(*this, getVectorType(getI32Type()), bytes);
   words = vector::ShuffleOp::create(*this, words, words, order);
   return vector::BitCastOp::create(*this, getBytesType(), words);
 }
 
-void KernelBuilder::emitEpilogue(ArrayRef<StoredVector> tile, const FusedCache &cache) {
-  bool stored = !isInterleaved() && !codeRounding;
-  while (!tile.empty()) {
-    ArrayRef<StoredVector> group = tile.take_front(stored ? 1 : 4);
-    tile = tile.drop_front(group.size());
-    SmallVector<SmallVector<Value>> operands(group.size());
-    for (int64_t i = 0, e = fused.size(); i < e; ++i) {
-      SmallVector<Value> panel;
-      if (isInterleaved() && !dependsOnChannelOnly(fused[i]))
-        panel = loadFusedPanel(i, group[0].position, group.size(), group[0].valid);
-      for (auto [place, list, v] : llvm::zip(group, operands, llvm::seq<int64_t>(0, 4))) {
-        Value operand = panel.empty() ? cache.lookup({i, place.vector}) : panel[v];
-        list.push_back(operand ? operand : loadFused(i, place.position, place.valid, getLanes()));
-      }
-    }
+void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
+  bool isSingle = !isInterleaved() && !codeRounding;
+  while (!elements.empty()) {
+    ArrayRef<StoredVector> group = elements.take_front(isSingle ? 1 : 4);
+    elements = elements.drop_front(group.size());
     SmallVector<Value> values;
-    for (auto [place, list] : llvm::zip(group, operands))
-      values.push_back(applyEpilogue(place.acc, list));
-    if (stored) {
-      storeVector(values[0], init, group[0].position, group[0].valid);
-      continue;
-    }
-    Value all = codeRounding ? packCodes(values) : emitDeinterleave(*this, getLoc(), values);
-    if (isInterleaved()) {
+    for (const StoredVector &element : group)
+      values.push_back(element.value);
+    Value all = isSingle       ? values[0]
+                : codeRounding ? packCodes(values)
+                               : emitDeinterleave(*this, getLoc(), values);
+    if (isSingle || isInterleaved()) {
       storeVector(all, init, group[0].position, group[0].valid);
       continue;
     }

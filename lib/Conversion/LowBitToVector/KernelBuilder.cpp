@@ -36,9 +36,9 @@ KernelBuilder::KernelBuilder(LowBitComputeOpInterface op, OpBuilder &builder, Va
     : ImplicitLocOpBuilder(op->getLoc(), builder), target(target),
       isInteger(op.hasIntegerAccumulator()), input(buffers.front()), init(buffers.back()),
       weights{buffers[1], PackedGeometry(op)}, op(op), fused(buffers.drop_front(2).drop_back()),
-      emulateDot(emulateDot), entry(getInsertionBlock()) {
+      emulateDot(emulateDot), lanes(weights.geometry.lanes), entry(getInsertionBlock()) {
   if (!emulateDot && target.packsCodes())
-    codeRounding = matchCodeRounding(op.getEpilogue().front());
+    codeRounding = matchCodeRounding(op);
 }
 
 VectorType KernelBuilder::getAccumulatorType() {

@@ -31,14 +31,26 @@ inline constexpr int64_t blockBytes = 128 * 1024;
 struct PackedBuffer {
   Value memref;
   lowbit::PackedGeometry geometry;
+  /// Lane of each register at which the vectors of the kernel start.
+  int64_t firstLane = 0;
 };
 
-/// An accumulator that is stored: `vector` of its panel, with `valid` channels from `position` on,
-/// the indices of the first in the result.
+/// An accumulator or what the epilogue makes of it: `vector` of its panel, with `valid` channels
+/// from `position` on, the indices of the first in the result. In an interleaved panel these are
+/// the position and channels of all its vectors.
 struct StoredVector {
-  Value acc;
+  Value value;
   SmallVector<Value> position;
   int64_t vector, valid;
+};
+
+/// The end of an epilogue that rounds, shifts by the zero point and clamps to codes:
+/// `u8(min(max(roundeven(value) + zeroPoint, 0), top))`.
+struct CodeRounding {
+  Value value;
+  int64_t zeroPoint, top;
+  /// True if `value` is known to be within the range of i32, which makes it finite too.
+  bool isBounded;
 };
 
 /// Builds what contraction and depthwise kernels share: loops, loads of weights, partial vectors,
@@ -55,7 +67,12 @@ public:
   Value input, init;
   PackedBuffer weights;
 
-  int64_t getLanes() const { return weights.geometry.lanes; }
+  /// Lanes of the vectors that the kernel computes with; those of the layout, or half of them.
+  int64_t getLanes() const { return lanes; }
+  void useLanes(int64_t count, int64_t first = 0) {
+    lanes = count;
+    weights.firstLane = first;
+  }
   VectorType getVectorType(Type element) const { return VectorType::get(getLanes(), element); }
   VectorType getBytesType() { return VectorType::get(4 * getLanes(), getI8Type()); }
   VectorType getAccumulatorType();
@@ -99,6 +116,10 @@ public:
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
   /// The levels of bytes that `loadLevels` gives.
   Value emitPlainLevels(Value bytes);
+  /// The geometry of the same weights as bytes, in vectors of `getLanes()`.
+  lowbit::PackedGeometry getPlainGeometry() const;
+  /// A buffer in the frame of the kernel.
+  Value allocate(int64_t elements, Type element);
   /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
   /// weights.
   PackedBuffer unpackPanel(Value panelStart, int64_t vectors);
@@ -117,19 +138,12 @@ public:
   /// Reads fused operands that only depend on the channel, for the `vectors` vectors of a panel of
   /// `valid` channels.
   FusedCache loadChannelOperands(Value channel, int64_t vectors, int64_t valid);
-  /// Applies the epilogue to accumulators and stores the results. Those of an interleaved panel are
-  /// its four vectors; the first of them has the position and channels of all.
-  void emitEpilogue(ArrayRef<StoredVector> tile, const FusedCache &cache);
+  /// What the epilogue yields for an accumulator; i32 codes if the target packs them.
+  Value emitElement(const StoredVector &place, const FusedCache &cache);
+  /// Stores elements, all vectors of an interleaved panel together.
+  void storeElements(ArrayRef<StoredVector> elements);
 
 private:
-  /// The end of an epilogue that rounds, shifts by the zero point and clamps to codes:
-  /// `u8(min(max(roundeven(value) + zeroPoint, 0), top))`.
-  struct CodeRounding {
-    Value value;
-    int64_t zeroPoint, top;
-  };
-  static std::optional<CodeRounding> matchCodeRounding(Block &epilogue);
-
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
@@ -141,18 +155,26 @@ private:
   /// What the epilogue yields for an accumulator and the fused operands, or what it rounds to codes
   /// if the target packs those.
   Value applyEpilogue(Value acc, ValueRange operands);
-  /// Up to four vectors as bytes in the order of channels.
-  Value packCodes(ArrayRef<Value> values);
+  Value roundCode(Value value);
+  /// Up to four vectors of codes as bytes in the order of channels.
+  Value packCodes(SmallVector<Value> codes);
 
   lowbit::LowBitComputeOpInterface op;
   SmallVector<Value> fused;
   bool emulateDot;
+  int64_t lanes;
   std::optional<CodeRounding> codeRounding;
   Block *entry;
   /// The buffer of `unpackPanel`.
   Value unpacked;
   llvm::DenseMap<Attribute, Value> constants;
 };
+
+/// The rounding to codes at the end of the epilogue, if there is one.
+std::optional<CodeRounding> matchCodeRounding(lowbit::LowBitComputeOpInterface op);
+
+/// A bound on the magnitude of a scalar of the epilogue that proves it to be finite; else infinity.
+double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);
 
 /// True if the kernel of `op` reads its input a byte at a time: runs of fewer than four elements,
 /// or an input whose runs do not lie side by side.

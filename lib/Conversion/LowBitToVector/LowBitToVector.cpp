@@ -38,7 +38,8 @@ static MemRefType getKernelArgumentType(Type type) {
                          memref.getMemorySpace());
 }
 
-/// All that a kernel depends on: the op without its layer, the argument types, the epilogue.
+/// All that a kernel depends on: the op without its layer, the argument types, the epilogue and
+/// what is known of its range.
 static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments) {
   std::string key;
   llvm::raw_string_ostream os(key);
@@ -61,6 +62,8 @@ static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments
     for (Value result : nested.getResults())
       numbers.try_emplace(result, numbers.size());
   }
+  if (std::optional<CodeRounding> rounding = matchCodeRounding(op))
+    os << (rounding->isBounded ? ";bounded" : ";unbounded");
   return key;
 }
 

@@ -24,7 +24,7 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     Value &loaded = cache[offset];
     if (!loaded)
       loaded = vector::LoadOp::create(*this, bytesType, weights.memref,
-                                      ValueRange(add(stepStart, offset)));
+                                      ValueRange(add(stepStart, offset + 4 * weights.firstLane)));
     return loaded;
   };
   if (g.bits == 8)
@@ -74,20 +74,30 @@ Value KernelBuilder::emitPlainLevels(Value bytes) {
   return arith::SubIOp::create(*this, biased, splat(getBytesType(), sign));
 }
 
-PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
-  const PackedGeometry &packed = weights.geometry;
-  PackedGeometry plain = packed;
+PackedGeometry KernelBuilder::getPlainGeometry() const {
+  PackedGeometry plain = weights.geometry;
   plain.bits = 8;
   plain.odd = false;
   plain.planes = {8};
   plain.quadsPerStep = 1;
   plain.encoding = FieldEncoding::TopAligned;
+  plain.lanes = lanes;
+  return plain;
+}
+
+Value KernelBuilder::allocate(int64_t elements, Type element) {
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(entry);
+  auto type = MemRefType::get({elements}, element);
+  return memref::AllocaOp::create(*this, type, getI64IntegerAttr(64));
+}
+
+PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
+  const PackedGeometry &packed = weights.geometry;
+  PackedGeometry plain = getPlainGeometry();
   if (!unpacked) {
     // Full panels come first: the last one is no larger.
-    InsertionGuard guard(*this);
-    setInsertionPointToStart(entry);
-    auto type = MemRefType::get({plain.getPanelBytes(vectors)}, getI8Type());
-    unpacked = memref::AllocaOp::create(*this, type, getI64IntegerAttr(plain.getRegisterBytes()));
+    unpacked = allocate(plain.getPanelBytes(vectors), getI8Type());
   }
   auto unpackQuads = [&](Value run, Value step, int64_t firstStep, int64_t quads) {
     Value stepIndex = add(scale(run, packed.getSteps()), step);

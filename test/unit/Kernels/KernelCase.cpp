@@ -49,7 +49,9 @@ private:
   unsigned index;
   std::string name;
   KernelCase result;
-  std::string alphabet, attributes, epilogue, arguments;
+  std::string alphabet, attributes, epilogue, arguments, constants;
+  /// Names and types of the fused operands.
+  std::vector<std::pair<std::string, std::string>> operands;
   std::vector<int> levels;
   Shape inputShape, kernelShape, outputShape;
 };
@@ -193,12 +195,25 @@ void CaseWriter::drawMatmul() {
   }
 }
 
-/// Adds a fused operand and its block argument; returns the argument's name.
+/// Adds a fused operand, an argument of the function or half of the time of those of f32 a
+/// constant, and its block argument; returns the argument's name.
 std::string CaseWriter::addFused(const Shape &shape, const std::string &element) {
-  std::string argument = "%a" + std::to_string(result.inputs.size());
-  arguments += ", " + argument + ": " + element;
-  result.inputs.push_back(makeBuffer(shape, element));
-  return argument;
+  std::string number = std::to_string(operands.size()), type = getType("tensor", shape, element);
+  arguments += ", %a" + number + ": " + element;
+  CaseBuffer buffer = makeBuffer(shape, element);
+  if (element == "f32" && chance(50)) {
+    std::ostringstream os;
+    os << "  %constant" << number << " = arith.constant dense<\"0x" << std::hex << std::uppercase;
+    for (uint8_t byte : buffer.bytes)
+      os << "0123456789ABCDEF"[byte >> 4] << "0123456789ABCDEF"[byte & 15];
+    os << "\"> : " << type << "\n";
+    constants += os.str();
+    operands.push_back({"%constant" + number, type});
+  } else {
+    operands.push_back({"%f" + std::to_string(result.inputs.size()), type});
+    result.inputs.push_back(std::move(buffer));
+  }
+  return "%a" + number;
 }
 
 void CaseWriter::drawEpilogue() {
@@ -314,7 +329,7 @@ KernelCase CaseWriter::write() {
     os << ", %f" << i << ": "
        << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
   os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n"
-     << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
+     << constants << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
      << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
      << outputType << "\n";
   std::string input = "%x";
@@ -333,14 +348,13 @@ KernelCase CaseWriter::write() {
   }
   os << "  %r = lowbit." << result.kind << " ins(" << input << ", %w : " << inputType << ", "
      << weightsType << ")";
-  if (result.inputs.size() > 1) {
+  if (!operands.empty()) {
     os << " fused(";
-    for (size_t i = 1; i < result.inputs.size(); ++i)
-      os << (i > 1 ? ", " : "") << "%f" << i;
+    for (size_t i = 0; i < operands.size(); ++i)
+      os << (i ? ", " : "") << operands[i].first;
     os << " : ";
-    for (size_t i = 1; i < result.inputs.size(); ++i)
-      os << (i > 1 ? ", " : "")
-         << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
+    for (size_t i = 0; i < operands.size(); ++i)
+      os << (i ? ", " : "") << operands[i].second;
     os << ")";
   }
   os << " outs(%init : " << outputType << ")\n  {alphabet = #lowbit.alphabet<" << alphabet << ">"

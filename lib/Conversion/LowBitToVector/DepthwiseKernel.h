@@ -1,0 +1,122 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+#ifndef GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_DEPTHWISEKERNEL_H
+#define GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_DEPTHWISEKERNEL_H
+
+#include "KernelBuilder.h"
+#include <array>
+#include <functional>
+#include <map>
+
+namespace mlir::gpfq {
+
+/// A panel of channels: its packed weights, its first channel and their number, and for f32 the
+/// weights of its only run.
+struct DepthwisePanel {
+  Value start, channel;
+  int64_t channels;
+  SmallVector<Value> factors = SmallVector<Value>();
+};
+
+/// The columns of one row of the input, each loaded and interleaved once.
+class InterleavedRow {
+public:
+  using Columns = std::array<int64_t, 4>;
+
+  InterleavedRow(KernelBuilder &builder, std::function<Value(int64_t)> load)
+      : b(builder), load(std::move(load)) {}
+
+  /// Bytes of four columns side by side, in vector `v` of an interleaved panel.
+  Value getQuad(Columns columns, int64_t v);
+
+private:
+  Value getColumn(int64_t column);
+  /// Channels 0..7 or 8..15 of each 128-bit lane, two bytes each.
+  Value getPair(int64_t first, int64_t second, int64_t half);
+
+  KernelBuilder &b;
+  std::function<Value(int64_t)> load;
+  std::map<int64_t, Value> columns;
+  std::map<std::array<int64_t, 3>, Value> pairs;
+  std::map<std::pair<Columns, int64_t>, Value> quads;
+};
+
+/// Accumulators of a tile, with narrow sums where the target has a use for them.
+class QuadSums {
+public:
+  QuadSums(KernelBuilder &builder, ValueRange accumulators)
+      : b(builder), acc(accumulators), limit(builder.getNarrowQuads()) {}
+
+  void startQuad();
+  void add(int64_t index, Value codes, Value levels);
+  SmallVector<Value> finish();
+
+private:
+  KernelBuilder &b;
+  SmallVector<Value> acc, narrow;
+  int64_t limit, quads = 0;
+};
+
+/// Output pixels of one panel: `rows` x `columns` of them from (y, x) on.
+struct DepthwiseTile {
+  Value batch, y, x;
+  int64_t rows, columns;
+};
+
+class DepthwiseKernel {
+public:
+  DepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
+
+  void build();
+
+private:
+  void buildPanels(Value batch, Value firstTile, Value lastTile);
+  void buildPanel(DepthwisePanel panel, Value batch, Value firstTile, Value lastTile);
+  void buildTile(const DepthwisePanel &panel, const DepthwiseTile &tile);
+  Value loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y, int64_t x);
+
+  // Integers: a quad is four columns of a kernel row, interleaved byte by byte.
+  void arrangeWeights(const DepthwisePanel &panel);
+  Value gatherTaps(ArrayRef<Value> quadLevels, ArrayRef<int64_t> taps);
+  InterleavedRow::Columns getQuadColumns(int64_t column, int64_t columns, int64_t quad) const;
+  /// The rows of the input that a tile reads, by their distance from the first.
+  using InputRows = std::map<int64_t, InterleavedRow>;
+  void addKernelRow(const DepthwiseTile &tile, Value kernelRow, int64_t v, QuadSums &sums,
+                    function_ref<InterleavedRow &(int64_t)> getRow);
+  /// The accumulators of vector `v` of all pixels.
+  SmallVector<Value> buildQuads(const DepthwisePanel &panel, const DepthwiseTile &tile, int64_t v,
+                                InputRows &rows);
+
+  // f32: a fused multiply-add for each tap.
+  SmallVector<Value> loadFactors(Value panelStart, Value run);
+  SmallVector<Value> buildTaps(const DepthwisePanel &panel, const DepthwiseTile &tile);
+
+  /// Columns by which the weights are shifted for the output at column `column` of a tile: two
+  /// neighbours share their quads, which start at an even column.
+  int64_t getShift(int64_t column) const { return sharesQuads ? column % 2 : 0; }
+  int64_t getNumShifts() const { return sharesQuads ? 2 : 1; }
+  int64_t getQuads(int64_t shift) const { return llvm::divideCeil(kernelWidth + shift, 4); }
+  /// Bytes of the arranged weights of a kernel row.
+  int64_t getRowBytes() const;
+  Value getArranged(Value kernelRow, int64_t shift, int64_t quad, int64_t vector);
+
+  /// Fused operands of a panel wait in memory: the registers are needed for sums.
+  void storeOperands(const DepthwisePanel &panel);
+  KernelBuilder::FusedCache loadOperands(int64_t v);
+
+  KernelBuilder &b;
+  const lowbit::PackedGeometry &g;
+  SmallVector<int64_t> strides, dilations;
+  int64_t batch, height, width, kernelHeight, kernelWidth;
+  bool sharesQuads;
+  SmallVector<TileRange, 2> rowRanges, columnRanges;
+  /// Bytes of weights in the order of quads.
+  Value arranged;
+  std::map<std::pair<int64_t, int64_t>, Value> operands;
+};
+
+} // namespace mlir::gpfq
+
+#endif // GPFQ_LIB_CONVERSION_LOWBITTOVECTOR_DEPTHWISEKERNEL_H
