@@ -46,29 +46,30 @@ static float toStep(double radius, const Alphabet &alphabet) {
       std::max(radius / std::max(alphabet.maxMagnitude(), 1), double(FLT_MIN)));
 }
 
-std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
-  const LayerProblem &problem = context.problem;
-  const LayerSpec &spec = context.spec;
-  std::vector<double> radii = getRadii(problem, spec);
-  std::vector<float> steps(radii.size());
-  if (spec.step != StepRule::Search) {
-    for (size_t o = 0; o < steps.size(); ++o)
-      steps[o] = toStep(radii[o], spec.alphabet);
-    return steps;
+/// Multiples of the AbsMax radius that the search tries, increasing: the grid, and 1 where the grid
+/// passes over it, so that the result is never worse than the AbsMax step.
+static std::vector<double> getMultiples(const LayerSpec &spec) {
+  int64_t count = std::max<int64_t>(1, spec.searchCount);
+  std::vector<double> multiples;
+  for (int64_t i = 0; i < count; ++i) {
+    double position = count > 1 ? double(i) / (count - 1) : 1.0;
+    multiples.push_back(spec.searchLow + position * (spec.searchHigh - spec.searchLow));
   }
+  auto above = std::lower_bound(multiples.begin(), multiples.end(), 1.0);
+  if (above != multiples.begin() && above != multiples.end() && *above != 1.0)
+    multiples.insert(above, 1.0);
+  return multiples;
+}
 
-  int64_t candidates = std::max<int64_t>(1, spec.searchCount);
-  auto getStep = [&](int64_t channel, int64_t candidate) {
-    double position = candidates > 1 ? double(candidate) / (candidates - 1) : 1.0;
-    return toStep(radii[channel] * (spec.searchLow + position * (spec.searchHigh - spec.searchLow)),
-                  spec.alphabet);
-  };
-
-  // Error of each channel at each candidate.
-  std::vector<double> errors(problem.outputChannels * candidates);
+/// The error of each output channel with each candidate, channels x candidates; getStep(channel,
+/// candidate).
+template <typename GetStep>
+static std::vector<double> measureCandidates(const LayerContext &context, int64_t candidates,
+                                             GetStep getStep) {
+  std::vector<double> errors(context.problem.outputChannels * candidates);
   forEachPanel(context, candidates, [&](int64_t g, int64_t first, int64_t count) {
     const GroupSystem &system = context.systems[g];
-    PanelSolver solver(system, spec);
+    PanelSolver solver(system, context.spec);
     std::vector<PanelSolver::Lane> lanes;
     for (int64_t lane = first; lane < first + count; ++lane) {
       int64_t neuron = lane / candidates;
@@ -79,7 +80,25 @@ std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
     std::copy_n(solver.errors(moments).begin(), count,
                 errors.begin() + system.columns.firstChannel * candidates + first);
   });
+  return errors;
+}
 
+std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
+  const LayerSpec &spec = context.spec;
+  std::vector<double> radii = getRadii(context.problem, spec);
+  std::vector<float> steps(radii.size());
+  if (spec.step != StepRule::Search) {
+    for (size_t o = 0; o < steps.size(); ++o)
+      steps[o] = toStep(radii[o], spec.alphabet);
+    return steps;
+  }
+
+  std::vector<double> multiples = getMultiples(spec);
+  int64_t candidates = multiples.size();
+  auto getStep = [&](int64_t channel, int64_t candidate) {
+    return toStep(radii[channel] * multiples[candidate], spec.alphabet);
+  };
+  std::vector<double> errors = measureCandidates(context, candidates, getStep);
   // The largest step of those with the least error: without data that tells, no weight saturates.
   auto findBest = [&](const double *candidateErrors) {
     int64_t best = candidates - 1;

@@ -105,7 +105,8 @@ struct LayerSpec {
   double radiusQuantile = 1.0;
   /// C of StepRule::Constant.
   double stepFactor = 1.0;
-  /// Grid of StepRule::Search: searchCount multiples from searchLow to searchHigh.
+  /// Grid of StepRule::Search: searchCount multiples from searchLow to searchHigh, and 1 where it
+  /// is between two of them, so that the search never does worse than AbsMax on its rows.
   double searchLow = 0.15, searchHigh = 1.15;
   int64_t searchCount = 16;
   Threshold threshold = Threshold::None;

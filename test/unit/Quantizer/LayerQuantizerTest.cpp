@@ -195,6 +195,24 @@ TEST(LayerQuantizer, SearchIsAtLeastAsGoodAsItsGridPoints) {
   }
 }
 
+TEST(LayerQuantizer, SearchIsNeverWorseThanAbsMax) {
+  for (unsigned seed = 0; seed < 16; ++seed) {
+    TestLayer layer(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.method = seed % 3 ? Method::Gpfq : Method::Qronos;
+    spec.ridge = 1.0;
+    spec.step = StepRule::AbsMax;
+    LayerResult absMax = *quantizeLayer(layer.problem(), spec);
+    spec.step = StepRule::Search;
+    LayerResult searched = *quantizeLayer(layer.problem(), spec);
+    EXPECT_LE(searched.report.heldOutError, absMax.report.heldOutError * (1.0 + 1e-6));
+    LayerProblem problem = layer.problem();
+    problem.heldOut = nullptr;
+    searched = *quantizeLayer(problem, spec);
+    EXPECT_LE(searched.report.inSampleError, absMax.report.inSampleError * (1.0 + 1e-6));
+  }
+}
+
 TEST(LayerQuantizer, StepRules) {
   TestLayer layer(0);
   double mean = 0.0, largest = 0.0;
