@@ -30,6 +30,7 @@ from compiling import say
 
 # Options that are given to gpfq-compile as they are, when they are given here.
 FORWARDED = {
+    "--average-bits": "choose bits layer by layer, so many on average",
     "--alphabet": "levels of a weight; overrides --weight-bits",
     "--granularity": "channel or tensor",
     "--recipe": "best or paper",

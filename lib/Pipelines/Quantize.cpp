@@ -31,6 +31,20 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   pm.addNestedPass<func::FuncOp>(createGPFQAnnotateLayers(annotate));
 }
 
+static GPFQAllocateBitsOptions getAllocationOptions(const QuantizeOptions &options) {
+  GPFQAllocateBitsOptions result;
+  result.calibration = llvm::to_vector(options.calibration);
+  result.samples = options.samples;
+  result.averageBits = options.averageBits;
+  result.budget = options.budget;
+  result.candidates = llvm::to_vector(options.candidates);
+  result.fixed = options.fixed;
+  result.threads = options.threads;
+  result.memoryBudget = options.memoryBudget;
+  result.report = options.allocationReport;
+  return result;
+}
+
 static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions &options) {
   GPFQQuantizeActivationsOptions result;
   result.calibration = llvm::to_vector(options.calibration);
@@ -73,6 +87,8 @@ void mlir::gpfq::buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions 
   buildPreparePipeline(pm, options);
   if (options.weightBits == 0)
     return;
+  if (options.averageBits != 0.0 || options.budget != 0)
+    pm.addPass(createGPFQAllocateBits(getAllocationOptions(options)));
   if (options.activationBits != 0)
     pm.addPass(createGPFQQuantizeActivations(getActivationOptions(options)));
   pm.addPass(createGPFQQuantizeWeights(getWeightOptions(options)));

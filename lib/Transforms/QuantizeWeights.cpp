@@ -4,11 +4,10 @@
 
 #include "gpfq/Calibration/CalibrationRun.h"
 #include "gpfq/Calibration/Checkpoint.h"
+#include "gpfq/Calibration/LayerData.h"
 #include "gpfq/Calibration/LayerTail.h"
-#include "gpfq/Calibration/MomentCollector.h"
+#include "gpfq/Calibration/OutputError.h"
 #include "gpfq/Calibration/QuantizationReport.h"
-#include "gpfq/Calibration/StagedExecutor.h"
-#include "gpfq/Quantizer/LayerQuantizer.h"
 #include "gpfq/Transforms/Passes.h"
 #include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -35,22 +34,6 @@ using ::gpfq::Result;
 /// Bytes that the rows of one layer may take, for clip-rounds. Not a part of the memory budget, on
 /// which levels do not depend.
 static constexpr int64_t keptBytes = int64_t(256) << 20;
-
-/// The alphabet of the quantiser that has the levels of `attribute`.
-static Result<Alphabet> getAlphabet(lowbit::AlphabetAttr attribute) {
-  ArrayRef<int32_t> values = attribute.getValues();
-  switch (attribute.getKind()) {
-  case lowbit::AlphabetKind::MidTread:
-    return Alphabet::midTread(values[0]);
-  case lowbit::AlphabetKind::MidRise:
-    return Alphabet::midRise(values[0]);
-  case lowbit::AlphabetKind::Range:
-    return Alphabet::range(values[0], values[1]);
-  case lowbit::AlphabetKind::Levels:
-    return Alphabet::explicitLevels({values.begin(), values.end()});
-  }
-  llvm_unreachable("unknown alphabet kind");
-}
 
 namespace {
 struct QuantizeWeightsPass : mlir::gpfq::impl::GPFQQuantizeWeightsBase<QuantizeWeightsPass> {
@@ -141,19 +124,8 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
 }
 
 void QuantizeWeightsPass::Run::useResult(unsigned index, LayerResult result) {
-  QuantizableOp &layer = layers[index];
-  int64_t columns = layer.columns();
-  std::vector<float> weights(layer.weights.size());
-  for (size_t i = 0; i < weights.size(); ++i)
-    weights[i] = float(result.levels[i]) *
-                 result.scales[result.scales.size() == 1 ? 0 : i / size_t(columns)];
-  std::vector<float> bias = layer.bias;
-  if (!result.biasDelta.empty()) {
-    bias.resize(result.biasDelta.size(), 0.0f);
-    for (size_t i = 0; i < bias.size(); ++i)
-      bias[i] += result.biasDelta[i];
-  }
-  executor->setWeights(StagedExecutor::Quantized, index, weights, bias);
+  executor->setWeights(StagedExecutor::Quantized, index, dequantizeWeights(layers[index], result),
+                       correctBias(layers[index], result));
   results[index] = std::move(result);
 }
 
@@ -180,22 +152,10 @@ static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
 FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
                                                                ArrayRef<unsigned> members) {
   QuantizableOp &layer = layers[members.front()];
-  int64_t gramBytes =
-      6 * layer.groups() * layer.columns() * layer.columns() * int64_t(sizeof(double));
-  if (uint64_t(gramBytes) > pass.memoryBudget)
-    return layer.op->emitError("layer '")
-           << layer.name() << "' has " << layer.columns() << " inputs a neuron, whose moments take "
-           << gramBytes
-           << " bytes, more than memory-budget; raise it, or leave the layer float with skip";
-  std::vector<MomentCollector::Layer> collected;
-  DenseMap<unsigned, unsigned> memberOf;
   MomentCollector::Options options;
   options.sharedInputs = true;
-  for (auto [i, member] : llvm::enumerate(members)) {
-    memberOf[member] = unsigned(i);
-    collected.push_back({layers[member].shape, layers[member].isDepthwise, layer.weights.data()});
+  for (unsigned member : members)
     options.sharedInputs &= !differingInputs.test(member);
-  }
   options.samples = numSamples;
   options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
@@ -212,38 +172,24 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
     options.keptBytes = keptBytes;
     options.bias = layer.bias.data();
   }
-  MomentCollector collector(collected, options);
   ::gpfq::ParallelFor parallelFor = pool->parallelFor();
-  LogicalResult advanced = executor->advance(
-      cut, collector.batchSize(), [&](unsigned index) { return memberOf.count(index) > 0; },
-      [&](int64_t sample, int64_t slot, StagedExecutor::Side side, unsigned index,
-          const float *input, const float *shortcut) {
-        collector.gather(sample - slot, sample, MomentCollector::Side(side), memberOf.lookup(index),
-                         input, shortcut);
-      },
-      [&](int64_t first, int64_t count) { collector.endBatch(first, count, parallelFor); });
-  if (failed(advanced))
+  auto collector =
+      collectMoments(*executor, cut, layers, members, options, pass.memoryBudget, parallelFor);
+  if (failed(collector))
     return failure();
-  Gram training = collector.takeTraining(), heldOutGram = collector.takeHeldOut();
+  Gram training = (*collector)->takeTraining(), heldOutGram = (*collector)->takeHeldOut();
   pass.numDeadInputs += reportDead(layer, training);
 
   Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
-  LayerSpec layerSpec =
-      recipe.getLayerSpec(*alphabet, layer.layer.getGranularity() == lowbit::Granularity::Tensor
-                                         ? ::gpfq::Granularity::Tensor
-                                         : ::gpfq::Granularity::Channel);
-  ::gpfq::LayerProblem problem;
-  problem.outputChannels = layer.shape.outputChannels;
-  problem.columns = layer.columns();
-  problem.groups = layer.groups();
-  problem.weights = layer.weights.data();
+  LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, getGranularity(layer.layer));
+  ::gpfq::LayerProblem problem = makeLayerProblem(layer);
   problem.training = &training;
   problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;
   ::gpfq::ClippedRows clipped;
   if (isClipped) {
-    clipped = collector.keptRows();
+    clipped = (*collector)->keptRows();
     clipped.low = tail.low;
     clipped.high = tail.high;
     problem.clipped = &clipped;

@@ -76,6 +76,9 @@ struct Flags {
   cl::opt<int> weightBits{"weight-bits", cl::init(4), cl::value_desc("n"),
                           cl::cat(quantizeCategory),
                           cl::desc("Bits of a weight, 1 to 8 (default 4); 0 is --float")};
+  cl::opt<double> averageBits{
+      "average-bits", cl::init(0.0), cl::value_desc("x"), cl::cat(quantizeCategory),
+      cl::desc("Instead of --weight-bits: choose 2, 3, 4 or 8 bits for each layer, x on average")};
   cl::opt<int> activationBits{
       "activation-bits", cl::init(8), cl::value_desc("n"), cl::cat(quantizeCategory),
       cl::desc("Bits of an activation, 2 to 8 (default 8); 0 leaves them in float")};
@@ -180,6 +183,7 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   QuantizeOptions &quantize = commandLine.quantize;
   quantize.weightBits = commandLine.keepFloat ? 0 : flags.weightBits.getValue();
   quantize.activationBits = commandLine.keepFloat ? 0 : flags.activationBits.getValue();
+  quantize.averageBits = flags.averageBits;
   quantize.alphabet = flags.alphabet;
   quantize.granularity = flags.granularity;
   quantize.skip = flags.skip;

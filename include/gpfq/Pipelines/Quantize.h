@@ -29,6 +29,20 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> policy{*this, "policy",
                                           llvm::cl::desc("JSON file of settings by layer name")};
 
+  // gpfq-allocate-bits, which runs when one of the first two is given
+  PassOptions::Option<double> averageBits{
+      *this, "average-bits", llvm::cl::init(0.0),
+      llvm::cl::desc("Bits that a weight may take on average, allocated to layers")};
+  PassOptions::Option<int64_t> budget{
+      *this, "budget", llvm::cl::init(0),
+      llvm::cl::desc("Bytes that all weights may take, allocated to layers")};
+  PassOptions::ListOption<int64_t> candidates{
+      *this, "candidates", llvm::cl::desc("Bits to choose from, 2,3,4,8 by default")};
+  PassOptions::Option<std::string> fixed{
+      *this, "fixed", llvm::cl::desc("Layers that keep weight-bits, a regular expression")};
+  PassOptions::Option<std::string> allocationReport{
+      *this, "allocation-report", llvm::cl::desc("File for losses and the frontier, JSON")};
+
   // gpfq-quantize-activations
   PassOptions::Option<int> activationBits{
       *this, "activation-bits", llvm::cl::init(8),
@@ -105,8 +119,8 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
 /// layers.
 void buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options);
 
-/// Level 0 to level 2, `gpfq-quantize`: gpfq-prepare, then activations (unless their bits are 0),
-/// then weights. With `weight-bits` 0, gpfq-prepare alone.
+/// Level 0 to level 2, `gpfq-quantize`: gpfq-prepare, bits of the layers if there is a budget, then
+/// activations (unless their bits are 0), then weights. With `weight-bits` 0, gpfq-prepare alone.
 void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options);
 
 /// Registers `gpfq-prepare` and `gpfq-quantize` with the global registry.

@@ -168,6 +168,47 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
   let dependentDialects = ["::mlir::lowbit::LowBitDialect"];
 }
 
+def GPFQAllocateBits : Pass<"gpfq-allocate-bits", "::mlir::ModuleOp"> {
+  let summary = "Choose the bits of each annotated layer within a budget";
+  let description = [{
+    Level 1. Quantises each layer on its own, with GPFQ on the float network's data, to each of the `candidates`, and
+    measures for each what the network's outputs lose: ||f'(x) - f(x)||^2 / ||f(x)||^2 over the first `output-samples`
+    samples x. These losses are taken to add up; the choice with the least sum of all that fit the budget is found by
+    dynamic programming (a multiple-choice knapsack), exactly for up to some 10,000 undominated combinations, else
+    within a thousandth of the size. Labels are not used. `average-bits` and `budget` count the weights of annotated
+    layers, without scales. Layers whose whole name matches `fixed` keep the alphabet that they have. Others get the
+    default alphabet of the bits chosen. Layers with equal weights get equal bits.
+
+    A remark has the size and the predicted error; `report` is a JSON file with the losses of all candidates and the
+    frontier, see docs/calibration-format.md. Errors there are relative norms, the square roots of the losses.
+
+    ```mlir
+    %y = linalg.matmul {lowbit.layer = #lowbit.layer<"fc", <mid_tread, [7]>, channel>} ins(%x, %w : ...) outs(%b : ...)
+    // becomes, say,
+    %y = linalg.matmul {lowbit.layer = #lowbit.layer<"fc", <mid_rise, [4]>, channel>} ins(%x, %w : ...) outs(%b : ...)
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::lowbit::LowBitDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+  let options = [
+    ListOption<"calibration", "calibration", "std::string", "Calibration files, one for each argument">,
+    Option<"samples", "samples", "int64_t", "0", "Use the first N samples; 0 means all">,
+    Option<"averageBits", "average-bits", "double", "0.0", "Bits that a weight may take on average">,
+    Option<"budget", "budget", "int64_t", "0", "Bytes that all weights may take, instead of average-bits">,
+    ListOption<"candidates", "candidates", "int64_t", "Bits to choose from; 2,3,4,8 if none are given">,
+    Option<"fixed", "fixed", "std::string", "\"\"", "Regular expression of layers that keep their alphabet">,
+    Option<"outputSamples", "output-samples", "int64_t", "32", "Samples that losses are measured on">,
+    Option<"maxRows", "max-rows", "int64_t", "8192", "Rows of the data of a layer, at most, for all samples">,
+    Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
+    Option<"memoryBudget", "memory-budget", "uint64_t", "1610612736",
+           "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,
+    Option<"report", "report", "std::string", "\"\"", "File for the losses and the frontier, JSON">
+  ];
+  let statistics = [Statistic<"numLayers", "layers", "Layers that got bits">];
+}
+
 def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let summary = "Fuse chains of elementwise float ops on tensors";
   let description = [{
