@@ -3,21 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "ClippedTargets.h"
+#include "RowKernels.h"
 #include "RowProducts.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 using namespace gpfq;
-
-/// Where zq costs least: on the side of z of a bound that clips z, anywhere.
-static float moveTarget(float z, float zq, float low, float high) {
-  if (z <= low)
-    return std::min(zq, low);
-  if (z >= high)
-    return std::max(zq, high);
-  return z;
-}
 
 static double total(const std::vector<double> &values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
@@ -70,27 +62,21 @@ void ClippedTargets::evaluate(const LayerSolution &solution) {
   multiplyRows(shape, rows.rows, rows.inputs, weights.data(), bias.data(), buffer.data(),
                context.parallelFor);
 
-  // Error, energy and sum of each block of rows, added in order.
+  // Error, energy and move of each block of rows, added in order.
+  const RowKernels &kernels = rowKernels();
+  std::vector<float> zeros;
+  if (!rows.offsets && !rows.bias)
+    zeros.assign(outputs, 0.0f);
+  const float *constant = rows.bias ? rows.bias : zeros.data();
   int64_t blocks = (rows.rows + rowsPerSum - 1) / rowsPerSum;
-  std::vector<double> partial(blocks * 3 * outputs, 0.0);
+  std::vector<float> partial(blocks * 3 * outputs, 0.0f);
   runParallel(context.parallelFor, blocks, [&](int64_t block) {
-    double *error = partial.data() + block * 3 * outputs, *energy = error + outputs,
-           *sum = energy + outputs;
-    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows.rows); ++r) {
-      const float *offset = rows.offsets ? rows.offsets + r * outputs : rows.bias;
-      const float *target = rows.targets + r * outputs;
-      float *quantized = buffer.data() + r * outputs;
-      for (int64_t o = 0; o < outputs; ++o) {
-        float shift = offset ? offset[o] : 0.0f;
-        float z = target[o] + shift, zq = quantized[o] + shift;
-        float clipped = std::clamp(z, rows.low, rows.high);
-        double difference = double(clipped) - std::clamp(zq, rows.low, rows.high);
-        error[o] += difference * difference;
-        energy[o] += double(clipped) * clipped;
-        quantized[o] = moveTarget(z, zq, rows.low, rows.high) - z;
-        sum[o] += quantized[o];
-      }
-    }
+    float *error = partial.data() + block * 3 * outputs;
+    ClippedSums blockSums{error, error + outputs, error + 2 * outputs};
+    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows.rows); ++r)
+      kernels.clip(outputs, rows.low, rows.high, rows.targets + r * outputs,
+                   rows.offsets ? rows.offsets + r * outputs : constant,
+                   buffer.data() + r * outputs, blockSums);
   });
   for (std::vector<double> *values : {&errors, &energies, &sums})
     values->assign(outputs, 0.0);
@@ -139,7 +125,8 @@ Result<ClipOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution
   outcome.energy = total(targets.energies);
   if (!std::isfinite(outcome.errorBefore) || !std::isfinite(outcome.energy))
     return Result<ClipOutcome>::failure(
-        "the rows before the activation function contain NaN or infinite values");
+        "the rows before the activation function contain NaN or infinite values, or values whose "
+        "squares overflow");
   solution.targetMeans.assign(outputs, 0.0);
   LayerSolution best = solution;
   std::vector<double> bestErrors = targets.errors;

@@ -3,13 +3,9 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LaneKernels.h"
-#include "gpfq/Calibration/FloatKernels.h"
+#include "InstructionSets.h"
 
 using namespace gpfq;
-
-// Inlined into a function for each instruction set. The operands are parameters of their own
-// because only parameters can be told not to overlap, without which the loops are not vectorised.
-#define GPFQ_KERNEL [[gnu::always_inline]] static inline
 
 GPFQ_KERNEL void quantizeBody(const UniformLevels uniform, int64_t lanes,
                               const float *__restrict steps, const float *__restrict weights,
@@ -68,22 +64,6 @@ GPFQ_KERNEL void updateBody(int64_t rows, const float *factors, int64_t stride,
   }                                                                                                \
   static constexpr LaneKernels kernels##NAME{quantize##NAME, improve##NAME, update##NAME};
 
-GPFQ_KERNELS(Baseline, )
-#ifdef __x86_64__
-GPFQ_KERNELS(V3, [[gnu::target("arch=x86-64-v3")]])
-GPFQ_KERNELS(V4, [[gnu::target("arch=x86-64-v4")]])
-#endif
+GPFQ_FOR_EACH_SET(GPFQ_KERNELS)
 
-const LaneKernels &gpfq::laneKernels() {
-#ifdef __x86_64__
-  switch (floatIsa()) {
-  case FloatIsa::X86_64_V4:
-    return kernelsV4;
-  case FloatIsa::X86_64_V3:
-    return kernelsV3;
-  case FloatIsa::Baseline:
-    break;
-  }
-#endif
-  return kernelsBaseline;
-}
+const LaneKernels &gpfq::laneKernels() { return GPFQ_SELECT_SET(kernels); }

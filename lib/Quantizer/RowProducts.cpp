@@ -3,16 +3,34 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "RowProducts.h"
+#include "RowKernels.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
 #include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 
 using namespace gpfq;
 
-/// Columns of a group, or groups of interleaved rows, of one iteration of a parallel loop.
+/// Columns of a group of one iteration of a parallel loop.
 static constexpr int64_t tileSize = 64;
+/// From column to column of a transposed block; no power of two, so that columns do not compete for
+/// the same lines of the cache.
+static constexpr int64_t transposedStride = rowsPerSum + 16;
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+/// target[t][r] = source[r][t], in strips of rows that share the lines of the cache they write.
+static void transpose(int64_t rows, int64_t columns, const float *source, int64_t ld,
+                      float *target) {
+  constexpr int64_t strip = 8;
+  int64_t r = 0;
+  for (; r + strip <= rows; r += strip)
+    for (int64_t t = 0; t < columns; ++t)
+      for (int64_t i = 0; i < strip; ++i)
+        target[t * transposedStride + r + i] = source[(r + i) * ld + t];
+  for (; r < rows; ++r)
+    for (int64_t t = 0; t < columns; ++t)
+      target[t * transposedStride + r] = source[r * ld + t];
+}
 
 /// X'Y of each block of rows as a matrix product, with the block of X transposed.
 static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const float *x,
@@ -28,16 +46,14 @@ static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const floa
   runParallel(parallelFor, shape.groups * tiles, [&](int64_t task) {
     int64_t g = task / tiles, first = task % tiles * tileSize;
     int64_t width = std::min(tileSize, shape.columns - first);
-    std::vector<float> transposed(width * rowsPerSum), product(width * shape.neurons);
+    std::vector<float> transposed(width * transposedStride), product(width * shape.neurons);
     std::vector<double> sums(product.size(), 0.0);
     for (int64_t b = 0; b < blocks; ++b) {
       int64_t count = std::min(rowsPerSum, rows - b * rowsPerSum);
       const float *source = x + b * rowsPerSum * shape.inputs() + g * shape.columns + first;
-      for (int64_t r = 0; r < count; ++r)
-        for (int64_t t = 0; t < width; ++t)
-          transposed[t * rowsPerSum + r] = source[r * shape.inputs() + t];
-      matmul(width, transposed.data(), rowsPerSum, packed[b * shape.groups + g], /*bias=*/nullptr,
-             product.data(), shape.neurons);
+      transpose(count, width, source, shape.inputs(), transposed.data());
+      matmul(width, transposed.data(), transposedStride, packed[b * shape.groups + g],
+             /*bias=*/nullptr, product.data(), shape.neurons);
       for (size_t i = 0; i < product.size(); ++i)
         sums[i] += product[i];
     }
@@ -50,31 +66,25 @@ static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const floa
 /// The same for interleaved rows: neighbouring groups in neighbouring vector lanes.
 static void accumulateInterleaved(const RowShape &shape, int64_t rows, const float *x,
                                   const float *y, double *moments, const ParallelFor &parallelFor) {
-  int64_t pairs = shape.neurons * shape.columns;
-  runParallel(parallelFor, ceilDiv(shape.groups, tileSize), [&](int64_t tile) {
-    int64_t first = tile * tileSize, width = std::min(tileSize, shape.groups - first);
-    std::vector<float> partial(pairs * width), lanes(width);
-    std::vector<double> sums(partial.size(), 0.0);
-    for (int64_t begin = 0; begin < rows; begin += rowsPerSum) {
-      std::fill(partial.begin(), partial.end(), 0.0f);
-      for (int64_t r = begin; r < std::min(begin + rowsPerSum, rows); ++r)
-        for (int64_t o = 0; o < shape.neurons; ++o) {
-          for (int64_t c = 0; c < width; ++c)
-            lanes[c] = y[r * shape.outputs() + (first + c) * shape.neurons + o];
-          for (int64_t t = 0; t < shape.columns; ++t) {
-            const float *inputs = x + r * shape.inputs() + t * shape.groups + first;
-            float *sum = partial.data() + (o * shape.columns + t) * width;
-            for (int64_t c = 0; c < width; ++c)
-              sum[c] += inputs[c] * lanes[c];
-          }
-        }
-      for (size_t i = 0; i < partial.size(); ++i)
-        sums[i] += partial[i];
-    }
-    for (int64_t pair = 0; pair < pairs; ++pair)
-      for (int64_t c = 0; c < width; ++c)
-        moments[(first + c) * pairs + pair] += sums[pair * width + c];
+  int64_t n = shape.columns, pairs = shape.neurons * n, size = pairs * shape.groups;
+  int64_t blocks = ceilDiv(rows, rowsPerSum);
+  const RowKernels &kernels = rowKernels();
+  // By block, neuron of the group, column and group.
+  std::vector<float> sums(blocks * size, 0.0f);
+  runParallel(parallelFor, blocks, [&](int64_t block) {
+    std::vector<float> lanes(shape.groups);
+    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows); ++r)
+      for (int64_t o = 0; o < shape.neurons; ++o) {
+        for (int64_t g = 0; g < shape.groups; ++g)
+          lanes[g] = y[r * shape.outputs() + g * shape.neurons + o];
+        kernels.accumulateTaps(n, shape.groups, x + r * shape.inputs(), lanes.data(),
+                               sums.data() + block * size + o * n * shape.groups);
+      }
   });
+  for (int64_t block = 0; block < blocks; ++block)
+    for (int64_t pair = 0; pair < pairs; ++pair)
+      for (int64_t g = 0; g < shape.groups; ++g)
+        moments[g * pairs + pair] += sums[block * size + pair * shape.groups + g];
 }
 
 void gpfq::accumulateCrossMoments(const RowShape &shape, int64_t rows, const float *x,
@@ -96,6 +106,7 @@ void gpfq::multiplyRows(const RowShape &shape, int64_t rows, const float *x, con
              y + g * shape.neurons, shape.outputs(), parallelFor, g);
     return;
   }
+  const RowKernels &kernels = rowKernels();
   // By neuron of the group, column and group, so that groups are neighbours.
   std::vector<float> lanes(shape.outputs() * n);
   for (int64_t o = 0; o < shape.outputs(); ++o)
@@ -107,12 +118,8 @@ void gpfq::multiplyRows(const RowShape &shape, int64_t rows, const float *x, con
       for (int64_t o = 0; o < shape.neurons; ++o) {
         for (int64_t g = 0; g < shape.groups; ++g)
           sums[g] = bias[g * shape.neurons + o];
-        for (int64_t t = 0; t < n; ++t) {
-          const float *inputs = x + r * shape.inputs() + t * shape.groups;
-          const float *factors = lanes.data() + (o * n + t) * shape.groups;
-          for (int64_t g = 0; g < shape.groups; ++g)
-            sums[g] += inputs[g] * factors[g];
-        }
+        kernels.multiplyTaps(n, shape.groups, x + r * shape.inputs(),
+                             lanes.data() + o * n * shape.groups, sums.data());
         for (int64_t g = 0; g < shape.groups; ++g)
           y[r * shape.outputs() + g * shape.neurons + o] = sums[g];
       }
