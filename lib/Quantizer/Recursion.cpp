@@ -119,8 +119,8 @@ Recursion gpfq::makeRecursion(const LayerSpec &spec, const GroupColumns &columns
     recursion.weights.assign(refitted.begin(), refitted.end());
   }
   // OPTQ's recursion q_t = Q(w_t), w_j -= (w_t - q_t) U_tj / U_tt for j > t, with H^-1 = U'U, has
-  // N = (diag(U)^-1 U)^-1 and so is the feedback of w - q (LDLQ; QuIP, Chee et al. 2023, theorem
-  // 6).
+  // N = (diag(U)^-1 U)^-1, so its feedback of w - q is N (as LDLQ: Chee et al., QuIP, NeurIPS
+  // 2023).
   if (usesFeedback(spec))
     recursion.feedback = factor.feedback();
   return recursion;

@@ -92,6 +92,41 @@ TEST(LayerQuantizer, TheErrorDecaysWithTheNumberOfColumns) {
   EXPECT_NEAR(slope, -1.0, 0.15);
 }
 
+TEST(LayerQuantizer, MomentsSummedInFloatAreExactEnough) {
+  // Levels from the f32 sums of GramAccumulator against those from f64 sums of the same rows.
+  int64_t differing = 0, channels = 0;
+  for (unsigned seed = 0; seed < 12; ++seed) {
+    TestLayer layer(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.method = seed % 2 ? Method::Gpfq : Method::Qronos;
+    spec.ridge = 1.0;
+    LayerResult result = *quantizeLayer(layer.problem(), spec);
+    int64_t n = layer.columns, neurons = layer.outputChannels / layer.groups;
+    Gram exact = layer.training;
+    for (int64_t g = 0; g < layer.groups; ++g)
+      for (int64_t i = 0; i < n; ++i)
+        for (int64_t j = 0; j < n; ++j) {
+          double h = 0.0, crossed = 0.0;
+          for (int64_t r = 0; r < layer.rows; ++r) {
+            double a = layer.patch(layer.xq, r, g * neurons)[i];
+            h += a * layer.patch(layer.xq, r, g * neurons)[j];
+            crossed += a * layer.patch(layer.x, r, g * neurons)[j];
+          }
+          exact.h[(g * n + i) * n + j] = h;
+          if (!layer.sharedInputs)
+            exact.g[(g * n + i) * n + j] = crossed;
+        }
+    LayerProblem problem = layer.problem();
+    problem.training = &exact;
+    LayerResult reference = *quantizeLayer(problem, spec);
+    for (int64_t o = 0; o < layer.outputChannels; ++o)
+      differing += !std::equal(result.levels.begin() + o * n, result.levels.begin() + (o + 1) * n,
+                               reference.levels.begin() + o * n);
+    channels += layer.outputChannels;
+  }
+  EXPECT_LE(differing, channels / 50);
+}
+
 TEST(LayerQuantizer, UniformAndListedLevelsAgree) {
   // The kernels for uniform alphabets against the general path, with each instruction set.
   FloatIsa best = floatIsa();
