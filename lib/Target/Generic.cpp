@@ -19,7 +19,7 @@ public:
   }
   int64_t getByteTileRows(int64_t, int64_t) const override { return 4; }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
-  PixelTile getDepthwiseTile() const override { return {1, 2}; }
+  PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
   bool prefersTopAligned() const override { return false; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {

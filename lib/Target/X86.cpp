@@ -30,19 +30,13 @@ static Value splat(OpBuilder &builder, Location loc, VectorType type, int64_t va
       DenseElementsAttr::get(type, builder.getIntegerAttr(type.getElementType(), value)));
 }
 
-/// Saturating packs, which leave four vectors with interleaved lanes in the order of channels.
-static Value emitPacks(OpBuilder &builder, Location loc, ArrayRef<Value> vectors,
-                       StringRef packWords, StringRef packBytes) {
-  int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
-  auto words = VectorType::get(2 * lanes, builder.getI16Type());
-  auto bytes = VectorType::get(4 * lanes, builder.getI8Type());
-  Value low = callIntrinsic(builder, loc, packWords, words, vectors.take_front(2));
-  Value high = callIntrinsic(builder, loc, packWords, words, vectors.drop_front(2));
-  return callIntrinsic(builder, loc, packBytes, bytes, {low, high});
-}
-
-static Value emitAvx2Packs(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) {
-  return emitPacks(builder, loc, vectors, "llvm.x86.avx2.packssdw", "llvm.x86.avx2.packuswb");
+/// A saturating pack of two vectors to one of twice the elements, 128 bits at a time.
+static Value emitPack(OpBuilder &builder, Location loc, StringRef intrinsic, Value first,
+                      Value second) {
+  auto type = cast<VectorType>(first.getType());
+  auto packed = VectorType::get(2 * type.getNumElements(),
+                                builder.getIntegerType(type.getElementTypeBitWidth() / 2));
+  return callIntrinsic(builder, loc, intrinsic, packed, {first, second});
 }
 
 /// Conversions give the least i32 for what does not fit.
@@ -79,7 +73,9 @@ public:
     return quads <= 32 ? 4 : 6;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
-  PixelTile getDepthwiseTile() const override { return {2, 2}; }
+  PixelTile getDepthwiseTile(bool isOneQuad) const override {
+    return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
+  }
   bool hasHalfVectors() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
@@ -101,12 +97,15 @@ public:
     return callIntrinsic(builder, loc, "llvm.x86.avx512.mask.cvtps2dq.512", integers,
                          {floats, passthrough, mask, nearest});
   }
-  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
-    if (isHalf(vectors[0]))
-      return emitAvx2Packs(builder, loc, vectors);
-    return emitPacks(builder, loc, vectors, "llvm.x86.avx512.packssdw.512",
-                     "llvm.x86.avx512.packuswb.512");
+  Value emitPackWords(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    StringRef intrinsic = isHalf(first) ? "llvm.x86.avx2.packssdw" : "llvm.x86.avx512.packssdw.512";
+    return emitPack(builder, loc, intrinsic, first, second);
   }
+  Value emitPackBytes(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    StringRef intrinsic = isHalf(first) ? "llvm.x86.avx2.packuswb" : "llvm.x86.avx512.packuswb.512";
+    return emitPack(builder, loc, intrinsic, first, second);
+  }
+  StringRef getVectorConstraint() const override { return "v"; }
   StringRef getCpu() const override { return "x86-64-v4"; }
   StringRef getFeatures() const override { return "+avx512vnni"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
@@ -122,7 +121,8 @@ public:
 
 private:
   bool isHalf(Value vector) const {
-    return cast<VectorType>(vector.getType()).getNumElements() == getLanes() / 2;
+    auto type = cast<VectorType>(vector.getType());
+    return type.getNumElements() * type.getElementTypeBitWidth() == 256;
   }
 };
 
@@ -137,7 +137,9 @@ public:
     return vectors == 1 ? 8 : quads <= 32 ? 4 : 5;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
-  PixelTile getDepthwiseTile() const override { return {1, 2}; }
+  PixelTile getDepthwiseTile(bool isOneQuad) const override {
+    return isOneQuad ? PixelTile{1, 2} : PixelTile{1, 1};
+  }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
@@ -145,9 +147,13 @@ public:
   Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
     return emitAvxRound(builder, loc, floats);
   }
-  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
-    return emitAvx2Packs(builder, loc, vectors);
+  Value emitPackWords(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    return emitPack(builder, loc, "llvm.x86.avx2.packssdw", first, second);
   }
+  Value emitPackBytes(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    return emitPack(builder, loc, "llvm.x86.avx2.packuswb", first, second);
+  }
+  StringRef getVectorConstraint() const override { return "x"; }
   StringRef getCpu() const override { return "x86-64-v3"; }
   StringRef getFeatures() const override { return "+avxvnni"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
@@ -170,7 +176,9 @@ public:
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
-  PixelTile getDepthwiseTile() const override { return {1, 2}; }
+  PixelTile getDepthwiseTile(bool isOneQuad) const override {
+    return isOneQuad ? PixelTile{1, 2} : PixelTile{1, 1};
+  }
   bool prefersTopAligned() const override { return false; }
   bool packsCodes() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
@@ -197,9 +205,13 @@ public:
   Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
     return emitAvxRound(builder, loc, floats);
   }
-  Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const override {
-    return emitAvx2Packs(builder, loc, vectors);
+  Value emitPackWords(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    return emitPack(builder, loc, "llvm.x86.avx2.packssdw", first, second);
   }
+  Value emitPackBytes(OpBuilder &builder, Location loc, Value first, Value second) const override {
+    return emitPack(builder, loc, "llvm.x86.avx2.packuswb", first, second);
+  }
+  StringRef getVectorConstraint() const override { return "x"; }
   StringRef getCpu() const override { return "x86-64-v3"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
     static const StringLiteral features[] = {GPFQ_X86_64_V3};

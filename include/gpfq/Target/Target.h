@@ -42,8 +42,9 @@ public:
   virtual int64_t getByteTileRows(int64_t vectors, int64_t quads) const = 0;
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
-  /// Output pixels of a tile of integer depthwise kernels; each takes four accumulators.
-  virtual PixelTile getDepthwiseTile() const = 0;
+  /// Output pixels of a tile of integer depthwise kernels. Each takes an accumulator and two packed
+  /// results; more registers hold codes if the kernel has more than one quad a row.
+  virtual PixelTile getDepthwiseTile(bool isOneQuad) const = 0;
   /// True if the target has its instructions for vectors of half the lanes too, and these can take
   /// less time.
   virtual bool hasHalfVectors() const { return false; }
@@ -73,18 +74,25 @@ public:
     llvm_unreachable("target without narrow sums");
   }
 
-  /// True if the target has `emitRound` and `emitPackBytes`.
+  /// True if the target has `emitRound`, `emitPackWords` and `emitPackBytes`.
   virtual bool packsCodes() const { return false; }
   /// The i32 nearest to each f32, the even one of two; negative for one that is NaN or less than
   /// all i32. Other values must fit.
   virtual Value emitRound(OpBuilder &builder, Location loc, Value floats) const {
     llvm_unreachable("target without rounding");
   }
-  /// `vector<4*lanes x i8>` of four vectors of i32 with interleaved lanes (see LayoutAttr), each
-  /// element limited to 0..255.
-  virtual Value emitPackBytes(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) const {
+  /// Packs with saturation: `emitPackWords` two vectors of i32 to one of i16, `emitPackBytes` two
+  /// of those to one of u8. Four vectors with interleaved lanes (see LayoutAttr) come out in the
+  /// order of channels.
+  virtual Value emitPackWords(OpBuilder &builder, Location loc, Value first, Value second) const {
     llvm_unreachable("target without packs");
   }
+  virtual Value emitPackBytes(OpBuilder &builder, Location loc, Value first, Value second) const {
+    llvm_unreachable("target without packs");
+  }
+
+  /// Letter of a vector register in the constraints of inline assembly; empty if it is not known.
+  virtual StringRef getVectorConstraint() const { return ""; }
 
   /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
   virtual StringRef getTriple() const { return ""; }

@@ -24,7 +24,8 @@ DepthwiseKernel::DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
   batch = shape[0];
   height = shape[1];
   width = shape[2];
-  PixelTile tile = b.isInteger ? b.target.getDepthwiseTile() : PixelTile{1, 4};
+  bool isOneQuad = sharesQuads && getQuads(1) == 1;
+  PixelTile tile = b.isInteger ? b.target.getDepthwiseTile(isOneQuad) : PixelTile{1, 4};
   // A kernel row at a time is a loop, in which rows of outputs have no input in common.
   rowRanges = getBalancedTiles(height, g.runs == 1 ? tile.rows : 1);
   columnRanges = getBalancedTiles(width, tile.columns);
@@ -83,18 +84,28 @@ SmallVector<Value> DepthwiseKernel::buildTaps(const DepthwisePanel &panel,
 //===----------------------------------------------------------------------===//
 
 /// One vector after the other, so that the epilogue of one overlaps the products of the next.
-void DepthwiseKernel::buildTile(const DepthwisePanel &panel, const DepthwiseTile &tile) {
+void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile) {
   SmallVector<StoredVector> elements(tile.rows * tile.columns * g.vectors);
   InputRows rows;
+  SmallVector<Value> before;
   for (int64_t v = 0; v < g.vectors; ++v) {
+    if (v == 2 && b.isInteger) {
+      // Codes are loaded anew for the upper half of the lanes, not kept in registers.
+      rows.clear();
+      tile.y = b.makeOpaque(tile.y, before);
+    }
     SmallVector<Value> acc =
-        b.isInteger ? buildQuads(panel, tile, v, rows) : buildTaps(panel, tile);
+        b.isInteger ? buildQuads(panel, tile, v, rows, before) : buildTaps(panel, tile);
     KernelBuilder::FusedCache operands = loadOperands(v);
+    before.clear();
     for (auto [pixel, sum] : llvm::enumerate(acc)) {
       Value y = b.add(tile.y, pixel / tile.columns), x = b.add(tile.x, pixel % tile.columns);
       StoredVector &element = elements[pixel * g.vectors + v];
       element = {sum, {tile.batch, y, x, panel.channel}, v, panel.channels};
       element.value = b.emitElement(element, operands);
+      before.push_back(element.value);
+      if (v % 2 == 1 && b.packsCodes())
+        before.back() = b.packWords((&element)[-1].value, element.value);
     }
   }
   b.storeElements(elements);

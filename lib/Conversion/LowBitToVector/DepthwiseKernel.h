@@ -74,7 +74,7 @@ public:
 private:
   void buildPanels(Value batch, Value firstTile, Value lastTile);
   void buildPanel(DepthwisePanel panel, Value batch, Value firstTile, Value lastTile);
-  void buildTile(const DepthwisePanel &panel, const DepthwiseTile &tile);
+  void buildTile(const DepthwisePanel &panel, DepthwiseTile tile);
   Value loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y, int64_t x);
 
   // Integers: a quad is four columns of a kernel row, interleaved byte by byte.
@@ -85,9 +85,9 @@ private:
   using InputRows = std::map<int64_t, InterleavedRow>;
   void addKernelRow(const DepthwiseTile &tile, Value kernelRow, int64_t v, QuadSums &sums,
                     function_ref<InterleavedRow &(int64_t)> getRow);
-  /// The accumulators of vector `v` of all pixels.
+  /// The accumulators of vector `v` of all pixels, computed after the vectors `before`.
   SmallVector<Value> buildQuads(const DepthwisePanel &panel, const DepthwiseTile &tile, int64_t v,
-                                InputRows &rows);
+                                InputRows &rows, ValueRange before);
 
   // f32: a fused multiply-add for each tap.
   SmallVector<Value> loadFactors(Value panelStart, Value run);

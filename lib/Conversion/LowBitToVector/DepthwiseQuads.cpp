@@ -191,13 +191,13 @@ void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value kernelRow, i
 
 SmallVector<Value> DepthwiseKernel::buildQuads(const DepthwisePanel &panel,
                                                const DepthwiseTile &tile, int64_t v,
-                                               InputRows &rows) {
+                                               InputRows &rows, ValueRange before) {
   auto makeRow = [&](Value y) {
     return InterleavedRow(
         b, [this, &panel, &tile, y](int64_t x) { return loadInput(panel, tile, y, x); });
   };
   Value top = b.scale(tile.y, strides[0]);
-  Value firstRow = b.makeOpaque(b.index(0));
+  Value firstRow = b.makeOpaque(b.index(0), before);
   SmallVector<Value> acc(tile.rows * tile.columns, b.zeros(b.getAccumulatorType()));
   if (g.runs > 1)
     return b.buildLoop(g.runs, acc, [&](Value kernelRow, ValueRange rowAcc) {

@@ -196,12 +196,20 @@ Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &ca
 // Stores
 //===----------------------------------------------------------------------===//
 
+Value KernelBuilder::packWords(Value first, Value second) {
+  Value &words = packedWords[{first, second}];
+  if (!words)
+    words = target.emitPackWords(*this, getLoc(), first, second);
+  return words;
+}
+
 Value KernelBuilder::packCodes(SmallVector<Value> codes) {
   // Filled up by what costs least: a pair again, or the last.
   bool isPair = codes.size() == 2;
   while (codes.size() < 4)
     codes.push_back(isPair ? codes[codes.size() - 2] : codes.back());
-  Value bytes = target.emitPackBytes(*this, getLoc(), codes);
+  Value bytes = target.emitPackBytes(*this, getLoc(), packWords(codes[0], codes[1]),
+                                     packWords(codes[2], codes[3]));
   if (isInterleaved())
     return bytes;
   SmallVector<int64_t> order;

@@ -79,11 +79,18 @@ Value KernelBuilder::zeros(VectorType type) {
   return getConstant(cast<TypedAttr>(getZeroAttr(type)));
 }
 
-Value KernelBuilder::makeOpaque(Value index) {
-  Value number = arith::IndexCastOp::create(*this, getI64Type(), index);
+Value KernelBuilder::makeOpaque(Value index, ValueRange before) {
+  SmallVector<Value> operands = {arith::IndexCastOp::create(*this, getI64Type(), index)};
+  std::string constraints = "=r,0";
+  StringRef vector = emulateDot ? "" : target.getVectorConstraint();
+  for (Value value : before)
+    if (!vector.empty()) {
+      operands.push_back(value);
+      constraints += ("," + vector).str();
+    }
   auto dialect = LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT);
   auto assembly = LLVM::InlineAsmOp::create(
-      *this, getI64Type(), number, /*asm_string=*/"", /*constraints=*/"=r,0",
+      *this, getI64Type(), operands, /*asm_string=*/"", constraints,
       /*has_side_effects=*/true, /*is_align_stack=*/false, LLVM::TailCallKind::None, dialect,
       /*operand_attrs=*/ArrayAttr());
   return arith::IndexCastOp::create(*this, getIndexType(), assembly.getResult(0));

@@ -86,8 +86,9 @@ public:
   Value splat(VectorType type, int64_t value);
   Value zeros(VectorType type);
   /// `index`, of which the optimiser knows nothing: loads that depend on it stay in their loop
-  /// rather than in registers that its accumulators need.
-  Value makeOpaque(Value index);
+  /// rather than in registers that its accumulators need. They also come after the computation of
+  /// the vectors `before`.
+  Value makeOpaque(Value index, ValueRange before = {});
 
   using LoopBody = function_ref<SmallVector<Value>(Value, ValueRange)>;
   /// A loop from 0 to `count` that carries values; no loop if `count` is 0 or 1.
@@ -140,6 +141,10 @@ public:
   FusedCache loadChannelOperands(Value channel, int64_t vectors, int64_t valid);
   /// What the epilogue yields for an accumulator; i32 codes if the target packs them.
   Value emitElement(const StoredVector &place, const FusedCache &cache);
+  /// True if elements are i32 codes, which wait as words in half of the registers.
+  bool packsCodes() const { return codeRounding.has_value(); }
+  /// Packs the codes of two vectors, once.
+  Value packWords(Value first, Value second);
   /// Stores elements, all vectors of an interleaved panel together.
   void storeElements(ArrayRef<StoredVector> elements);
 
@@ -168,6 +173,7 @@ private:
   /// The buffer of `unpackPanel`.
   Value unpacked;
   llvm::DenseMap<Attribute, Value> constants;
+  llvm::DenseMap<std::pair<Value, Value>, Value> packedWords;
 };
 
 /// The rounding to codes at the end of the epilogue, if there is one.
