@@ -51,6 +51,8 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
   std::string accumulator = checkAccumulator(spec.accumulator, spec.alphabet, problem.columns);
   if (!accumulator.empty())
     return accumulator;
+  if (spec.pairSweeps > 0 && (spec.threshold != Threshold::None || spec.accumulator.bits > 0))
+    return "pair sweeps keep neither to a threshold nor to an accumulator bound";
   bool clips = problem.clipped && spec.clipRounds > 0;
   if (clips && (problem.clipped->rows < 1 || !problem.clipped->inputs ||
                 !problem.clipped->targets || !(problem.clipped->low < problem.clipped->high)))

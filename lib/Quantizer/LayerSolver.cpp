@@ -158,6 +158,7 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
   std::vector<double> after(candidate.steps.size());
   forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
     solver.sweeps();
+    solver.pairSweeps(count);
     solver.store(count, candidate.levels.data() + channel * n);
     std::copy_n(solver.objectives().begin(), count, after.begin() + channel);
   });

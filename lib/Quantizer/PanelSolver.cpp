@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "PanelSolver.h"
+#include "PairMoves.h"
 #include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 #include <cmath>
@@ -101,6 +102,28 @@ void PanelSolver::store(int64_t count, int8_t *target) const {
 void PanelSolver::sweeps() {
   for (int64_t i = 0; spec.method != Method::Msq && i < spec.sweeps && sweep(); ++i)
     ;
+}
+
+void PanelSolver::pairSweeps(int64_t count) {
+  if (spec.method == Method::Msq || spec.pairSweeps == 0)
+    return;
+  const GroupMoments &moments = system.training;
+  int64_t n = system.columns.count;
+  multiply(moments, differences);
+  for (int64_t lane = 0; lane < count; ++lane) {
+    NeuronLevels neuron{lanes[lane].step, {}, {}};
+    for (int64_t t = 0; t < n; ++t) {
+      float mismatch =
+          moments.mismatch.empty() ? 0.0f : moments.mismatch[lanes[lane].neuron * n + t];
+      neuron.levels.push_back(level(t, lane));
+      neuron.residuals.push_back(mismatch + products[t * lanesPerPanel + lane]);
+    }
+    for (int64_t i = 0; i < spec.pairSweeps && sweepPairs(spec, moments, system.partners, neuron);
+         ++i)
+      ;
+    for (int64_t t = 0; t < n; ++t)
+      setLevel(t, lane, neuron.levels[t]);
+  }
 }
 
 void PanelSolver::quantizeNearest() {

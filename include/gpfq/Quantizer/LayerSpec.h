@@ -117,6 +117,11 @@ struct LayerSpec {
   /// ||X~q||^2 (its change limited to [1/2, 2]), then sweeps. No round raises the training error
   /// with its ridge, of a channel or, for Granularity::Tensor, in total.
   int64_t alternations = 0;
+  /// Sweeps of moves of two levels at the end of each alternation (not for Msq, and neither with a
+  /// threshold nor with an accumulator bound): a column and one of the pairCandidates that are most
+  /// correlated with it. One is nearly all that they give.
+  int64_t pairSweeps = 0;
+  int64_t pairCandidates = 8;
   /// Rounds, after the alternations, that aim at ||clamp(z) - clamp(zq)||^2 over the rows of
   /// LayerProblem::clipped (nothing happens without them): the target moves to zq where z and zq
   /// are clipped alike and to the bound where z alone is, then one alternation. That error never
