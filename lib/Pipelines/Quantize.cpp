@@ -74,6 +74,12 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.refit = options.refit;
   result.biasCorrection = options.biasCorrection;
   result.residualTargets = options.residualTargets;
+  result.threshold = options.threshold;
+  result.lambda = options.lambda;
+  result.lambdaUnit = options.lambdaUnit;
+  result.radiusQuantile = options.radiusQuantile;
+  result.accumulatorBits = options.accumulatorBits;
+  result.accumulatorTile = options.accumulatorTile;
   result.seed = options.seed;
   result.maxRows = options.maxRows;
   result.threads = options.threads;

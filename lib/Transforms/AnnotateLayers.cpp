@@ -77,7 +77,7 @@ private:
       return emitError() << "weight-bits must be 1 to 8, got " << weightBits.getValue();
     defaults.alphabet = AlphabetAttr::getDefault(&getContext(), weightBits);
     if (!alphabet.empty()) {
-      FailureOr<AlphabetAttr> parsed = parseAlphabet(&getContext(), alphabet, emitError);
+      FailureOr<AlphabetAttr> parsed = parseLayerAlphabet(&getContext(), alphabet, emitError);
       if (failed(parsed))
         return failure();
       defaults.alphabet = *parsed;

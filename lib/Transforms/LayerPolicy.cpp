@@ -4,6 +4,7 @@
 
 #include "gpfq/Transforms/LayerPolicy.h"
 
+#include "gpfq/Quantizer/Alphabet.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/JSON.h"
 #include "llvm/Support/MemoryBuffer.h"
@@ -24,6 +25,29 @@ static LogicalResult verifyPattern(StringRef pattern,
   if (anchored(pattern).isValid(problem))
     return success();
   return emitError() << "'" << pattern << "' is not a regular expression: " << problem;
+}
+
+FailureOr<AlphabetAttr>
+mlir::gpfq::parseLayerAlphabet(MLIRContext *context, StringRef text,
+                               function_ref<InFlightDiagnostic()> emitError) {
+  StringRef parameters = text;
+  if (!parameters.consume_front("hard_threshold:"))
+    return parseAlphabet(context, text, emitError);
+  auto [countText, ratioText] = parameters.split(':');
+  int64_t count = 0;
+  double ratio = 0.0;
+  if (countText.getAsInteger(10, count) || ratioText.getAsDouble(ratio))
+    return emitError() << "'" << text
+                       << "' is not an alphabet; write hard_threshold:3:1.5 for 0 and "
+                       << "+-1.5, +-2.5, +-3.5, +-4.5";
+  auto hard = ::gpfq::Alphabet::hardThreshold(count, ratio);
+  if (!hard)
+    return emitError() << hard.message();
+  if (hard->roundingError != 0.0)
+    emitRemark(UnknownLoc::get(context)) << text << " is rounded to a threshold of " << hard->lambda
+                                         << "/" << hard->delta << " of the distance of its levels";
+  SmallVector<int32_t> levels(hard->alphabet.levels().begin(), hard->alphabet.levels().end());
+  return AlphabetAttr::get(context, AlphabetKind::Levels, levels);
 }
 
 FailureOr<LayerPolicy> LayerPolicy::load(MLIRContext *context, StringRef path,
@@ -67,7 +91,7 @@ FailureOr<LayerPolicy> LayerPolicy::load(MLIRContext *context, StringRef path,
       } else if (name == "alphabet") {
         std::optional<StringRef> text = setting.getAsString();
         FailureOr<AlphabetAttr> alphabet =
-            parseAlphabet(context, text.value_or(""), emitEntryError);
+            parseLayerAlphabet(context, text.value_or(""), emitEntryError);
         if (failed(alphabet))
           return failure();
         entry.alphabet = *alphabet;

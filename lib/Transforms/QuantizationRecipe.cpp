@@ -10,11 +10,13 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 using ::gpfq::ColumnOrder;
+using ::gpfq::LambdaUnit;
 using ::gpfq::LayerSpec;
 using ::gpfq::Method;
 using ::gpfq::Result;
 using ::gpfq::ScaleMatching;
 using ::gpfq::StepRule;
+using ::gpfq::Threshold;
 
 /// A value and its name among those of an option.
 template <typename T> using Names = ArrayRef<std::pair<StringRef, T>>;
@@ -32,6 +34,10 @@ static const std::pair<StringRef, ScaleMatching> scaleMatchings[] = {
     {"none", ScaleMatching::None},
     {"least-squares", ScaleMatching::LeastSquares},
     {"variance", ScaleMatching::Variance}};
+static const std::pair<StringRef, Threshold> thresholds[] = {
+    {"none", Threshold::None}, {"soft", Threshold::Soft}, {"hard", Threshold::Hard}};
+static const std::pair<StringRef, LambdaUnit> lambdaUnits[] = {
+    {"step", LambdaUnit::Step}, {"radius", LambdaUnit::Radius}, {"weight", LambdaUnit::Weight}};
 static const std::pair<StringRef, bool> flags[] = {{"true", true}, {"false", false}};
 
 namespace {
@@ -114,6 +120,23 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   reader.readNumber("clip-rounds", options.clipRounds, spec.clipRounds);
   reader.read<ScaleMatching>("scale-matching", options.scaleMatching, scaleMatchings,
                              spec.scaleMatching);
+  reader.read<Threshold>("threshold", options.threshold, thresholds, spec.threshold);
+  reader.readNumber("lambda", options.lambda, spec.lambda);
+  reader.read<LambdaUnit>("lambda-unit", options.lambdaUnit, lambdaUnits, spec.lambdaUnit);
+  recipe.isLambdaLeastLevel = spec.threshold == Threshold::Hard && options.lambda == "auto";
+  if (spec.threshold == Threshold::Soft && options.lambda == "auto")
+    reader.fail("threshold=soft needs lambda");
+  if (spec.threshold == Threshold::None && options.lambda != "auto")
+    reader.fail("lambda needs threshold=soft or threshold=hard");
+  if (!(options.radiusQuantile > 0.0 && options.radiusQuantile <= 1.0))
+    reader.fail("radius-quantile is not in (0, 1]");
+  spec.radiusQuantile = options.radiusQuantile;
+  if (options.accumulatorBits != 0 && (options.accumulatorBits < 2 || options.accumulatorBits > 32))
+    reader.fail("accumulator-bits is not 0 or 2 to 32");
+  if (options.accumulatorTile < 0)
+    reader.fail("accumulator-tile is below 0");
+  spec.accumulator.bits = options.accumulatorBits;
+  spec.accumulator.tile = options.accumulatorTile;
   recipe.isScaleMatchingOptional = options.scaleMatching == "auto";
   reader.readNumber("ridge", options.ridge, spec.ridge);
   reader.read<bool>("refit", options.refit, flags, spec.refit);
@@ -140,6 +163,11 @@ LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
       (granularity == ::gpfq::Granularity::Tensor ||
        (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)))
     result.scaleMatching = ScaleMatching::None;
+  if (isLambdaLeastLevel) {
+    auto positive = llvm::find_if(alphabet.levels(), [](int8_t level) { return level > 0; });
+    result.lambda = positive == alphabet.levels().end() ? 0.0 : *positive;
+    result.lambdaUnit = LambdaUnit::Step;
+  }
   return result;
 }
 
@@ -160,6 +188,11 @@ std::string QuantizationRecipe::str() const {
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)
-     << " residual-targets=" << getName<bool>(flags, residualTargets) << " seed=" << spec.seed;
+     << " residual-targets=" << getName<bool>(flags, residualTargets)
+     << " threshold=" << getName<Threshold>(thresholds, spec.threshold)
+     << " lambda=" << (isLambdaLeastLevel ? "least-level" : std::to_string(spec.lambda))
+     << " lambda-unit=" << getName<LambdaUnit>(lambdaUnits, spec.lambdaUnit)
+     << " radius-quantile=" << spec.radiusQuantile << " accumulator-bits=" << spec.accumulator.bits
+     << " accumulator-tile=" << spec.accumulator.tile << " seed=" << spec.seed;
   return text;
 }

@@ -95,6 +95,12 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   options.biasCorrection = pass.biasCorrection;
   options.residualTargets = pass.residualTargets;
   options.blockSize = pass.blockSize;
+  options.threshold = pass.threshold;
+  options.lambda = pass.lambda;
+  options.lambdaUnit = pass.lambdaUnit;
+  options.radiusQuantile = pass.radiusQuantile;
+  options.accumulatorBits = pass.accumulatorBits;
+  options.accumulatorTile = pass.accumulatorTile;
   options.seed = pass.seed;
   Result<QuantizationRecipe> created = QuantizationRecipe::create(options);
   if (!created)
@@ -149,6 +155,22 @@ static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
   return deadInputs;
 }
 
+/// Bounds the accumulator by the codes that the layer reads. A layer that reads floats has none.
+static void boundAccumulator(QuantizableOp &layer, LayerSpec &spec) {
+  if (spec.accumulator.bits == 0)
+    return;
+  lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize;
+  auto quantize = dequantize ? dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>() : nullptr;
+  if (!quantize) {
+    layer.op->emitRemark("layer '")
+        << layer.name() << "' reads float values, so its accumulator is not bounded";
+    spec.accumulator.bits = 0;
+    return;
+  }
+  spec.accumulator.inputMin = 0;
+  spec.accumulator.inputMax = (int64_t(1) << quantize.getBits()) - 1;
+}
+
 FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
                                                                ArrayRef<unsigned> members) {
   QuantizableOp &layer = layers[members.front()];
@@ -184,6 +206,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
   LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, getGranularity(layer.layer));
+  boundAccumulator(layer, layerSpec);
   ::gpfq::LayerProblem problem = makeLayerProblem(layer);
   problem.training = &training;
   problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;

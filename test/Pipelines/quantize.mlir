@@ -34,6 +34,18 @@
 // REFIT: refit=x is not one of true, false, auto
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy residual-targets=x" 2>&1 | FileCheck %s --check-prefix=RESIDUAL
 // RESIDUAL: residual-targets=x is not one of true, false, auto
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy threshold=soft" 2>&1 | FileCheck %s --check-prefix=SOFT
+// SOFT: threshold=soft needs lambda
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy lambda=0.1" 2>&1 | FileCheck %s --check-prefix=LAMBDA
+// LAMBDA: lambda needs threshold=soft or threshold=hard
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy threshold=soft lambda=1 lambda-unit=x" 2>&1 | FileCheck %s --check-prefix=UNIT
+// UNIT: lambda-unit=x is not one of step, radius, weight
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy radius-quantile=0" 2>&1 | FileCheck %s --check-prefix=QUANTILE
+// QUANTILE: radius-quantile is not in (0, 1]
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy accumulator-bits=33" 2>&1 | FileCheck %s --check-prefix=ACCUMULATOR
+// ACCUMULATOR: accumulator-bits is not 0 or 2 to 32
+// RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy accumulator-bits=16 accumulator-tile=-1" 2>&1 | FileCheck %s --check-prefix=TILE
+// TILE: accumulator-tile is below 0
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy max-rows=0" 2>&1 | FileCheck %s --check-prefix=ROWS
 // ROWS: max-rows is below 1
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy held-out=1" 2>&1 | FileCheck %s --check-prefix=HELD

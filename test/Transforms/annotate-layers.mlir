@@ -1,6 +1,12 @@
 // RUN: gpfq-opt %s -gpfq-annotate-layers="weight-bits=4 skip=conv_2" | FileCheck %s
 // RUN: gpfq-opt %s -gpfq-annotate-layers="weight-bits=2 granularity=tensor" | FileCheck %s --check-prefix=TWO
 // RUN: gpfq-opt %s -gpfq-annotate-layers="alphabet=levels:-3:0:3" | FileCheck %s --check-prefix=LEVELS
+// RUN: gpfq-opt %s -gpfq-annotate-layers="alphabet=hard_threshold:2:1.5" | FileCheck %s --check-prefix=HARD
+// HARD: #lowbit.layer<{{.*}}, <levels, [-7, -5, -3, 0, 3, 5, 7]>, channel>
+// RUN: gpfq-opt %s -gpfq-annotate-layers="alphabet=hard_threshold:1:0.777777" 2>&1 | FileCheck %s --check-prefix=ROUNDED
+// ROUNDED: remark: hard_threshold:1:0.777777 is rounded to a threshold of 7/9 of the distance of its levels
+// RUN: not gpfq-opt %s -gpfq-annotate-layers="alphabet=hard_threshold:2" 2>&1 | FileCheck %s --check-prefix=NOT-HARD
+// NOT-HARD: error: 'hard_threshold:2' is not an alphabet; write hard_threshold:3:1.5
 // RUN: gpfq-opt %s -gpfq-annotate-layers="policy=%S/Inputs/policy.json" | FileCheck %s --check-prefix=POLICY
 // RUN: not gpfq-opt %s -gpfq-annotate-layers="weight-bits=9" 2>&1 | FileCheck %s --check-prefix=BITS
 // RUN: not gpfq-opt %s -gpfq-annotate-layers="alphabet=mid_rise" 2>&1 | FileCheck %s --check-prefix=ALPHABET

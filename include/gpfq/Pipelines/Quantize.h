@@ -101,6 +101,23 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> residualTargets{
       *this, "residual-targets", llvm::cl::init("auto"),
       llvm::cl::desc("Make up for the error of shortcuts: true or false")};
+  PassOptions::Option<std::string> threshold{
+      *this, "threshold", llvm::cl::init("none"),
+      llvm::cl::desc("For sparse levels: none, soft or hard")};
+  PassOptions::Option<std::string> lambda{*this, "lambda", llvm::cl::init("auto"),
+                                          llvm::cl::desc("The threshold")};
+  PassOptions::Option<std::string> lambdaUnit{
+      *this, "lambda-unit", llvm::cl::init("step"),
+      llvm::cl::desc("What lambda is measured in: step, radius or weight")};
+  PassOptions::Option<double> radiusQuantile{
+      *this, "radius-quantile", llvm::cl::init(1.0),
+      llvm::cl::desc("Quantile of the magnitudes that counts as the largest weight")};
+  PassOptions::Option<int64_t> accumulatorBits{
+      *this, "accumulator-bits", llvm::cl::init(0),
+      llvm::cl::desc("Sums of products fit so many bits; 0: no bound")};
+  PassOptions::Option<int64_t> accumulatorTile{
+      *this, "accumulator-tile", llvm::cl::init(0),
+      llvm::cl::desc("Columns that one accumulator sums; 0: all")};
   PassOptions::Option<int64_t> seed{*this, "seed", llvm::cl::init(0),
                                     llvm::cl::desc("Of the random numbers of spfq")};
   PassOptions::Option<int64_t> maxRows{

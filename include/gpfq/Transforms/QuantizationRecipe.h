@@ -18,9 +18,10 @@ namespace mlir::gpfq {
 struct RecipeOptions {
   StringRef recipe = "best", method = "auto", step = "auto", order = "auto", sweeps = "auto",
             alternations = "auto", clipRounds = "auto", scaleMatching = "auto", ridge = "auto",
-            refit = "auto", biasCorrection = "auto", residualTargets = "auto";
-  double stepFactor = 1.0;
-  int64_t blockSize = 32, seed = 0;
+            refit = "auto", biasCorrection = "auto", residualTargets = "auto", threshold = "none",
+            lambda = "auto", lambdaUnit = "step";
+  double stepFactor = 1.0, radiusQuantile = 1.0;
+  int64_t accumulatorBits = 0, accumulatorTile = 0, blockSize = 32, seed = 0;
 };
 
 /// How all layers are quantised.
@@ -29,6 +30,8 @@ struct QuantizationRecipe {
   ::gpfq::LayerSpec spec;
   /// The scale matching is the recipe's, which leaves it out where it is not possible.
   bool isScaleMatchingOptional = true;
+  /// The hard threshold of a layer is the least positive level of its alphabet.
+  bool isLambdaLeastLevel = false;
   /// Targets include the error of the shortcut that is added to a layer's output.
   bool residualTargets = false;
 
