@@ -64,13 +64,14 @@ class Avx512VnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avx512vnni"; }
   int64_t getLanes() const override { return 16; }
-  TileShape getIntegerTile(int64_t rows, unsigned) const override {
-    return rows == 1 ? TileShape{1, 8} : TileShape{10, 2};
+  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+    bool isOnePlane = llvm::has_single_bit(bits);
+    if (rows == 1)
+      return {1, isOnePlane ? 8 : 4};
+    return {isOnePlane ? 10 : 7, 2};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t quads) const override {
-    if (vectors == 1)
-      return 8;
-    return quads <= 32 ? 4 : 6;
+  int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned) const override {
+    return vectors == 1 ? 8 : quads <= 32 ? 4 : 6;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   PixelTile getDepthwiseTile(bool isOneQuad) const override {
@@ -130,11 +131,14 @@ class AvxVnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avxvnni"; }
   int64_t getLanes() const override { return 8; }
-  TileShape getIntegerTile(int64_t rows, unsigned) const override {
-    return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
+  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+    bool isOnePlane = llvm::has_single_bit(bits);
+    if (rows == 1)
+      return {1, isOnePlane ? 8 : 2};
+    return isOnePlane ? TileShape{5, 2} : TileShape{7, 1};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t quads) const override {
-    return vectors == 1 ? 8 : quads <= 32 ? 4 : 5;
+  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+    return vectors == 1 ? 6 : 4;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   PixelTile getDepthwiseTile(bool isOneQuad) const override {
@@ -167,12 +171,16 @@ public:
   StringRef getName() const override { return "avx2"; }
   int64_t getLanes() const override { return 8; }
   TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    if (rows == 1)
-      return {1, 8};
     // Unpacking several bit planes needs the registers of a second vector.
-    return llvm::has_single_bit(bits) ? TileShape{5, 2} : TileShape{10, 1};
+    bool isOnePlane = llvm::has_single_bit(bits);
+    if (rows == 1)
+      return {1, isOnePlane ? 6 : 2};
+    return isOnePlane ? TileShape{4, 2} : TileShape{7, 1};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t) const override { return vectors == 1 ? 8 : 5; }
+  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned bits) const override {
+    // Bytes are widened for products with eight bits.
+    return vectors == 1 ? 6 : bits == 8 ? 3 : 4;
+  }
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }

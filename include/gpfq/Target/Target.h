@@ -36,10 +36,10 @@ public:
   /// The tile for integer kernels of `rows` output rows in all and weights of `bits` bits; a single
   /// row takes more vectors, to hide latency.
   virtual TileShape getIntegerTile(int64_t rows, unsigned bits) const = 0;
-  /// Rows of a tile whose weights are bytes in memory, so that nothing is unpacked for it. Few
-  /// where a reduction of `quads` quads is short: the epilogue of one tile then overlaps the
-  /// products of the next.
-  virtual int64_t getByteTileRows(int64_t vectors, int64_t quads) const = 0;
+  /// Rows of a tile whose weights, of `bits` bits, are bytes in memory, so that nothing is unpacked
+  /// for it. Few where a reduction of `quads` quads is short: the epilogue of one tile then
+  /// overlaps the products of the next.
+  virtual int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned bits) const = 0;
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
   /// Output pixels of a tile of integer depthwise kernels. Each takes an accumulator and two packed

@@ -48,7 +48,7 @@ int64_t ContractionKernel::getTileRows() const {
   if (!b.isInteger)
     return b.target.getFloatTile(pixels).rows;
   if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
-    return b.target.getByteTileRows(g.vectors, g.runs * g.getQuads());
+    return b.target.getByteTileRows(g.vectors, g.runs * g.getQuads(), g.bits);
   return b.target.getIntegerTile(pixels, g.bits).rows;
 }
 

@@ -105,7 +105,11 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
     Value quadIndex = add(scale(run, packed.getQuads()), scale(step, packed.quadsPerStep));
     Value to = scale(quadIndex, plain.getStepBytes(vectors));
     RegisterCache cache;
+    SmallVector<Value> before;
     for (int64_t q = 0; q < quads; ++q) {
+      // One quad after the other, in few registers.
+      from = makeOpaque(from, before);
+      before.clear();
       int64_t quad = firstStep * packed.quadsPerStep + q;
       uint64_t filled = llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadEnd(quad)) &
                         ~llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadSkip(quad));
@@ -120,6 +124,7 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
         }
         Value at = add(to, q * plain.getStepBytes(vectors) + v * plain.getRegisterBytes());
         vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
+        before.push_back(levels);
       }
     }
   };

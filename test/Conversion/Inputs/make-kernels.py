@@ -1,0 +1,71 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Writes a module of layers that have every tile of the kernels, at every width of weights."""
+
+import math
+
+# Input, kernel and attributes; the result follows from them. One row of outputs is enough for a tile.
+CONVOLUTIONS = {
+    "rows": ((3, 58, 64), (64, 3, 3, 64), ""),
+    "wide_rows": ((16, 16, 256), (64, 3, 3, 256), ""),
+    "stem": ((21, 37, 3), (64, 7, 7, 3), "strides = array<i64: 2, 2>, "),
+    "one_vector": ((10, 34, 16), (16, 3, 3, 16), ""),
+    "pointwise": ((14, 14, 64), (96, 1, 1, 64), ""),
+    "short_pointwise": ((14, 14, 16), (96, 1, 1, 16), ""),
+    "tail": ((14, 14, 96), (24, 1, 1, 96), ""),
+}
+DEPTHWISE = {
+    "depthwise": ((9, 9, 128), (3, 3, 128), ""),
+    "depthwise_strided": ((15, 15, 96), (3, 3, 96), "strides = array<i64: 2, 2>, "),
+}
+VECTOR = ("vector", 512, 256)
+
+
+def alphabet(bits):
+    if bits <= 3:
+        return f"mid_rise, [{1 << (bits - 1)}]"
+    return f"mid_tread, [{(1 << (bits - 1)) - 1}]"
+
+
+def write(name, op, shapes, attributes, bits):
+    image, kernel, result = ("x".join(map(str, shape)) for shape in shapes)
+    channels = shapes[2][-1]
+    # Not all equal: those could be folded.
+    levels = "01FF" * (math.prod(shapes[1]) // 2)
+    print(f"""func.func @{name}_{bits}(%x: tensor<{image}xi8>) -> tensor<{result}xi8> {{
+  %w = arith.constant dense<"0x{levels}"> : tensor<{kernel}xi8>
+  %s = arith.constant dense<0.001> : tensor<{channels}xf32>
+  %b = arith.constant dense<0.5> : tensor<{channels}xf32>
+  %e = tensor.empty() : tensor<{result}xi8>
+  %r = lowbit.{op} ins(%x, %w : tensor<{image}xi8>, tensor<{kernel}xi8>)
+      fused(%s, %b : tensor<{channels}xf32>, tensor<{channels}xf32>) outs(%e : tensor<{result}xi8>)
+      {{{attributes}alphabet = #lowbit.alphabet<{alphabet(bits)}>}} epilogue {{
+  ^bb0(%acc: i32, %scale: f32, %bias: f32):
+    %zero = arith.constant 0.0 : f32
+    %top = arith.constant 255.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    %a = arith.addf %m, %bias : f32
+    %n = math.roundeven %a : f32
+    %above = arith.cmpf ogt, %n, %zero : f32
+    %o = arith.select %above, %n, %zero : f32
+    %below = arith.cmpf olt, %o, %top : f32
+    %p = arith.select %below, %o, %top : f32
+    %q = arith.fptoui %p : f32 to i8
+    lowbit.yield %q : i8
+  }} -> tensor<{result}xi8>
+  return %r : tensor<{result}xi8>
+}}""")
+
+
+for bits in range(1, 9):
+    for layers, op in ((CONVOLUTIONS, "conv_2d"), (DEPTHWISE, "depthwise_conv_2d")):
+        for name, (image, kernel, attributes) in layers.items():
+            window = kernel[1:3] if op == "conv_2d" else kernel[:2]
+            stride = 2 if "strides" in attributes else 1
+            pixels = [(size - side) // stride + 1 for size, side in zip(image, window, strict=False)]
+            channels = kernel[0] if op == "conv_2d" else kernel[2]
+            write(name, op, ((1, *image), kernel, (1, *pixels, channels)), attributes, bits)
+    name, depth, outputs = VECTOR
+    write(name, "matmul", ((1, depth), (outputs, depth), (1, outputs)), "", bits)
