@@ -227,7 +227,9 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     shared = argparse.ArgumentParser(add_help=False)
     shared.add_argument("--weight-bits", type=int, default=4, metavar="N", help="bits of a weight (default 4)")
     shared.add_argument("--activation-bits", type=int, default=8, metavar="N", help="8 (default), or 0 for float")
-    shared.add_argument("--method", default="auto", metavar="NAME", help="gpfq, optq, qronos, spfq or msq (default: the recipe's)")
+    shared.add_argument(
+        "--method", default="auto", metavar="NAME", help="gpfq, optq, qronos, spfq or msq (default: the recipe's)"
+    )
     shared.add_argument("--samples", type=int, default=1000, metavar="N", help="calibration samples (default 1000)")
     shared.add_argument("--images", type=int, metavar="N", help="test images (default: all; exact: 64)")
     shared.add_argument("--keep", type=Path, metavar="DIR", help="keep the libraries in this folder")

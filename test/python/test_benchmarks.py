@@ -1,0 +1,56 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The benchmarks that write documents: the theory on small layers, rows of the ablation, sections of documents."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
+
+import ablation
+import tables
+import theory
+
+
+@pytest.mark.parametrize(("method", "expected"), [("gpfq", -1.0), ("msq", 0.0)])
+def test_error_falls_with_inputs(tmp_path: Path, method: str, expected: float) -> None:
+    sizes = [128, 512, 2048]
+    errors = [theory.measure_error(theory.gaussian, size, method, tmp_path) for size in sizes]
+    assert theory.slope(sizes, errors) == pytest.approx(expected, abs=theory.SLOPE_TOLERANCE)
+
+
+def test_bounds_hold_and_are_not_loose(tmp_path: Path) -> None:
+    bounds = theory.measure_bounds((64, 256), tmp_path)
+    assert len(bounds["curves"]) == 3
+    for curve in bounds["curves"]:
+        assert curve["bound"] / 10 < max(curve["measured"]) < curve["bound"], curve["name"]
+    assert not theory.failures({"curves": []}, bounds)
+
+
+def test_failures_are_named() -> None:
+    rate = {"curves": [{"data": "gaussian", "method": "gpfq", "slope": -0.8}]}
+    bounds = {"curves": [{"name": "soft", "bound": 1.0, "measured": [0.5, 1.5]}]}
+    assert theory.failures(rate, bounds) == ["gaussian, gpfq: slope -0.800, not -1", "soft: 1.5 is above 1"]
+
+
+def test_rows_of_the_ablation_end_at_the_best_recipe() -> None:
+    best, paper = ablation.read_recipes()
+    assert (best["method"], paper["method"]) == ("qronos", "gpfq")
+    added, removed = ablation.make_rows(best, paper)
+    assert paper | added[-1].options == best
+    assert removed[0].arguments() == ["--recipe=best", "--granularity=channel"]
+    assert len({tuple(row.arguments()) for row in [*added, *removed]}) == len(added) + len(removed)
+
+
+def test_sections_are_replaced(tmp_path: Path) -> None:
+    document = tmp_path / "page.md"
+    document.write_text("a\n<!-- x -->\nold\n<!-- end x -->\nb\n")
+    tables.replace_section(document, "x", tables.markdown(["h"], [["1"]]))
+    assert document.read_text() == "a\n<!-- x -->\n| h |\n| --- |\n| 1 |\n<!-- end x -->\nb\n"
+    with pytest.raises(ValueError, match="no section 'y'"):
+        tables.replace_section(document, "y", "")
