@@ -148,7 +148,7 @@ LogicalResult AllocateBitsPass::quantizeCandidates(func::FuncOp network,
     return failure();
   LayerSpec spec;
   spec.step = ::gpfq::StepRule::Search;
-  spec.ridge = 1.0;
+  spec.ridge = 2.0;
   spec.biasCorrection = true;
   DenseMap<unsigned, Unit *> unitOf;
   for (Unit &unit : units)

@@ -94,7 +94,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.alternations = 2;
     spec.clipRounds = 4;
     spec.scaleMatching = ScaleMatching::Variance;
-    spec.ridge = 1.0;
+    spec.ridge = 2.0;
     spec.biasCorrection = true;
     recipe.residualTargets = true;
   } else if (options.recipe == "paper") {
@@ -116,6 +116,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   reader.read<StepRule>("step", options.step, stepRules, spec.step);
   reader.read<ColumnOrder>("order", options.order, orders, spec.order);
   reader.readNumber("sweeps", options.sweeps, spec.sweeps);
+  reader.readNumber("pair-sweeps", options.pairSweeps, spec.pairSweeps);
   reader.readNumber("alternations", options.alternations, spec.alternations);
   reader.readNumber("clip-rounds", options.clipRounds, spec.clipRounds);
   reader.read<ScaleMatching>("scale-matching", options.scaleMatching, scaleMatchings,
@@ -184,7 +185,8 @@ std::string QuantizationRecipe::str() const {
   os << "method=" << getName<Method>(methods, spec.method)
      << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
      << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
-     << " alternations=" << spec.alternations << " clip-rounds=" << spec.clipRounds
+     << " pair-sweeps=" << spec.pairSweeps << " alternations=" << spec.alternations
+     << " clip-rounds=" << spec.clipRounds
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)

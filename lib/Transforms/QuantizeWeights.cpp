@@ -87,6 +87,7 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   options.stepFactor = pass.stepFactor;
   options.order = pass.order;
   options.sweeps = pass.sweeps;
+  options.pairSweeps = pass.pairSweeps;
   options.alternations = pass.alternations;
   options.clipRounds = pass.clipRounds;
   options.scaleMatching = pass.scaleMatching;

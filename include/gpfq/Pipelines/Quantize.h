@@ -80,6 +80,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> sweeps{
       *this, "sweeps", llvm::cl::init("auto"),
       llvm::cl::desc("Coordinate descent sweeps after the recursion")};
+  PassOptions::Option<std::string> pairSweeps{
+      *this, "pair-sweeps", llvm::cl::init("auto"),
+      llvm::cl::desc("Sweeps over pairs of correlated columns")};
   PassOptions::Option<std::string> alternations{
       *this, "alternations", llvm::cl::init("auto"),
       llvm::cl::desc("Rounds of the best step for the levels, then sweeps")};
