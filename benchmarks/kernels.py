@@ -8,7 +8,8 @@
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
 and their ratio. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take),
-`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`.
+`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`. For one row of a matrix there is also the
+ratio to the time of reading as many bytes as the packed weights have.
 """
 
 from __future__ import annotations
@@ -180,10 +181,15 @@ class Stopwatch:
         self.library = ctypes.CDLL(str(path))
         self.library.roof_burst.restype = ctypes.c_double
         self.library.run_burst.restype = ctypes.c_double
+        self.library.read_burst.restype = ctypes.c_double
+        self.library.read_burst.argtypes = [ctypes.c_void_p, ctypes.c_long]
         self.library.run_burst.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long]
 
     def roof(self, chain: str) -> float:
         return self.library.roof_burst(CHAINS[chain])
+
+    def read(self, memory: np.ndarray) -> float:
+        return self.library.read_burst(memory.ctypes.data, memory.nbytes)
 
 
 def choose_chain(target: str, element: str, bits: int) -> str:
@@ -202,8 +208,11 @@ def compile_layer(layer: Layer, bits: int, element: str, target: str, folder: Pa
     return gpfq.load(library)
 
 
-def measure(model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float) -> tuple[float, float]:
-    """(seconds of a call, 1e9 operations a second of the chain), the best of alternating bursts."""
+def measure(
+    model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float, weight_bytes: int
+) -> tuple[float, float, float]:
+    """(seconds of a call, 1e9 operations a second of the chain, seconds of reading the weights): the best of alternate
+    bursts."""
     random = np.random.default_rng(1)
     arrays = []
     for info in model.inputs:
@@ -218,11 +227,14 @@ def measure(model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds
     call = lambda count: stopwatch.library.run_burst(run, pointers(arrays), pointers(outputs), address, count)  # noqa: E731
     once = min(call(1) for _ in range(3))
     count = max(1, int(5e-5 / once))
-    best, roof = once, 0.0
+    best, roof, read = once, 0.0, float("inf")
+    weights = np.ones(-(-weight_bytes // 256) * 256, np.uint8)
     for _ in range(max(20, int(seconds / (count * once)))):
         best = min(best, call(count))
         roof = max(roof, stopwatch.roof(chain))
-    return best, roof
+        if weight_bytes:
+            read = min(read, stopwatch.read(weights))
+    return best, roof, read
 
 
 def main() -> None:
@@ -243,7 +255,9 @@ def main() -> None:
             for bits in map(int, options.bits.split(",")):
                 model = compile_layer(layer, bits, options.input, options.target, folder)
                 chain = choose_chain(model.target, options.input, bits)
-                seconds, roof = measure(model, stopwatch, chain, options.seconds)
+                is_row = layer.kind == "matmul" and layer.h * layer.w == 1
+                weight_bytes = layer.c * layer.oc * bits // 8 if is_row else 0
+                seconds, roof, read = measure(model, stopwatch, chain, options.seconds, weight_bytes)
                 rate = layer.operations / seconds * 1e-9
                 line = {
                     "layer": layer.name,
@@ -256,6 +270,8 @@ def main() -> None:
                     "ratio": round(rate / roof, 3),
                     "load": round(os.getloadavg()[0], 1),
                 }
+                if is_row:
+                    line["read_ratio"] = round(read / seconds, 3)
                 text = json.dumps(line)
                 print(text, flush=True)
                 if options.out:

@@ -55,6 +55,21 @@ double roof_burst(int chain) {
   return n * 24 * chains[chain].operations / (now() - start) * 1e-9;
 }
 
+/* Seconds of reading `bytes` bytes, a multiple of 256: what a product with one row does at least.
+ */
+double read_burst(const void *memory, long bytes) {
+  const char *at = memory, *end = at + bytes;
+  double start = now();
+  __asm__ volatile(
+      "1:\n\tvmovdqu (%0),%%ymm0\n\tvmovdqu 32(%0),%%ymm1\n\tvmovdqu 64(%0),%%ymm2\n\t"
+      "vmovdqu 96(%0),%%ymm3\n\tvmovdqu 128(%0),%%ymm4\n\tvmovdqu 160(%0),%%ymm5\n\t"
+      "vmovdqu 192(%0),%%ymm6\n\tvmovdqu 224(%0),%%ymm7\n\tadd $256,%0\n\tcmp %1,%0\n\tjb 1b"
+      : "+r"(at)
+      : "r"(end)
+      : CLOBBERS, "memory");
+  return now() - start;
+}
+
 typedef int32_t run_function(const void *const *, void *const *, int64_t, void *);
 
 /* Seconds of one call, over a burst of `calls`. */

@@ -67,7 +67,7 @@ public:
   TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
     bool isOnePlane = llvm::has_single_bit(bits);
     if (rows == 1)
-      return {1, isOnePlane ? 8 : 4};
+      return {1, 8 >> (llvm::popcount(bits) - 1)};
     return {isOnePlane ? 10 : 7, 2};
   }
   int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned) const override {
