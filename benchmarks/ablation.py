@@ -22,6 +22,7 @@ import re
 import statistics
 import sys
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,8 +89,8 @@ def read_recipes(document: Path = PASSES) -> tuple[dict[str, str], dict[str, str
     return best, paper
 
 
-def make_rows(best: dict[str, str], paper: dict[str, str]) -> tuple[list[Row], list[Row]]:
-    """(rows that add one option after the other, rows that take one away from recipe=best)."""
+def make_rows(best: dict[str, str], paper: dict[str, str], extra: Sequence[str] = ()) -> tuple[list[Row], list[Row]]:
+    """(rows that add one option after the other, rows that change one of recipe=best: take it away, then `extra`)."""
     named = {name for step in STEPS for name in step}
     steps = [*STEPS, *((name,) for name in best if name not in named)]
     steps = [step for step in steps if any(best[name] != paper[name] for name in step)]
@@ -107,6 +108,7 @@ def make_rows(best: dict[str, str], paper: dict[str, str]) -> tuple[list[Row], l
     for step in reversed(steps):
         old = {name: paper[name] for name in step}
         removed.append(Row(", ".join(f"`{name}={value}`" for name, value in old.items()), "best", old))
+    removed += [Row(f"`{text}`", "best", dict([text.split("=", 1)])) for text in extra]
     return added, removed
 
 
@@ -212,7 +214,7 @@ def format_table(bench: Bench, network: str, rows: list[Row], first: str, prefix
     return tables.markdown([first, *header], lines)
 
 
-def parse_arguments() -> argparse.Namespace:
+def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     numbers = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
     parser = argparse.ArgumentParser(
         prog="./dev bench ablation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -223,10 +225,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--subsets", default=3, type=int, metavar="N", help="calibration subsets (default 3)")
     parser.add_argument("--samples", default=512, type=int, metavar="N", help="samples of a subset (default 512)")
     parser.add_argument("--images", type=int, metavar="N", help="test images (default all)")
+    parser.add_argument(
+        "--extra", action="append", default=[], metavar="NAME=VALUE", help="a row: best with this option"
+    )
     parser.add_argument("--rows", default="", metavar="REGEX", help="only rows whose label has a match")
     parser.add_argument("--cache", type=Path, metavar="FILE", help="JSON lines, one for each point; resumes")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with sections for the tables")
-    return parser.parse_args()
+    return parser.parse_args(arguments)
 
 
 def run_network(bench: Bench, network: str, added: list[Row], removed: list[Row]) -> None:
@@ -242,7 +247,7 @@ def main() -> int:
     args = parse_arguments()
     try:
         added, removed = (
-            [row for row in rows if re.search(args.rows, row.label)] for rows in make_rows(*read_recipes())
+            [row for row in rows if re.search(args.rows, row.label)] for rows in make_rows(*read_recipes(), args.extra)
         )
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(args, Path(folder))
@@ -250,7 +255,7 @@ def main() -> int:
                 run_network(bench, network, added, removed)
                 text = tables.provenance("ablation") + "\n"
                 text += format_table(bench, network, added, "one option more in each row", "+ ") + "\n"
-                text += format_table(bench, network, removed, "one option less than the best", "with ")
+                text += format_table(bench, network, removed, "one option of the best changed", "with ")
                 if args.out:
                     tables.replace_section(args.out, f"ablation {network}", text)
                 else:

@@ -47,6 +47,32 @@ def test_rows_of_the_ablation_end_at_the_best_recipe() -> None:
     assert len({tuple(row.arguments()) for row in [*added, *removed]}) == len(added) + len(removed)
 
 
+def test_points_of_the_cache_are_not_run_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = []
+
+    def measure(bench: ablation.Bench, network: str, bits: int, row: ablation.Row, calibration: Path) -> dict:
+        measured.append(row.label)
+        return {"top1": 90.0 + len(measured), "agreement": 95.0, "error": 0.125, "seconds": 1.0}
+
+    monkeypatch.setattr(ablation.Bench, "measure", measure)
+    rows = [ablation.Row("a", "best"), ablation.Row("b", "best", {"sweeps": "0"})]
+    for _ in range(2):
+        args = ablation.parse_arguments(["--bits=2", "--subsets=2", f"--cache={tmp_path / 'cache.jsonl'}"])
+        bench = ablation.Bench(args, tmp_path)
+        for subset in range(2):
+            for row in rows:
+                bench.run("net", 2, subset, row, tmp_path / "calibration.npy")
+    assert measured == ["a", "b", "a", "b"]
+    table = ablation.format_table(bench, "net", rows, "row", "+ ")
+    assert "| a | 92.00 ±1.41 | 95.00 ±0.00 | 12.5 ±0.0 |" in table
+    assert "| + b | 93.00 ±1.41 |" in table
+
+
+def test_extra_rows_change_one_option_of_the_best(tmp_path: Path) -> None:
+    _, removed = ablation.make_rows(*ablation.read_recipes(), ["ridge=3"])
+    assert removed[-1].arguments()[-1] == "--quantize-options=ridge=3"
+
+
 def test_sections_are_replaced(tmp_path: Path) -> None:
     document = tmp_path / "page.md"
     document.write_text("a\n<!-- x -->\nold\n<!-- end x -->\nb\n")

@@ -1,0 +1,169 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""GPFQ, GPTQ and Qronos of Brevitas beside recipe=best: the same network, images and levels.
+
+    ./dev bench brevitas --networks=resnet20 --bits=4,3,2 --out=docs/ablation.md
+
+Weights only, all layers, one scale for each output channel, levels -K..K with K = 2^(bits-1) - 1. Prints one JSON
+object a line. `seconds` is the CPU time on one thread: for Brevitas that of the method alone, for ours that of
+gpfq-compile from the float network to the quantised one; `times_ours` is the ratio of the two. Makes an environment of
+its own in build/peers/brevitas (some 2 GB).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import compiling
+import gpfq
+import networks
+import tables
+from compiling import say
+
+FOLDER = Path(__file__).resolve().parent
+PEERS = ("gpfq", "gptq", "qronos")
+
+
+def environment() -> Path:
+    """The Python of the peers' environment (GPFQ_BREVITAS names a folder of another); makes it when it is not there."""
+    folder = Path(os.environ.get("GPFQ_BREVITAS") or compiling.ROOT / "build" / "peers" / "brevitas")
+    python = folder / "bin" / "python"
+    requirements = FOLDER / "brevitas-requirements.txt"
+    stamp = folder / "requirements.txt"
+    if not stamp.is_file() or stamp.read_text() != requirements.read_text():
+        say(f"installing Brevitas into {folder}")
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", str(requirements)], check=True)
+        stamp.write_text(requirements.read_text())
+    return python
+
+
+def run_peer(python: Path, method: str, bits: int, stem: Path, samples: int, folder: Path) -> tuple[np.ndarray, dict]:
+    """(outputs on the test images, what the worker printed); raises CalledProcessError."""
+    outputs = folder / "outputs.npy"
+    command = [python, "-P", FOLDER / "brevitas_worker.py", method, bits, stem.name, f"{stem}.calib.npy", samples]
+    variables = {"PYTHONPATH": f"{FOLDER.parent}", "PYTHONWARNINGS": "ignore"}
+    done = subprocess.run(
+        [*map(str, command), f"{stem}.test.npy", str(outputs)],
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return np.load(outputs), json.loads(done.stdout.splitlines()[-1])
+
+
+def run_ours(bits: int, stem: Path, samples: int, folder: Path) -> tuple[np.ndarray, dict]:
+    """(outputs of the library on the test images, CPU seconds of the quantisation); raises CompileError."""
+    before = children_seconds()
+    quantized = compiling.compile_network(
+        Path(f"{stem}.mlir"),
+        folder / "quantized.mlir",
+        f"--calibration={stem}.calib.npy",
+        f"--samples={samples}",
+        f"--alphabet=mid_tread:{2 ** (bits - 1) - 1}",
+        "--activation-bits=0",
+        "--threads=1",
+        "--emit=quantized",
+        quiet=True,
+    )
+    seconds = children_seconds() - before
+    library = folder / f"lib{stem.name}_{bits}.so"  # dlopen does not read a path again
+    compiling.compile_network(quantized.output, library, "-O1", quiet=True)
+    images = np.load(f"{stem}.test.npy", mmap_mode="r")
+    return compiling.run_library(gpfq.load(library), images), {"seconds": seconds}
+
+
+def children_seconds() -> float:
+    """CPU time of all processes that this one has waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+def describe(outputs: np.ndarray, stem: Path) -> dict:
+    """Percentages of the test images: right, and of the same class as in float."""
+    reference = networks.float_outputs(stem.name, stem.parent)
+    labels = np.load(f"{stem}.labels.npy")
+    return {
+        "float_top1": round(compiling.top1(reference, labels), 2),
+        "top1": round(compiling.top1(outputs, labels), 2),
+        "agreement": round(compiling.top1(outputs, reference.reshape(len(labels), -1).argmax(1)), 2),
+        "n": len(labels),
+    }
+
+
+def run_network(network: str, args: argparse.Namespace, python: Path, folder: Path) -> list[dict]:
+    """One result for each width and method, ours first; printed as they come."""
+    stem, results = networks.export_folder() / network, []
+    samples = min(args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
+    for bits in args.bits:
+        ours = None
+        for method in ("recipe=best", *PEERS):
+            say(f"{network}, {bits} bits: {method}")
+            if ours is None:
+                outputs, info = run_ours(bits, stem, samples, folder)
+                ours = info["seconds"]
+            else:
+                outputs, info = run_peer(python, method, bits, stem, samples, folder)
+            result = {"network": network, "bits": bits, "method": method, "samples": samples}
+            result |= describe(outputs, stem) | info | {"times_ours": round(info["seconds"] / ours, 2)}
+            print(json.dumps(result), flush=True)
+            results.append(result)
+    return results
+
+
+def format_table(results: list[dict]) -> str:
+    rows = [
+        [
+            result["network"],
+            str(result["bits"]),
+            f"`{result['method']}`" if "=" in result["method"] else f"Brevitas {result['method']}",
+            f"{result['top1']:.2f}",
+            f"{result['agreement']:.2f}",
+            f"{result['seconds']:.1f}",
+            f"{result['times_ours']:.1f}",
+        ]
+        for result in results
+    ]
+    return tables.markdown(["network", "bits", "method", "top-1", "agreement", "CPU seconds", "times ours"], rows)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="./dev bench brevitas", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    numbers = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
+    parser.add_argument("--networks", default=["resnet20"], type=lambda text: text.split(","), metavar="NET,..")
+    parser.add_argument("--bits", default=[4, 3, 2], type=numbers, metavar="N,..", help="2 to 8 (default 4,3,2)")
+    parser.add_argument("--samples", default=1000, type=int, metavar="N", help="calibration samples (default 1000)")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with a section for the table")
+    args = parser.parse_args()
+    try:
+        python, results = environment(), []
+        with tempfile.TemporaryDirectory() as folder:
+            for network in args.networks:
+                results += run_network(network, args, python, Path(folder))
+        if args.out:
+            text = tables.provenance("brevitas") + "\n" + format_table(results)
+            tables.replace_section(args.out, "brevitas", text)
+    except (OSError, ValueError, subprocess.CalledProcessError, compiling.CompileError) as error:
+        say(f"brevitas: {error}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
