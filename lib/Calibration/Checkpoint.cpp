@@ -13,7 +13,7 @@
 using namespace gpfq;
 
 /// First bytes of a layer file; the last one is the version of the format.
-static constexpr char layerMagic[8] = {'g', 'p', 'f', 'q', 'l', 'y', 'r', 1};
+static constexpr char layerMagic[8] = {'g', 'p', 'f', 'q', 'l', 'y', 'r', 2};
 
 Failure gpfq::writeFileAtomically(const std::string &path, const std::string &content) {
   std::string temporary = path + ".tmp" + std::to_string(getpid());
@@ -110,6 +110,22 @@ struct Reader {
     get(x.data(), size * sizeof *x.data());
   }
 };
+/// Everything in a layer's file but the magic, in order. `Result` is LayerResult, const or not.
+template <typename Archive, typename Result> void transfer(Archive &archive, Result &result) {
+  archive.container(result.levels);
+  archive.container(result.scales);
+  archive.container(result.biasDelta);
+  archive.container(result.report.method);
+  archive.value(result.report.factorRidge);
+  archive.value(result.report.inSampleError);
+  archive.value(result.report.heldOutError);
+  archive.value(result.report.clipRounds);
+  archive.value(result.report.clippedErrorBefore);
+  archive.value(result.report.clippedErrorAfter);
+  archive.value(result.report.accumulatorBits);
+  archive.value(result.report.sparsity);
+  archive.value(result.report.meanStep);
+}
 } // namespace
 
 Result<bool> Checkpoint::load(int64_t index, LayerResult &result) const {
@@ -120,14 +136,7 @@ Result<bool> Checkpoint::load(int64_t index, LayerResult &result) const {
   Reader reader{bytes};
   char magic[sizeof layerMagic] = {};
   reader.get(magic, sizeof magic);
-  reader.container(result.levels);
-  reader.container(result.scales);
-  reader.container(result.biasDelta);
-  reader.container(result.report.method);
-  reader.value(result.report.inSampleError);
-  reader.value(result.report.heldOutError);
-  reader.value(result.report.sparsity);
-  reader.value(result.report.meanStep);
+  transfer(reader, result);
   if (!reader.good || reader.at != bytes.size() ||
       std::memcmp(magic, layerMagic, sizeof magic) != 0)
     return Result<bool>::failure("checkpoint file '" + layerPath(index) +
@@ -138,13 +147,6 @@ Result<bool> Checkpoint::load(int64_t index, LayerResult &result) const {
 Failure Checkpoint::store(int64_t index, const LayerResult &result) const {
   Writer writer;
   writer.put(layerMagic, sizeof layerMagic);
-  writer.container(result.levels);
-  writer.container(result.scales);
-  writer.container(result.biasDelta);
-  writer.container(result.report.method);
-  writer.value(result.report.inSampleError);
-  writer.value(result.report.heldOutError);
-  writer.value(result.report.sparsity);
-  writer.value(result.report.meanStep);
+  transfer(writer, result);
   return writeFileAtomically(layerPath(index), writer.bytes);
 }

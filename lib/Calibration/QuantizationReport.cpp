@@ -20,7 +20,10 @@ static llvm::json::Value toJson(double error) {
 
 ::gpfq::Failure QuantizationReport::write(const std::string &path) const {
   llvm::json::Array entries;
-  for (const LayerReportEntry &layer : layers)
+  for (const LayerReportEntry &layer : layers) {
+    llvm::json::Value accumulatorBits = nullptr;
+    if (layer.report.accumulatorBits > 0)
+      accumulatorBits = layer.report.accumulatorBits;
     entries.push_back(llvm::json::Object{{"name", layer.name},
                                          {"shape", llvm::json::Array(layer.shape)},
                                          {"method", layer.report.method},
@@ -30,8 +33,12 @@ static llvm::json::Value toJson(double error) {
                                          {"sparsity", layer.report.sparsity},
                                          {"in_sample_error", toJson(layer.report.inSampleError)},
                                          {"held_out_error", toJson(layer.report.heldOutError)},
+                                         {"clipped_error", toJson(layer.report.clippedErrorAfter)},
+                                         {"ridge", toJson(layer.report.factorRidge)},
+                                         {"accumulator_bits", accumulatorBits},
                                          {"seconds", layer.seconds},
                                          {"resumed", layer.isResumed}});
+  }
   llvm::json::Object report{{"version", 1}, {"layers", std::move(entries)}};
   std::string text;
   llvm::raw_string_ostream os(text);

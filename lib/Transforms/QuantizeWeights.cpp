@@ -156,20 +156,21 @@ static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
   return deadInputs;
 }
 
-/// Bounds the accumulator by the codes that the layer reads. A layer that reads floats has none.
-static void boundAccumulator(QuantizableOp &layer, LayerSpec &spec) {
-  if (spec.accumulator.bits == 0)
-    return;
+/// Sets the range of the codes that the layer reads. Without codes there is no integer accumulator:
+/// returns false.
+static bool setInputRange(QuantizableOp &layer, LayerSpec &spec) {
   lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize;
   auto quantize = dequantize ? dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>() : nullptr;
   if (!quantize) {
-    layer.op->emitRemark("layer '")
-        << layer.name() << "' reads float values, so its accumulator is not bounded";
+    if (spec.accumulator.bits != 0)
+      layer.op->emitRemark("layer '")
+          << layer.name() << "' reads float values, so its accumulator is not bounded";
     spec.accumulator.bits = 0;
-    return;
+    return false;
   }
   spec.accumulator.inputMin = 0;
   spec.accumulator.inputMax = (int64_t(1) << quantize.getBits()) - 1;
+  return true;
 }
 
 FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
@@ -207,7 +208,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
   LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, getGranularity(layer.layer));
-  boundAccumulator(layer, layerSpec);
+  bool readsCodes = setInputRange(layer, layerSpec);
   ::gpfq::LayerProblem problem = makeLayerProblem(layer);
   problem.training = &training;
   problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;
@@ -222,6 +223,8 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   if (!result)
     return layer.op->emitError("layer '")
            << layer.name() << "' cannot be quantised: " << result.message();
+  if (!readsCodes)
+    result->report.accumulatorBits = 0;
   return std::move(*result);
 }
 

@@ -7,12 +7,15 @@
 // RUN: FileCheck %s --check-prefix=SPARSE < %t.soft.json
 // RUN: gpfq-opt %s --gpfq-annotate-layers="alphabet=hard_threshold:2:2" --gpfq-quantize-weights="calibration=%t.npy recipe=paper threshold=hard report=%t.hard.json" | FileCheck %s --check-prefix=HARD
 // RUN: FileCheck %s --check-prefix=SPARSE < %t.hard.json
+// DENSE: "accumulator_bits": null,
 // DENSE: "sparsity": 0{{(.1[0-9]*)?}},
 // SPARSE: "sparsity": 0.{{[2-9]}}
 // HARD: dense<{{\[\[}}{{.*}}> : tensor<8x2xi8>
 
 // Of 8-bit codes, 12 bits hold sums of products with levels of at most 2047 / 255 in total.
-// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-activations=calibration=%t.npy --gpfq-quantize-weights="calibration=%t.npy accumulator-bits=12" | FileCheck %s --check-prefix=BOUNDED
+// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-activations=calibration=%t.npy --gpfq-quantize-weights="calibration=%t.npy accumulator-bits=12 report=%t.bound.json" | FileCheck %s --check-prefix=BOUNDED
+// RUN: FileCheck %s --check-prefix=BITS < %t.bound.json
+// BITS: "accumulator_bits": 12,
 // BOUNDED: dense<{{\[\[}}5, -1], [0, 2], [-4, 0], [1, 1], [0, 0], [0, 5], [2, 0], [0, -4]]> : tensor<8x2xi8>
 // RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-weights="calibration=%t.npy accumulator-bits=12" 2>&1 | FileCheck %s --check-prefix=FLOAT
 // FLOAT: remark: layer 'linear_0' reads float values, so its accumulator is not bounded

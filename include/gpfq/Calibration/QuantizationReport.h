@@ -30,7 +30,8 @@ struct QuantizationReport {
   std::vector<LayerReportEntry> layers;
 
   /// {"version": 1, "layers": [{"name", "shape", "method", "bits", "alphabet", "step", "sparsity",
-  /// "in_sample_error", "held_out_error", "seconds", "resumed"}]}; an error that was not measured
+  /// "in_sample_error", "held_out_error", "clipped_error", "ridge", "accumulator_bits", "seconds",
+  /// "resumed"}]}; see docs/calibration-format.md. An error that was not measured
   /// or is infinite is null. Written to a temporary file and renamed. gpfq-compile adds totals.
   ::gpfq::Failure write(const std::string &path) const;
 };

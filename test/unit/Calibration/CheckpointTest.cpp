@@ -16,6 +16,8 @@ static LayerResult makeResult() {
   result.biasDelta = {1.0f, -1.0f};
   result.report.method = "gpfq";
   result.report.inSampleError = 0.125;
+  result.report.clippedErrorAfter = 0.25;
+  result.report.accumulatorBits = 17;
   return result;
 }
 
@@ -34,6 +36,8 @@ TEST(Checkpoint, LoadsWhatWasStored) {
   EXPECT_EQ(result.biasDelta, makeResult().biasDelta);
   EXPECT_EQ(result.report.method, "gpfq");
   EXPECT_EQ(result.report.inSampleError, 0.125);
+  EXPECT_EQ(result.report.clippedErrorAfter, 0.25);
+  EXPECT_EQ(result.report.accumulatorBits, 17);
   auto missing = reopened->load(2, result);
   ASSERT_TRUE(missing);
   EXPECT_FALSE(*missing);
