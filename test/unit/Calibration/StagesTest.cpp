@@ -117,6 +117,17 @@ struct StagesTest : testing::Test {
     schedule = scheduleLayers(function, layers);
   }
 
+  /// A file of samples of two elements.
+  static std::string writeSamples(TemporaryDirectory &directory, const char *name,
+                                  const std::vector<float> &values) {
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                         std::to_string(values.size() / 2) + ", 2), }";
+    header += std::string(128 - 10 - header.size() - 1, ' ') + "\n";
+    return directory.write(
+        name, std::string("\x93NUMPY\x01\0\x76\0", 10) + header +
+                  std::string(reinterpret_cast<const char *>(values.data()), values.size() * 4));
+  }
+
   MLIRContext context;
   OwningOpRef<ModuleOp> module;
   func::FuncOp function;
@@ -159,12 +170,7 @@ TEST_F(StagesTest, SchedulesEqualWeightsTogether) {
 TEST_F(StagesTest, AdvancesBothNetworks) {
   parse(residual);
   TemporaryDirectory directory;
-  std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }";
-  header += std::string(128 - 10 - header.size() - 1, ' ') + "\n";
-  float samples[4] = {1.0f, 0.125f, -1.0f, 2.0f};
-  std::string path =
-      directory.write("a.npy", std::string("\x93NUMPY\x01\0\x76\0", 10) + header +
-                                   std::string(reinterpret_cast<char *>(samples), 16));
+  std::string path = writeSamples(directory, "a.npy", {1.0f, 0.125f, -1.0f, 2.0f});
   auto data = ::gpfq::CalibrationData::open(path);
   ASSERT_TRUE(data) << data.message();
   ::gpfq::ThreadPool pool(1);
@@ -203,6 +209,38 @@ TEST_F(StagesTest, AdvancesBothNetworks) {
     EXPECT_EQ((inputs[{1, 1}]), (Pair{6.0f, 6.0f}));
     EXPECT_EQ((*executor)->store().fileBytes() == 0, budget > 0);
   }
+}
+
+TEST_F(StagesTest, EvaluatesResults) {
+  parse(shared);
+  TemporaryDirectory directory;
+  auto a = ::gpfq::CalibrationData::open(writeSamples(directory, "a.npy", {1.0f, 0.125f}));
+  auto b = ::gpfq::CalibrationData::open(writeSamples(directory, "b.npy", {-1.0f, 2.0f}));
+  ASSERT_TRUE(a && b);
+  std::vector<::gpfq::CalibrationData> data;
+  data.push_back(std::move(*a));
+  data.push_back(std::move(*b));
+  ::gpfq::ThreadPool pool(1);
+  StagedExecutor::Options options;
+  options.withQuantizedSide = false;
+  options.withResults = true;
+  auto executor = StagedExecutor::create(function, layers, schedule, data, options, pool);
+  ASSERT_TRUE(succeeded(executor));
+  std::map<unsigned, std::vector<float>> results;
+  auto keep = [&](int64_t, StagedExecutor::Side, unsigned result, ArrayRef<float> values) {
+    results[result] = values.vec();
+  };
+  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  EXPECT_EQ(results[0], (std::vector<float>{1.25f, -0.25f}));
+  EXPECT_EQ(results[1], (std::vector<float>{3.0f, 6.0f}));
+  // With other weights, and again with its own.
+  std::vector<float> identity = {1.0f, 0.0f, 0.0f, 1.0f};
+  (*executor)->setWeights(StagedExecutor::Float, 0, identity, layers[0].bias);
+  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  EXPECT_EQ(results[0], (std::vector<float>{1.0f, 0.625f}));
+  (*executor)->setWeights(StagedExecutor::Float, 0, layers[0].weights, layers[0].bias);
+  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  EXPECT_EQ(results[0], (std::vector<float>{1.25f, -0.25f}));
 }
 
 TEST_F(StagesTest, FindsTails) {
