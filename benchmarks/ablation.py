@@ -155,7 +155,7 @@ class Bench:
                 file.write(json.dumps(point) + "\n")
 
     def measure(self, network: str, bits: int, row: Row, calibration: Path) -> dict:
-        stem = networks.export_folder() / network
+        stem = networks.exported(network)
         compiled = compiling.compile_network(
             Path(f"{stem}.mlir"),
             self.folder / f"lib{len(self.points)}.so",  # dlopen does not read a path again
@@ -181,7 +181,7 @@ class Bench:
 
 def draw_subset(network: str, samples: int, subset: int, folder: Path) -> Path:
     """A file of calibration samples, drawn without replacement with `subset` as the seed, in random order."""
-    data = np.load(networks.export_folder() / f"{network}.calib.npy", mmap_mode="r")
+    data = np.load(f"{networks.exported(network)}.calib.npy", mmap_mode="r")
     if samples > len(data):
         raise ValueError(f"{network}: {samples} samples of {len(data)}")
     chosen = np.random.default_rng(subset).permutation(len(data))[:samples]
@@ -260,7 +260,7 @@ def main() -> int:
                     tables.replace_section(args.out, f"ablation {network}", text)
                 else:
                     print(f"{network}\n\n{text}", flush=True)
-    except (OSError, ValueError, compiling.CompileError) as error:
+    except (OSError, ValueError, compiling.CompileError, gpfq.ImportTorchError) as error:
         say(f"ablation: {error}")
         return 1
     return 0

@@ -70,14 +70,10 @@ def find_network(args: argparse.Namespace) -> Network:
     if args.net not in networks.NETWORKS + networks.RANDOM_NETWORKS:
         known = ", ".join(networks.NETWORKS)
         raise ValueError(f"unknown network '{args.net}': use one of {known}, or give --model, --calibration and --test")
-    folder = networks.export_folder()
-    stem = folder / args.net
-    model = Path(f"{stem}.mlir")
-    if not networks.is_exported(args.net, folder):
-        say(f"exporting {args.net} to {folder}")
-        folder.mkdir(parents=True, exist_ok=True)
-        networks.export(args.net, folder)
-    return Network(args.net, model, *(Path(f"{stem}.{kind}.npy") for kind in ("calib", "test", "labels")))
+    stem = networks.exported(args.net)
+    return Network(
+        args.net, Path(f"{stem}.mlir"), *(Path(f"{stem}.{kind}.npy") for kind in ("calib", "test", "labels"))
+    )
 
 
 def count_samples(args: argparse.Namespace, network: Network) -> int:

@@ -60,6 +60,19 @@ def is_exported(name: str, folder: Path) -> bool:
     return all((folder / f"{name}.{kind}").exists() for kind in kinds)
 
 
+def exported(name: str) -> Path:
+    """The files of a network without their suffixes, .mlir, .calib.npy and so on; exports what is not there yet.
+
+    Raises FileNotFoundError without GPFQ_DATA.
+    """
+    folder = export_folder()
+    if not is_exported(name, folder):
+        print(f"exporting {name} to {folder}", file=sys.stderr, flush=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        export(name, folder)
+    return folder / name
+
+
 def models_module() -> ModuleType:
     folder = data_folder()
     if folder is None:

@@ -189,7 +189,7 @@ def measure_bounds(sizes: tuple[int, ...], folder: Path) -> dict:
     return {"rows": ROWS, "neurons": NEURONS, "delta": STEP, "sizes": sizes, "curves": curves}
 
 
-def layer_names(network: Path, folder: Path) -> list[str]:
+def layer_names(network: Path) -> list[str]:
     """Names of all layers that gpfq-prepare annotates."""
     command = [str(compiling.build_folder() / "bin" / "gpfq-opt"), str(network), "--gpfq-prepare"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -200,11 +200,8 @@ def measure_real(folder: Path) -> dict:
     """(c): relative square error of single layers of real networks, everything before them in float."""
     curves = []
     for network, chosen in REAL_LAYERS.items():
-        stem = networks.export_folder() / network
-        if not Path(f"{stem}.calib.npy").is_file():
-            say(f"{stem}.calib.npy: not there, {network} is left out")
-            continue
-        names = layer_names(Path(f"{stem}.mlir"), folder)
+        stem = networks.exported(network)
+        names = layer_names(Path(f"{stem}.mlir"))
         for layer in chosen:
             skip = "|".join(re.escape(name) for name in names if name != layer)
             for method in ("gpfq", "msq"):
@@ -260,7 +257,7 @@ def main() -> int:
         prog="./dev bench theory", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--sizes", type=lambda text: tuple(map(int, text.split(","))), default=SIZES, metavar="N,..")
-    parser.add_argument("--skip-real", action="store_true", help="leave (c) out")
+    parser.add_argument("--skip-real", action="store_true", help="leave (c) out, which needs GPFQ_DATA")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="document for the tables")
     args = parser.parse_args()
     try:

@@ -107,7 +107,7 @@ def describe(outputs: np.ndarray, stem: Path) -> dict:
 
 def run_network(network: str, args: argparse.Namespace, python: Path, folder: Path) -> list[dict]:
     """One result for each width and method, ours first; printed as they come."""
-    stem, results = networks.export_folder() / network, []
+    stem, results = networks.exported(network), []
     samples = min(args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
     for bits in args.bits:
         ours = None
@@ -159,7 +159,7 @@ def main() -> int:
         if args.out:
             text = tables.provenance("brevitas") + "\n" + format_table(results)
             tables.replace_section(args.out, "brevitas", text)
-    except (OSError, ValueError, subprocess.CalledProcessError, compiling.CompileError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError, compiling.CompileError, gpfq.ImportTorchError) as error:
         say(f"brevitas: {error}")
         return 1
     return 0
