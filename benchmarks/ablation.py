@@ -230,6 +230,7 @@ def parse_arguments(arguments: list[str] | None = None) -> argparse.Namespace:
     )
     parser.add_argument("--rows", default="", metavar="REGEX", help="only rows whose label has a match")
     parser.add_argument("--cache", type=Path, metavar="FILE", help="JSON lines, one for each point; resumes")
+    parser.add_argument("--tables-only", action="store_true", help="run nothing: the points that the cache file has")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with sections for the tables")
     return parser.parse_args(arguments)
 
@@ -252,7 +253,8 @@ def main() -> int:
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(args, Path(folder))
             for network in args.networks:
-                run_network(bench, network, added, removed)
+                if not args.tables_only:
+                    run_network(bench, network, added, removed)
                 text = tables.provenance("ablation") + "\n"
                 text += format_table(bench, network, added, "one option more in each row", "+ ") + "\n"
                 text += format_table(bench, network, removed, "one option of the best changed", "with ")
