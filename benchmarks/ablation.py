@@ -190,14 +190,15 @@ def draw_subset(network: str, samples: int, subset: int, folder: Path) -> Path:
     return path
 
 
-def format_metric(name: str, values: list[float]) -> str:
-    """Mean and standard deviation over the subsets; percent of the outputs' norm for errors."""
+def format_metric(name: str, values: list[float], subsets: int) -> str:
+    """Mean and standard deviation over the subsets, and their number when some miss; errors in percent."""
     if not values:
         return "-"
     values = [100.0 * value for value in values] if name == "error" else values
     digits = 1 if name == "error" else 2
     spread = f" ±{statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
-    return f"{statistics.mean(values):.{digits}f}{spread}"
+    count = f" ({len(values)})" if len(values) < subsets else ""
+    return f"{statistics.mean(values):.{digits}f}{spread}{count}"
 
 
 def format_table(bench: Bench, network: str, rows: list[Row], first: str, prefix: str) -> str:
@@ -207,7 +208,7 @@ def format_table(bench: Bench, network: str, rows: list[Row], first: str, prefix
         cells = []
         for bits in args.bits:
             found = [bench.find(network, bits, subset, row) for subset in range(args.subsets)]
-            cells += [format_metric(name, [point[name] for point in found if point]) for name in METRICS]
+            cells += [format_metric(name, [point[name] for point in found if point], args.subsets) for name in METRICS]
         if any(cell != "-" for cell in cells):
             lines.append([(prefix if row is not rows[0] else "") + row.label, *cells])
     header = [f"{name}, {bits} bits" for bits in args.bits for name in ("top-1", "agreement", "error %")]
