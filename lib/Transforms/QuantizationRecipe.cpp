@@ -96,7 +96,6 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.scaleMatching = ScaleMatching::Variance;
     spec.ridge = 2.0;
     spec.biasCorrection = true;
-    recipe.residualTargets = true;
   } else if (options.recipe == "paper") {
     spec.method = Method::Gpfq;
     spec.step = StepRule::Constant;
@@ -160,8 +159,10 @@ LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
   LayerSpec result = spec;
   result.alphabet = alphabet;
   result.granularity = granularity;
+  // Least squares shrinks the outputs of few levels; with more, matching costs more than it gives.
+  constexpr int64_t mostMatchedLevels = 8;
   if (isScaleMatchingOptional &&
-      (granularity == ::gpfq::Granularity::Tensor ||
+      (alphabet.size() > mostMatchedLevels || granularity == ::gpfq::Granularity::Tensor ||
        (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)))
     result.scaleMatching = ScaleMatching::None;
   if (isLambdaLeastLevel) {

@@ -313,9 +313,9 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     | `sweeps` | 2 | 0 | coordinate descent on the error |
     | `pair-sweeps` | 0 | 0 | coordinate descent over pairs of correlated columns: some more accuracy for a third more time |
     | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
-    | `residual-targets` | `true` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost |
+    | `residual-targets` | `false` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost |
     | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, no error counts that it clips away: majorise-minimise over the rows of the data |
-    | `scale-matching` | `variance` | `none` | last, scales such that the variance of an output channel is that of the float network |
+    | `scale-matching` | `variance` for up to 8 levels, else `none` | `none` | last, scales such that the variance of an output channel is that of the float network |
     | `bias-correction` | `true` | `false` | the bias takes up the mean error of each output channel |
     | `ridge` | 2 | 0 | a change of the weights costs too: the error is `||X w - X~ q||^2 + c E N / m ||w - q||^2` for a ridge c, m rows and N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise |
 
