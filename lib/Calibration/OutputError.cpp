@@ -38,7 +38,7 @@ FailureOr<OutputError> OutputError::create(func::FuncOp function,
                                            ::gpfq::ThreadPool &pool) {
   StagedExecutor::Options options;
   options.withQuantizedSide = false;
-  options.withResults = true;
+  options.stages.withResults = true;
   options.samples = samples;
   auto executor = StagedExecutor::create(function, layers, schedule, data, options, pool);
   if (failed(executor))

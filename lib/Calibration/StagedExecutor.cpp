@@ -243,7 +243,7 @@ LogicalResult StagedExecutor::prepareNetwork(Side side, ModuleOp stages) {
   if (side == Float)
     dropActivationQuantization(*network->function);
   FailureOr<StagedProgram> program =
-      cutIntoStages(*network->function, ops, schedule, options.withResults);
+      cutIntoStages(*network->function, ops, schedule, options.stages);
   if (failed(program))
     return failure();
   network->program = std::move(*program);

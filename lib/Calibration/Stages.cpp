@@ -75,12 +75,12 @@ namespace {
 class Cutter {
 public:
   Cutter(func::FuncOp function, ArrayRef<linalg::LinalgOp> layerOps, const Schedule &schedule,
-         bool withResults)
-      : function(function), layerOps(layerOps), schedule(schedule), withResults(withResults) {}
+         const StageOptions &options)
+      : function(function), layerOps(layerOps), schedule(schedule), options(options) {}
 
   FailureOr<StagedProgram> run() {
     program.layers.resize(layerOps.size());
-    program.steps.resize(schedule.cuts.size() + withResults);
+    program.steps.resize(schedule.cuts.size() + options.withResults);
     for (auto [cut, layers] : llvm::enumerate(schedule.cuts))
       for (unsigned layer : layers)
         cutOf[layerOps[layer]] = int64_t(cut);
@@ -89,7 +89,7 @@ public:
       for (unsigned layer : layers)
         if (failed(addLayer(layer, int64_t(cut))))
           return failure();
-    if (withResults && failed(addResults()))
+    if (options.withResults && failed(addResults()))
       return failure();
     for (auto [i, step] : llvm::enumerate(program.steps))
       if (failed(connect(step, int64_t(i))))
@@ -233,10 +233,10 @@ private:
     if (!isa<RankedTensorType>(value.getType()) ||
         (value.getDefiningOp() && isRecomputed(value.getDefiningOp())))
       return op.emitError("has a constant input; fold it");
-    if (failed(addShortcut(op, result, cut)))
+    if (options.withShortcuts && failed(addShortcut(op, result, cut)))
       return failure();
     // The last layers of all are not evaluated when nothing after them is needed.
-    bool isLast = !withResults && cut + 1 == int64_t(schedule.cuts.size());
+    bool isLast = !options.withResults && cut + 1 == int64_t(schedule.cuts.size());
     int64_t lastStep = isLast ? cut : cut + 1;
     FailureOr<unsigned> index = read(value, lastStep);
     if (failed(index))
@@ -320,7 +320,7 @@ private:
   func::FuncOp function;
   ArrayRef<linalg::LinalgOp> layerOps;
   const Schedule &schedule;
-  const bool withResults;
+  const StageOptions options;
   StagedProgram program;
   DenseMap<Operation *, int64_t> cutOf;
   DenseMap<Value, int64_t> stepOf;
@@ -331,8 +331,9 @@ private:
 
 FailureOr<StagedProgram> mlir::gpfq::cutIntoStages(func::FuncOp function,
                                                    ArrayRef<linalg::LinalgOp> layerOps,
-                                                   const Schedule &schedule, bool withResults) {
-  return Cutter(function, layerOps, schedule, withResults).run();
+                                                   const Schedule &schedule,
+                                                   const StageOptions &options) {
+  return Cutter(function, layerOps, schedule, options).run();
 }
 
 //===----------------------------------------------------------------------===//

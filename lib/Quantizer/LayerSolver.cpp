@@ -19,32 +19,41 @@ void gpfq::forEachPanel(const LayerContext &context, int64_t lanesPerNeuron,
   });
 }
 
-void gpfq::forEachStartedPanel(const LayerContext &context, const LayerSolution &solution,
-                               const std::function<void(PanelSolver &, int64_t, int64_t)> &body) {
+using Lanes = std::vector<PanelSolver::Lane>;
+
+/// Calls body(solver, lanes, channel) for panels of neurons with the steps of the solution;
+/// `channel` is that of the first lane.
+static void
+forEachLanePanel(const LayerContext &context, const LayerSolution &solution,
+                 const std::function<void(PanelSolver &, const Lanes &, int64_t)> &body) {
   forEachPanel(context, /*lanesPerNeuron=*/1, [&](int64_t g, int64_t first, int64_t count) {
     const GroupSystem &system = context.systems[g];
     int64_t channel = system.columns.firstChannel + first;
     PanelSolver solver(system, context.spec);
-    std::vector<PanelSolver::Lane> lanes;
+    Lanes lanes;
     for (int64_t lane = 0; lane < count; ++lane)
       lanes.push_back({first + lane, solution.steps[channel + lane]});
-    solver.start(lanes, solution.levels.data() + channel * system.columns.count);
-    body(solver, channel, count);
+    body(solver, lanes, channel);
   });
+}
+
+void gpfq::forEachStartedPanel(const LayerContext &context, const LayerSolution &solution,
+                               const std::function<void(PanelSolver &, int64_t, int64_t)> &body) {
+  forEachLanePanel(
+      context, solution, [&](PanelSolver &solver, const Lanes &lanes, int64_t channel) {
+        solver.start(lanes, solution.levels.data() + channel * context.problem.columns);
+        body(solver, channel, int64_t(lanes.size()));
+      });
 }
 
 void gpfq::solveLayer(const LayerContext &context, LayerSolution &solution) {
   solution.levels.resize(context.problem.outputChannels * context.problem.columns);
-  forEachPanel(context, /*lanesPerNeuron=*/1, [&](int64_t g, int64_t first, int64_t count) {
-    const GroupSystem &system = context.systems[g];
-    int64_t channel = system.columns.firstChannel + first;
-    PanelSolver solver(system, context.spec);
-    std::vector<PanelSolver::Lane> lanes;
-    for (int64_t lane = 0; lane < count; ++lane)
-      lanes.push_back({first + lane, solution.steps[channel + lane]});
-    solver.solve(lanes);
-    solver.store(count, solution.levels.data() + channel * system.columns.count);
-  });
+  forEachLanePanel(context, solution,
+                   [&](PanelSolver &solver, const Lanes &lanes, int64_t channel) {
+                     solver.solve(lanes);
+                     solver.store(int64_t(lanes.size()),
+                                  solution.levels.data() + channel * context.problem.columns);
+                   });
 }
 
 std::vector<float> gpfq::getBiasDelta(const LayerContext &context, const LayerSolution &solution) {

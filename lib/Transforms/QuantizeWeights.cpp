@@ -188,8 +188,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   LayerTail tail;
   if (members.size() == 1 && !layer.bias.empty())
     tail = LayerTail::match(layer.op->getResult(0));
-  bool knowsShortcut = tail.shortcut && executor->hasShortcut(members.front());
-  options.hasShortcut = knowsShortcut && recipe.residualTargets;
+  options.hasShortcut = tail.shortcut && executor->hasShortcut(members.front());
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
   if (isClipped) {
@@ -332,6 +331,7 @@ LogicalResult QuantizeWeightsPass::Run::run() {
   pool = std::make_unique<::gpfq::ThreadPool>(pass.threads);
   StagedExecutor::Options options;
   options.samples = numSamples;
+  options.stages.withShortcuts = recipe.residualTargets;
   options.memoryBudget = pass.memoryBudget;
   auto created = StagedExecutor::create(network, layers, schedule, data, options, *pool);
   if (failed(created))

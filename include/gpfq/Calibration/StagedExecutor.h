@@ -26,8 +26,8 @@ public:
   struct Options {
     /// Without it only the float network is run.
     bool withQuantizedSide = true;
-    /// For evaluate().
-    bool withResults = false;
+    /// `withResults` is for evaluate(), `withShortcuts` for observers that use them.
+    StageOptions stages;
     int64_t samples = 1;
     uint64_t memoryBudget = uint64_t(3) << 29;
     std::string temporaryDirectory = ::gpfq::ValueStore::defaultDirectory();
@@ -66,7 +66,7 @@ public:
   using ResultObserver =
       llvm::function_ref<void(int64_t sample, Side side, unsigned result, ArrayRef<float> values)>;
   /// Runs all samples through the whole network with the present weights. Needs
-  /// Options::withResults; may be called again and again, but not after advance().
+  /// StageOptions::withResults; may be called again and again, but not after advance().
   LogicalResult evaluate(ResultObserver observer);
 
   /// Whether the shortcut of the layer's LayerTail is known on all sides by the time the layer is

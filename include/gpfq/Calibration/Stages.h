@@ -62,7 +62,8 @@ struct StagedProgram {
     ::gpfq::ConvShape shape;
     /// The init operand when it is not a constant, and the result; a value index or -1.
     int init = -1, output = -1;
-    /// The shortcut of the layer's tail, if it is computed by the time the layer is.
+    /// The shortcut of the layer's tail, if it is computed by the time the layer is; when asked
+    /// for.
     std::optional<Operand> shortcut;
   };
   struct Step {
@@ -79,12 +80,18 @@ struct StagedProgram {
   std::vector<Operand> results;
 };
 
+struct StageOptions {
+  /// Adds a last step, which evaluates the last layers and computes what the function returns.
+  bool withResults = false;
+  /// Makes the shortcuts of layers operands of theirs.
+  bool withShortcuts = false;
+};
+
 /// Cuts `function` at `layerOps`, which belong to it. Constants, changes of shape and
 /// dequantisations are not live across cuts: whoever needs them computes them again from their
-/// operands. `withResults` adds a last step, which evaluates the last layers and computes what the
-/// function returns.
+/// operands.
 FailureOr<StagedProgram> cutIntoStages(func::FuncOp function, ArrayRef<linalg::LinalgOp> layerOps,
-                                       const Schedule &schedule, bool withResults = false);
+                                       const Schedule &schedule, const StageOptions &options = {});
 
 /// Adds to `module` a function `name` of memrefs, first the inputs of the step, then its outputs,
 /// which computes the stage.

@@ -13,8 +13,7 @@
 namespace mlir::gpfq {
 
 /// An alphabet as options name it: what lowbit::parseAlphabet takes, or hard_threshold:K:R for {0}
-/// and
-/// +-(R + i) for 0 <= i <= K, in units of their distance. R is rounded to a fraction that has
+/// and +-(R + i), 0 <= i <= K, in units of their distance. R is rounded to a fraction that has
 /// integer levels; a remark says so.
 FailureOr<lowbit::AlphabetAttr> parseLayerAlphabet(MLIRContext *context, StringRef text,
                                                    function_ref<InFlightDiagnostic()> emitError);

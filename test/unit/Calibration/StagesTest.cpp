@@ -223,7 +223,7 @@ TEST_F(StagesTest, EvaluatesResults) {
   ::gpfq::ThreadPool pool(1);
   StagedExecutor::Options options;
   options.withQuantizedSide = false;
-  options.withResults = true;
+  options.stages.withResults = true;
   auto executor = StagedExecutor::create(function, layers, schedule, data, options, pool);
   ASSERT_TRUE(succeeded(executor));
   std::map<unsigned, std::vector<float>> results;
@@ -255,7 +255,9 @@ TEST_F(StagesTest, FindsTails) {
   std::vector<linalg::LinalgOp> ops;
   for (QuantizableOp &layer : layers)
     ops.push_back(layer.op);
-  auto program = cutIntoStages(function, ops, schedule);
+  StageOptions options;
+  options.withShortcuts = true;
+  auto program = cutIntoStages(function, ops, schedule, options);
   ASSERT_TRUE(succeeded(program));
   // The shortcut is read as codes.
   ASSERT_TRUE(program->layers[0].shortcut.has_value());
