@@ -16,7 +16,7 @@ import compiling
 import gpfq
 import networks
 
-NAMES = ("lenet", "resnet8", "resnet20")
+NAMES = ("lenet", "resnet8", "resnet20", pytest.param("resnet56", marks=pytest.mark.long))
 IMAGES = 400
 
 
