@@ -80,7 +80,8 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
     if (options.hasShortcut)
       for (unsigned kind = 0; kind < 2; ++kind)
         for (std::vector<float> *values : {&rows.shifts[kind], &rows.shortcuts[kind]})
-          values->resize(size_t(batch * rows.rowsPerSample * rows.layer.shape.outputChannels));
+          if (options.targetsShortcut || values == &rows.shortcuts[kind])
+            values->resize(size_t(batch * rows.rowsPerSample * rows.layer.shape.outputChannels));
   }
   if (options.keptBytes <= 0)
     return;
@@ -122,19 +123,17 @@ void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsi
 void MomentCollector::gatherShortcut(LayerRows &rows, bool isHeldOut, int64_t slot, Side side,
                                      const std::vector<int64_t> &positions, const float *shortcut) {
   int64_t channels = rows.layer.shape.outputChannels;
-  float *shift = rows.shifts[isHeldOut].data() + slot * rows.rowsPerSample * channels;
-  float *copy = rows.shortcuts[isHeldOut].data() + slot * rows.rowsPerSample * channels;
+  int64_t at = slot * rows.rowsPerSample * channels;
   for (int64_t position : positions) {
     const float *source = shortcut + position * channels;
-    if (side == Float)
-      std::copy_n(source, channels, shift);
-    else
+    if (options.targetsShortcut)
       for (int64_t c = 0; c < channels; ++c) {
-        shift[c] -= source[c];
-        copy[c] = source[c];
+        float &shift = rows.shifts[isHeldOut][at + c];
+        shift = side == Float ? source[c] : shift - source[c];
       }
-    shift += channels;
-    copy += channels;
+    if (side == Quantized)
+      std::copy_n(source, channels, rows.shortcuts[isHeldOut].data() + at);
+    at += channels;
   }
 }
 
@@ -147,7 +146,7 @@ void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const Parallel
       if (samples > 0)
         gram.add(sides[Float].data(), options.sharedInputs ? nullptr : sides[Quantized].data(),
                  samples * rows.rowsPerSample, parallelFor,
-                 options.hasShortcut ? rows.shifts[isHeldOut].data() : nullptr);
+                 options.targetsShortcut ? rows.shifts[isHeldOut].data() : nullptr);
     };
     add(training, false, count - numHeldOut);
     add(heldOut, true, numHeldOut);
@@ -201,7 +200,8 @@ void MomentCollector::keepRows(int64_t batchBegin, int64_t count, const Parallel
       continue;
     append(kept.offsets, rows.shortcuts[0], channels);
     for (size_t i = 0; i < size; ++i) {
-      kept.targets[first + i] += rows.shifts[0][row * channels + i];
+      if (options.targetsShortcut)
+        kept.targets[first + i] += rows.shifts[0][row * channels + i];
       if (options.bias)
         kept.offsets[first + i] += options.bias[i % channels];
     }

@@ -189,6 +189,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   if (members.size() == 1 && !layer.bias.empty())
     tail = LayerTail::match(layer.op->getResult(0));
   options.hasShortcut = tail.shortcut && executor->hasShortcut(members.front());
+  options.targetsShortcut = options.hasShortcut && recipe.residualTargets;
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
   if (isClipped) {
@@ -331,7 +332,7 @@ LogicalResult QuantizeWeightsPass::Run::run() {
   pool = std::make_unique<::gpfq::ThreadPool>(pass.threads);
   StagedExecutor::Options options;
   options.samples = numSamples;
-  options.stages.withShortcuts = recipe.residualTargets;
+  options.stages.withShortcuts = recipe.residualTargets || recipe.spec.clipRounds > 0;
   options.memoryBudget = pass.memoryBudget;
   auto created = StagedExecutor::create(network, layers, schedule, data, options, *pool);
   if (failed(created))

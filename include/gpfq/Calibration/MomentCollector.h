@@ -28,8 +28,9 @@ private:
 
 /// Gathers the rows (patches) of one layer, or of several layers that share weights, and
 /// accumulates their moments for the training and for the held-out samples. A layer on its own may
-/// have a shortcut r: the target of its quantised weights is then X w + r - r~, so that they make
-/// up for the error r~ - r of the shortcut too.
+/// have a shortcut r that is added to its output. The rows that are kept for a clip behind it then
+/// contain r~; and the target of the quantised weights may be X w + r - r~, so that they make up
+/// for the error r~ - r of the shortcut too.
 class MomentCollector {
 public:
   struct Layer {
@@ -48,6 +49,8 @@ public:
     bool sharedInputs = false;
     /// gather() is given the shortcut. For one layer only.
     bool hasShortcut = false;
+    /// The shortcut's error is part of the target. Needs hasShortcut.
+    bool targetsShortcut = false;
     /// Bytes for rows of training samples that are kept as they are, for targets that depend on the
     /// result; 0 for none. For one layer only.
     int64_t keptBytes = 0;
@@ -89,7 +92,7 @@ private:
     int64_t rowsPerSample = 0;
     /// By held out or not, and by side: the rows of the batch in the order of the samples.
     std::vector<float> rows[2][2];
-    /// By held out or not: r - r~, and r~.
+    /// By held out or not: r - r~ where it is part of the target, and r~.
     std::vector<float> shifts[2], shortcuts[2];
   };
   /// Rows of all batches; see ClippedRows.

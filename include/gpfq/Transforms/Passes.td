@@ -314,7 +314,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     | `pair-sweeps` | 0 | 0 | coordinate descent over pairs of correlated columns: some more accuracy for a third more time |
     | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
     | `residual-targets` | `false` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost |
-    | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, no error counts that it clips away: majorise-minimise over the rows of the data |
+    | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, directly or behind a shortcut, no error counts that it clips away: majorise-minimise over the rows of the data |
     | `scale-matching` | `variance` | `none` | last, scales such that the variance of an output channel is that of the float network; by the recipe only for up to 8 levels and one scale a channel |
     | `bias-correction` | `true` | `false` | the bias takes up the mean error of each output channel |
     | `ridge` | 2 | 0 | a change of the weights costs too: the error is `||X w - X~ q||^2 + c E N / m ||w - q||^2` for a ridge c, m rows and N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise |

@@ -65,7 +65,8 @@ TEST(MomentCollector, AccumulatesTrainingAndHeldOutSamples) {
   EXPECT_DOUBLE_EQ(heldOut.gOf(0)[1], expected[1][1]);
 }
 
-TEST(MomentCollector, KeepsRowsWithShortcuts) {
+/// Rows with a shortcut, in the target of the weights or beside it.
+static void expectRowsWithShortcut(bool targetsShortcut, const std::vector<float> &targets) {
   // A 1x1 convolution of images of 1 x 2 pixels; the last sample is held out.
   MomentCollector::Layer layer;
   layer.shape.inputWidth = 2;
@@ -78,6 +79,7 @@ TEST(MomentCollector, KeepsRowsWithShortcuts) {
   options.heldOut = SampleFraction(0.5);
   options.maxRows = 4;
   options.hasShortcut = true;
+  options.targetsShortcut = targetsShortcut;
   options.keptBytes = 1024;
   options.bias = bias.data();
   MomentCollector collector({layer}, options);
@@ -92,12 +94,18 @@ TEST(MomentCollector, KeepsRowsWithShortcuts) {
   ASSERT_EQ(rows.rows, 2);
   EXPECT_EQ(rows.layout, RowLayout::GroupMajor);
   EXPECT_EQ(std::vector<float>(rows.inputs, rows.inputs + 4), std::vector<float>(xq, xq + 4));
-  // X w + r - r~, and the bias + r~.
-  EXPECT_EQ(std::vector<float>(rows.targets, rows.targets + 4),
-            (std::vector<float>{5.0f, 1.5f, 11.0f, 0.5f}));
+  EXPECT_EQ(std::vector<float>(rows.targets, rows.targets + 4), targets);
+  // The bias + r~.
   EXPECT_EQ(std::vector<float>(rows.offsets, rows.offsets + 4),
             (std::vector<float>{1.5f, 0.75f, 2.5f, 2.75f}));
   EXPECT_EQ(rows.bias, nullptr);
+  EXPECT_EQ(collector.takeTraining().hasTargetShift(), targetsShortcut);
+}
+
+TEST(MomentCollector, KeepsRowsWithShortcuts) {
+  // X w, and X w + r - r~.
+  expectRowsWithShortcut(false, {5.0f, 1.0f, 11.0f, 1.0f});
+  expectRowsWithShortcut(true, {5.0f, 1.5f, 11.0f, 0.5f});
 }
 
 TEST(MomentCollector, KeepsWhatFits) {
