@@ -1,13 +1,15 @@
 # Helpers for the libraries and tools of this project.
 
 # gpfq_library(Name SOURCES a.cpp ... [DEPENDS TableGenTarget ...] [LINK lib ...] [MLIR])
-# A static, position-independent library. MLIR: it includes MLIR headers and links libMLIR.so, so it is built without RTTI-dependent flags of its own.
+# A static, position-independent library. MLIR: it includes MLIR headers, and what links it links libMLIR.so and
+# libLLVM.so too, but for modules: those are plugins of programs that have a libMLIR of their own.
 function(gpfq_library name)
   cmake_parse_arguments(ARG "MLIR" "" "SOURCES;DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
   if(ARG_MLIR)
-    target_link_libraries(${name} PUBLIC MLIR LLVM)
+    target_link_libraries(${name}
+      PUBLIC $<$<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>>:MLIR> $<$<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>>:LLVM>)
   endif()
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})

@@ -1,5 +1,5 @@
 # Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
-"""lit configuration: .mlir files below this folder are tests."""
+"""lit configuration: .mlir files and C programs below this folder are tests."""
 
 import os
 
@@ -8,7 +8,7 @@ from lit.llvm import llvm_config
 
 config.name = "gpfq"
 config.test_format = lit.formats.ShTest(not llvm_config.use_lit_shell)
-config.suffixes = [".mlir"]
+config.suffixes = [".mlir", ".c"]
 config.excludes = ["data", "integration", "python", "unit", "Inputs"]
 config.test_source_root = os.path.dirname(__file__)
 config.test_exec_root = os.path.join(config.gpfq_obj_root, "test")
@@ -36,6 +36,13 @@ config.substitutions.append(
 )
 config.substitutions.append(("%clang", os.path.join(config.llvm_tools_dir, "clang")))
 config.substitutions.append(("%gpfq_include", os.path.join(config.gpfq_src_root, "include")))
+config.substitutions.append(("%mlir_include", os.path.join(config.llvm_tools_dir, "..", "include")))
+config.substitutions.append(("%gpfq_libs", os.path.join(config.gpfq_obj_root, "lib")))
+config.substitutions.append(("%gpfq_plugin", os.path.join(config.gpfq_obj_root, "lib", "libGPFQPlugin.so")))
+
+# Programs that are not instrumented cannot load libraries that are.
+if config.gpfq_sanitize:
+    config.available_features.add("sanitizers")
 
 llvm_config.with_environment("PATH", config.llvm_tools_dir, append_path=True)
 llvm_config.with_environment("PATH", config.gpfq_tools_dir, append_path=True)

@@ -15,18 +15,26 @@
 #include "mlir/InitAllExtensions.h"
 #include "mlir/InitAllPasses.h"
 
-void mlir::gpfq::registerAllDialects(DialectRegistry &registry) {
-  mlir::registerAllDialects(registry);
-  mlir::registerAllExtensions(registry);
+void mlir::gpfq::registerGPFQDialects(DialectRegistry &registry) {
   registry.insert<lowbit::LowBitDialect>();
   lowbit::registerBufferizableOpInterfaceExternalModels(registry);
 }
 
-void mlir::gpfq::registerAllPasses() {
-  mlir::registerAllPasses();
+void mlir::gpfq::registerGPFQPasses() {
   registerTransformsPasses();
   registerConversionPasses();
   lowbit::registerLowBitPasses();
   registerPipelines();
   registerQuantizePipelines();
+}
+
+void mlir::gpfq::registerAllDialects(DialectRegistry &registry) {
+  mlir::registerAllDialects(registry);
+  mlir::registerAllExtensions(registry);
+  registerGPFQDialects(registry);
+}
+
+void mlir::gpfq::registerAllPasses() {
+  mlir::registerAllPasses();
+  registerGPFQPasses();
 }

@@ -11,9 +11,15 @@ class DialectRegistry;
 
 namespace mlir::gpfq {
 
+/// Adds the lowbit dialect with its external models, and nothing of upstream MLIR. For a host that
+/// has registered upstream's dialects itself: a plugin, the C API.
+void registerGPFQDialects(DialectRegistry &registry);
+
+/// Registers the passes and pipelines of this project alone with the global registry.
+void registerGPFQPasses();
+
 /// Adds the lowbit dialect, the upstream dialects that its programs use, and all extensions
-/// (bufferization and other external models) to `registry`. Shared by gpfq-opt, gpfq-compile, the
-/// plugin and the language server.
+/// (bufferization and other external models) to `registry`. Shared by the tools.
 void registerAllDialects(DialectRegistry &registry);
 
 /// Registers the passes and pipelines of this project and of upstream MLIR with the global
