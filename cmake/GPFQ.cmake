@@ -1,19 +1,19 @@
 # Helpers for the libraries and tools of this project.
 
 # gpfq_library(Name SOURCES a.cpp ... [DEPENDS TableGenTarget ...] [LINK lib ...] [MLIR])
-# A static, position-independent library. MLIR: it includes MLIR headers, and what links it links libMLIR.so and
-# libLLVM.so too, but for modules: those are plugins of programs that have a libMLIR of their own.
+# A static, position-independent library, installed and exported. MLIR: it includes MLIR headers and links libMLIR.so.
 function(gpfq_library name)
   cmake_parse_arguments(ARG "MLIR" "" "SOURCES;DEPENDS;LINK" ${ARGN})
   add_library(${name} STATIC ${ARG_SOURCES})
   target_link_libraries(${name} PUBLIC ${ARG_LINK})
+  target_include_directories(${name} INTERFACE $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   if(ARG_MLIR)
-    target_link_libraries(${name}
-      PUBLIC $<$<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>>:MLIR> $<$<NOT:$<STREQUAL:$<TARGET_PROPERTY:TYPE>,MODULE_LIBRARY>>:LLVM>)
+    target_link_libraries(${name} PUBLIC GPFQMLIR)
   endif()
   if(ARG_DEPENDS)
     add_dependencies(${name} ${ARG_DEPENDS})
   endif()
+  install(TARGETS ${name} EXPORT GPFQLibraries ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT Development)
 endfunction()
 
 # gpfq_tool(name SOURCES a.cpp ... LINK lib ...): an executable in build/bin.
@@ -23,7 +23,7 @@ function(gpfq_tool name)
   target_link_libraries(${name} PRIVATE ${ARG_LINK})
   # Plugins resolve MLIR symbols from the tool's process.
   set_target_properties(${name} PROPERTIES ENABLE_EXPORTS ON)
-  install(TARGETS ${name} RUNTIME DESTINATION bin)
+  install(TARGETS ${name} EXPORT GPFQTools RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT Tools)
 endfunction()
 
 # gpfq_reference(name OPTION...): a page of the reference, made by mlir-tblgen from LLVM_TARGET_DEFINITIONS. The copy in

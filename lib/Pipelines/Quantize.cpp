@@ -90,12 +90,15 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   return result;
 }
 
-void mlir::gpfq::buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options) {
+void mlir::gpfq::buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options,
+                                       llvm::function_ref<void(OpPassManager &)> changeLayers) {
   buildPreparePipeline(pm, options);
   if (options.weightBits == 0)
     return;
   if (options.averageBits != 0.0 || options.budget != 0)
     pm.addPass(createGPFQAllocateBits(getAllocationOptions(options)));
+  if (changeLayers)
+    changeLayers(pm);
   if (options.activationBits != 0)
     pm.addPass(createGPFQQuantizeActivations(getActivationOptions(options)));
   pm.addPass(createGPFQQuantizeWeights(getWeightOptions(options)));
@@ -106,5 +109,7 @@ void mlir::gpfq::registerQuantizePipelines() {
       "gpfq-prepare", "A float network to channels-last layers with names", buildPreparePipeline);
   PassPipelineRegistration<QuantizeOptions>(
       "gpfq-quantize", "A float network to one with quantised weights and activations",
-      buildQuantizePipeline);
+      [](OpPassManager &pm, const QuantizeOptions &options) {
+        buildQuantizePipeline(pm, options);
+      });
 }

@@ -141,7 +141,10 @@ void buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options);
 
 /// Level 0 to level 2, `gpfq-quantize`: gpfq-prepare, bits of the layers if there is a budget, then
 /// activations (unless their bits are 0), then weights. With `weight-bits` 0, gpfq-prepare alone.
-void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options);
+/// `changeLayers` adds passes of the caller's own that run when the layers carry `lowbit.layer` and
+/// nothing has been quantised: the place to change bits and alphabets.
+void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options,
+                           llvm::function_ref<void(OpPassManager &)> changeLayers = nullptr);
 
 /// Registers `gpfq-prepare` and `gpfq-quantize` with the global registry.
 void registerQuantizePipelines();
