@@ -20,6 +20,11 @@ BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
 DIGITS = ROOT / "test" / "data" / "digits"
 LLVM = Path("/usr/lib/llvm-22")
 
+pytestmark = pytest.mark.skipif(
+    "GPFQ_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text(),
+    reason="the sanitizers' build is not for installing",
+)
+
 
 def run(*command: str | Path, stdin: bytes = b"") -> str:
     result = subprocess.run([str(word) for word in command], input=stdin, capture_output=True)
