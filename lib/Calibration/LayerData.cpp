@@ -56,7 +56,9 @@ mlir::gpfq::collectMoments(StagedExecutor &executor, int64_t cut,
   DenseMap<unsigned, unsigned> memberOf;
   for (auto [i, member] : llvm::enumerate(members)) {
     memberOf[member] = unsigned(i);
-    collected.push_back({layers[member].shape, layers[member].isDepthwise, layer.weights.data()});
+    bool isConvolution = isa<linalg::ConvolutionOpInterface>(layers[member].op.getOperation());
+    collected.push_back(
+        {layers[member].shape, layers[member].isDepthwise, isConvolution, layer.weights.data()});
   }
   auto collector = std::make_unique<MomentCollector>(collected, options);
   LogicalResult advanced = executor.advance(

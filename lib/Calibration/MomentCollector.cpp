@@ -44,6 +44,13 @@ std::vector<int64_t> MomentCollector::choosePositions(int64_t total, int64_t cou
   return result;
 }
 
+std::vector<int64_t> MomentCollector::drawPositions(int64_t total, int64_t count, uint64_t seed) {
+  std::vector<int64_t> result(count);
+  for (int64_t &position : result)
+    position = int64_t(nextRandom(seed) % uint64_t(total));
+  return result;
+}
+
 static GramAccumulator::Shape getGramShape(const MomentCollector::Layer &layer, bool sharedInputs) {
   GramAccumulator::Shape shape;
   shape.groups = layer.shape.groups;
@@ -66,8 +73,17 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
   for (const Layer &layer : inputLayers) {
     LayerRows rows;
     rows.layer = layer;
-    int64_t positions = layer.shape.outputHeight() * layer.shape.outputWidth();
-    rows.rowsPerSample = std::clamp(perSample, int64_t(1), positions);
+    rows.sampled = layer.shape;
+    if (options.patches == Patches::Real) {
+      rows.rowsPerSample = std::clamp(perSample, int64_t(1), rows.positions());
+    } else {
+      rows.sampled.strideHeight = layer.shape.kernelHeight;
+      rows.sampled.strideWidth = layer.shape.kernelWidth;
+      double kept = layer.isConvolution ? options.retainRate : 1.0;
+      rows.rowsPerSample = rows.positions();
+      if (kept < 1.0)
+        rows.rowsPerSample = int64_t(kept * double(rows.rowsPerSample) + 1.0);
+    }
     sampleBytes += rows.rowsPerSample * rowElements * int64_t(sizeof(float));
     layers.push_back(std::move(rows));
   }
@@ -107,13 +123,14 @@ void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsi
   bool isHeldOut = options.heldOut.contains(sample);
   int64_t before = options.heldOut.countBefore(sample) - options.heldOut.countBefore(batchBegin);
   int64_t slot = isHeldOut ? before : sample - batchBegin - before;
-  const ConvShape &shape = rows.layer.shape;
   uint64_t seed = options.seed + uint64_t(layer) * 0x632be59bd9b4e019u;
   seed = nextRandom(seed) + uint64_t(sample);
   std::vector<int64_t> positions =
-      choosePositions(shape.outputHeight() * shape.outputWidth(), rows.rowsPerSample, seed);
+      options.patches == Patches::Paper && rows.layer.isConvolution
+          ? drawPositions(rows.positions(), rows.rowsPerSample, seed)
+          : choosePositions(rows.positions(), rows.rowsPerSample, seed);
   if (side == Float || !options.sharedInputs)
-    gatherPatches(shape, input, positions.data(), int64_t(positions.size()),
+    gatherPatches(rows.sampled, input, positions.data(), int64_t(positions.size()),
                   rows.rows[isHeldOut][side].data() + slot * rows.rowsPerSample * rowElements,
                   rows.layer.isDepthwise);
   if (options.hasShortcut)

@@ -111,6 +111,15 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
     return pass.getOperation().emitError("held-out is not in [0, 1)");
   if (pass.maxRows < 1)
     return pass.getOperation().emitError("max-rows is below 1");
+  if (pass.patches != "real" && pass.patches != "paper")
+    return pass.getOperation().emitError("patches=")
+           << pass.patches << " is not one of real, paper";
+  if (!(pass.retainRate > 0.0 && pass.retainRate <= 1.0))
+    return pass.getOperation().emitError("retain-rate is not in (0, 1]");
+  if (pass.patches == "paper" && (recipe.residualTargets || recipe.spec.clipRounds > 0))
+    return pass.getOperation().emitError(
+        "patches=paper has rows that the layer does not compute; it needs clip-rounds=0 and "
+        "residual-targets=false, as recipe=paper has them");
   return success();
 }
 
@@ -121,7 +130,8 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
   llvm::raw_string_ostream os(key);
   os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples) << "\noptions "
      << recipe.str() << " samples=" << numSamples << " held-out=" << double(pass.heldOut)
-     << " max-rows=" << int64_t(pass.maxRows)
+     << " max-rows=" << int64_t(pass.maxRows) << " patches=" << pass.patches
+     << " retain-rate=" << double(pass.retainRate)
      << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
   Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);
   if (!opened)
@@ -183,6 +193,8 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.samples = numSamples;
   options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
+  options.patches = pass.patches == "paper" ? ::gpfq::Patches::Paper : ::gpfq::Patches::Real;
+  options.retainRate = pass.retainRate;
   options.seed = members.front();
   // A tail belongs to one layer, and to one whose output has no other addend.
   LayerTail tail;

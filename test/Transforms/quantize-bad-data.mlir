@@ -26,6 +26,12 @@
 // COUNT: error: has 1 argument, and 2 calibration files are given
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy samples=4" 2>&1 | FileCheck %s --check-prefix=SAMPLES
 // SAMPLES: error: 4 samples are asked for, and the calibration files have 3
+// RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy patches=every" 2>&1 | FileCheck %s --check-prefix=PATCHES
+// PATCHES: error: patches=every is not one of real, paper
+// RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy patches=paper" 2>&1 | FileCheck %s --check-prefix=PAPER
+// PAPER: error: patches=paper has rows that the layer does not compute; it needs clip-rounds=0 and residual-targets=false
+// RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy recipe=paper patches=paper retain-rate=0" 2>&1 | FileCheck %s --check-prefix=RATE
+// RATE: error: retain-rate is not in (0, 1]
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy report=/nonexistent/report.json" 2>&1 | FileCheck %s --check-prefix=REPORT
 // REPORT: error: cannot write '/nonexistent/report.json'
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy method=best" 2>&1 | FileCheck %s --check-prefix=METHOD

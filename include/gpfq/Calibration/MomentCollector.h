@@ -26,6 +26,18 @@ private:
   double fraction;
 };
 
+/// Which patches of an image become rows.
+enum class Patches {
+  /// Those that the convolution reads, drawn without replacement, up to Options::maxRows.
+  Real,
+  /// Those of the paper's code (Zhang, Zhou, Saab, 2023), for comparison: at a stride of the
+  /// kernel's
+  /// size, whatever the stride of the convolution, so that a 1x1 convolution of stride 2 gives
+  /// patches that it never reads; of the L of them int(p L + 1), or L for p = 1, drawn with
+  /// replacement. A layer that is not a convolution gives all its rows.
+  Paper
+};
+
 /// Gathers the rows (patches) of one layer, or of several layers that share weights, and
 /// accumulates their moments for the training and for the held-out samples. A layer on its own may
 /// have a shortcut r that is added to its output. The rows that are kept for a clip behind it then
@@ -37,6 +49,7 @@ public:
     /// Batch 1.
     ConvShape shape;
     bool isDepthwise = false;
+    bool isConvolution = true;
     /// outputChannels x columns.
     const float *weights = nullptr;
   };
@@ -44,10 +57,14 @@ public:
     int64_t samples = 1;
     SampleFraction heldOut{0.0};
     /// Rows for all samples and layers together, about: each sample gives at least one row a layer.
+    /// For Patches::Real.
     int64_t maxRows = 1;
+    Patches patches = Patches::Real;
+    /// p of Patches::Paper, in (0, 1].
+    double retainRate = 0.25;
     /// The inputs are the same in both networks.
     bool sharedInputs = false;
-    /// gather() is given the shortcut. For one layer only.
+    /// gather() is given the shortcut. For one layer only, and Patches::Real.
     bool hasShortcut = false;
     /// The shortcut's error is part of the target. Needs hasShortcut.
     bool targetsShortcut = false;
@@ -85,11 +102,17 @@ public:
   /// `count` different positions in [0, total), ascending; all when count >= total. Depends on
   /// `seed` only.
   static std::vector<int64_t> choosePositions(int64_t total, int64_t count, uint64_t seed);
+  /// `count` positions in [0, total), drawn independently. Depends on `seed` only.
+  static std::vector<int64_t> drawPositions(int64_t total, int64_t count, uint64_t seed);
 
 private:
   struct LayerRows {
     Layer layer;
+    /// The convolution whose patches are the rows.
+    ConvShape sampled;
     int64_t rowsPerSample = 0;
+
+    int64_t positions() const { return sampled.outputHeight() * sampled.outputWidth(); }
     /// By held out or not, and by side: the rows of the batch in the order of the samples.
     std::vector<float> rows[2][2];
     /// By held out or not: r - r~ where it is part of the target, and r~.

@@ -323,7 +323,10 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     unless an option says so.
 
     Convolutions use patches at their real stride, dilation and padding; `max-rows` limits their number (as do 512 for
-    each weight of a neuron), drawn for each sample without replacement, the same in each run. Layers with equal weights are quantised once on the
+    each weight of a neuron), drawn for each sample without replacement, the same in each run.
+    docs/calibration-format.md has what that costs. `patches=paper` is for comparison with the paper's code: patches
+    at a stride of the kernel's size, of the L of each image int(p L + 1) drawn with replacement, p being `retain-rate`,
+    without the limits above. (That code also takes new images for each layer; here all layers see the same.) Layers with equal weights are quantised once on the
     data of all of them, unless one depends on the other. Levels do not depend on `threads`, `memory-budget` and
     `checkpoint`.
 
@@ -388,6 +391,9 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
            "Columns that one accumulator sums; 0: all of a neuron">,
     Option<"seed", "seed", "int64_t", "0", "Of the random numbers of spfq">,
     Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,
+    Option<"patches", "patches", "std::string", "\"real\"",
+           "Patches of a convolution that are rows: real, those that it reads, or paper, as the paper's code has them">,
+    Option<"retainRate", "retain-rate", "double", "0.25", "Share of the patches that patches=paper draws, in (0, 1]">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
     Option<"memoryBudget", "memory-budget", "uint64_t", "1610612736",
            "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,

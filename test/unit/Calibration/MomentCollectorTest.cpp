@@ -136,3 +136,64 @@ TEST(MomentCollector, KeepsWhatFits) {
   EXPECT_EQ(rows.targets[1], 11.0f);
   EXPECT_EQ(rows.offsets, nullptr);
 }
+
+/// Rows of one channel of ones: their number is H.
+static Gram collectPaperPatches(const MomentCollector::Layer &layer, double retainRate,
+                                const std::vector<float> &image, int64_t samples = 3) {
+  MomentCollector::Options options;
+  options.samples = samples;
+  options.sharedInputs = true;
+  options.patches = Patches::Paper;
+  options.retainRate = retainRate;
+  MomentCollector collector({layer}, options);
+  for (int64_t sample = 0; sample < samples; ++sample)
+    collector.gather(0, sample, MomentCollector::Float, 0, image.data());
+  collector.endBatch(0, samples, {});
+  return collector.takeTraining();
+}
+
+TEST(MomentCollector, PaperPatches) {
+  MomentCollector::Layer layer;
+  layer.shape.inputHeight = layer.shape.inputWidth = 6;
+  layer.shape.kernelHeight = layer.shape.kernelWidth = 3;
+  float weight[9] = {1, 1, 1, 1, 1, 1, 1, 1, 1};
+  layer.weights = weight;
+  // The patch at (3 i, 3 j) has 10 i + j + 1 in its middle: the patches do not overlap.
+  std::vector<float> image(36, 0.0f);
+  for (int64_t i = 0; i < 4; ++i)
+    image[(i / 2 * 3 + 1) * 6 + i % 2 * 3 + 1] = float(10 * (i / 2) + i % 2 + 1);
+  for (auto [retainRate, rows] : {std::pair(0.25, 2), {0.5, 3}, {0.99, 4}, {1.0, 4}}) {
+    Gram gram = collectPaperPatches(layer, retainRate, image);
+    EXPECT_EQ(gram.rows, 3 * rows) << retainRate;
+    // Only the middle column is not 0.
+    for (int64_t t = 0; t < 9; ++t)
+      EXPECT_EQ(gram.h[t * 9 + t] > 0.0, t == 4);
+    EXPECT_EQ(collectPaperPatches(layer, retainRate, image).h, gram.h);
+  }
+
+  // A 1x1 convolution of stride 2 reads only zeros, its patches have the ones.
+  layer.shape.kernelHeight = layer.shape.kernelWidth = 1;
+  layer.shape.strideHeight = layer.shape.strideWidth = 2;
+  for (int64_t i = 0; i < 36; ++i)
+    image[i] = i / 6 % 2 ? 1.0f : 0.0f;
+  EXPECT_GT(collectPaperPatches(layer, 1.0, image).h[0], 0.0);
+
+  // A layer that is no convolution gives each of its rows once.
+  layer.isConvolution = false;
+  layer.shape = ConvShape();
+  layer.shape.inputHeight = 6;
+  image = {1.0f, 2.0f, 4.0f, 8.0f, 16.0f, 32.0f};
+  Gram gram = collectPaperPatches(layer, 0.25, image, 1);
+  EXPECT_EQ(gram.rows, 6);
+  EXPECT_EQ(gram.h[0], 1365.0);
+}
+
+TEST(MomentCollector, DrawsPositions) {
+  std::vector<int64_t> counts(5, 0), positions = MomentCollector::drawPositions(5, 5000, 7);
+  for (int64_t position : positions)
+    ++counts[position];
+  for (int64_t count : counts)
+    EXPECT_NEAR(count, 1000, 150);
+  EXPECT_EQ(MomentCollector::drawPositions(5, 5000, 7), positions);
+  EXPECT_NE(MomentCollector::drawPositions(5, 5000, 8), positions);
+}
