@@ -4,6 +4,7 @@
 
 #include "gpfq/Calibration/CalibrationRun.h"
 
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -75,7 +76,7 @@ FailureOr<std::vector<CalibrationData>> mlir::gpfq::openCalibrationData(func::Fu
 }
 
 std::string mlir::gpfq::hashRun(func::FuncOp function, ArrayRef<CalibrationData> data,
-                                int64_t samples) {
+                                int64_t samples, bool withLayerAttributes) {
   std::string text;
   llvm::raw_string_ostream os(text);
   auto addBytes = [&](ArrayRef<uint8_t> bytes) {
@@ -85,7 +86,13 @@ std::string mlir::gpfq::hashRun(func::FuncOp function, ArrayRef<CalibrationData>
   // The text without the bytes of constants, then those.
   OpPrintingFlags flags;
   flags.elideLargeElementsAttrs(/*largeElementLimit=*/16);
-  function->print(os, flags);
+  if (withLayerAttributes) {
+    function->print(os, flags);
+  } else {
+    OwningOpRef<func::FuncOp> copy(function.clone());
+    copy->walk([](Operation *op) { op->removeAttr(lowbit::layerAttrName); });
+    (*copy)->print(os, flags);
+  }
   function.walk([&](arith::ConstantOp op) {
     if (auto dense = dyn_cast<DenseElementsAttr>(op.getValue())) {
       ArrayRef<char> raw = dense.getRawData();

@@ -3,11 +3,11 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Calibration/Checkpoint.h"
+#include "Archive.h"
 
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <sys/stat.h>
 #include <unistd.h>
 
 using namespace gpfq;
@@ -32,86 +32,19 @@ Failure gpfq::writeFileAtomically(const std::string &path, const std::string &co
   return "cannot write '" + path + "': " + std::strerror(error);
 }
 
-/// The content of a file; false when there is none.
-static Result<bool> readFile(const std::string &path, std::string &content) {
-  FILE *file = std::fopen(path.c_str(), "rbe");
-  if (!file) {
-    if (errno == ENOENT)
-      return false;
-    return Result<bool>::failure("cannot read '" + path + "': " + std::strerror(errno));
-  }
-  char buffer[1 << 16];
-  while (size_t n = std::fread(buffer, 1, sizeof buffer, file))
-    content.append(buffer, n);
-  bool failed = std::ferror(file);
-  std::fclose(file);
-  if (failed)
-    return Result<bool>::failure("cannot read '" + path + "'");
-  return true;
-}
-
 Result<Checkpoint> Checkpoint::open(const std::string &directory, const std::string &key) {
-  if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
-    return Result<Checkpoint>::failure("cannot create checkpoint directory '" + directory +
-                                       "': " + std::strerror(errno));
-  Checkpoint checkpoint(directory);
-  std::string found;
-  Result<bool> exists = readFile(directory + "/key", found);
-  if (!exists)
-    return Result<Checkpoint>::failure(exists.message());
-  if (!*exists) {
-    if (Failure failure = writeFileAtomically(directory + "/key", key))
-      return Result<Checkpoint>::failure(*failure);
-  } else if (found != key) {
-    return Result<Checkpoint>::failure("checkpoint directory '" + directory +
-                                       "' belongs to another model, other data or other options; "
-                                       "name another directory or delete this one");
-  }
-  return checkpoint;
+  if (Failure failure = openKeyedDirectory(directory, key, "checkpoint directory"))
+    return Result<Checkpoint>::failure(*failure);
+  return Checkpoint(directory);
 }
 
 std::string Checkpoint::layerPath(int64_t index) const {
-  char name[32];
-  std::snprintf(name, sizeof name, "/layer-%04lld", static_cast<long long>(index));
-  return directory + name;
+  return numberedPath(directory, "layer", index);
 }
 
-namespace {
-/// Appends to or reads from a string of bytes, in the byte order of the host.
-struct Writer {
-  std::string bytes;
-  void put(const void *data, size_t size) { bytes.append(static_cast<const char *>(data), size); }
-  template <typename T> void value(const T &x) { put(&x, sizeof x); }
-  template <typename Container> void container(const Container &x) {
-    value(uint64_t(x.size()));
-    put(x.data(), x.size() * sizeof *x.data());
-  }
-};
-
-struct Reader {
-  const std::string &bytes;
-  size_t at = 0;
-  bool good = true;
-  void get(void *data, size_t size) {
-    good = good && size <= bytes.size() - at;
-    if (!good)
-      return;
-    std::memcpy(data, bytes.data() + at, size);
-    at += size;
-  }
-  template <typename T> void value(T &x) { get(&x, sizeof x); }
-  template <typename Container> void container(Container &x) {
-    uint64_t size = 0;
-    value(size);
-    good = good && size <= (bytes.size() - at) / sizeof *x.data();
-    if (!good)
-      return;
-    x.resize(size);
-    get(x.data(), size * sizeof *x.data());
-  }
-};
 /// Everything in a layer's file but the magic, in order. `Result` is LayerResult, const or not.
-template <typename Archive, typename Result> void transfer(Archive &archive, Result &result) {
+template <typename Archive, typename Result>
+static void transfer(Archive &archive, Result &result) {
   archive.container(result.levels);
   archive.container(result.scales);
   archive.container(result.biasDelta);
@@ -126,14 +59,13 @@ template <typename Archive, typename Result> void transfer(Archive &archive, Res
   archive.value(result.report.sparsity);
   archive.value(result.report.meanStep);
 }
-} // namespace
 
 Result<bool> Checkpoint::load(int64_t index, LayerResult &result) const {
   std::string bytes;
   Result<bool> exists = readFile(layerPath(index), bytes);
   if (!exists || !*exists)
     return exists;
-  Reader reader{bytes};
+  ArchiveReader reader{bytes};
   char magic[sizeof layerMagic] = {};
   reader.get(magic, sizeof magic);
   transfer(reader, result);
@@ -145,7 +77,7 @@ Result<bool> Checkpoint::load(int64_t index, LayerResult &result) const {
 }
 
 Failure Checkpoint::store(int64_t index, const LayerResult &result) const {
-  Writer writer;
+  ArchiveWriter writer;
   writer.put(layerMagic, sizeof layerMagic);
   transfer(writer, result);
   return writeFileAtomically(layerPath(index), writer.bytes);

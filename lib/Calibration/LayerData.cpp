@@ -65,8 +65,12 @@ mlir::gpfq::collectMoments(StagedExecutor &executor, int64_t cut,
       cut, collector->batchSize(), [&](unsigned index) { return memberOf.count(index) > 0; },
       [&](int64_t sample, int64_t slot, StagedExecutor::Side side, unsigned index,
           const float *input, const float *shortcut) {
-        collector->gather(sample - slot, sample, MomentCollector::Side(side),
-                          memberOf.lookup(index), input, shortcut);
+        unsigned member = memberOf.lookup(index);
+        collector->gather(sample - slot, sample, MomentCollector::Side(side), member, input,
+                          shortcut);
+        if (!executor.hasQuantizedSide())
+          collector->gather(sample - slot, sample, MomentCollector::Quantized, member, input,
+                            shortcut);
       },
       [&](int64_t first, int64_t count) { collector->endBatch(first, count, parallelFor); });
   if (failed(advanced))

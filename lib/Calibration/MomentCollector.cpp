@@ -158,6 +158,8 @@ void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const Parallel
   int64_t numHeldOut =
       options.heldOut.countBefore(batchBegin + count) - options.heldOut.countBefore(batchBegin);
   for (LayerRows &rows : layers) {
+    if (!options.withMoments)
+      break;
     auto add = [&](GramAccumulator &gram, bool isHeldOut, int64_t samples) {
       auto &sides = rows.rows[isHeldOut];
       if (samples > 0)

@@ -33,19 +33,10 @@ std::vector<float> mlir::gpfq::correctBias(const QuantizableOp &layer,
 
 FailureOr<OutputError> OutputError::create(func::FuncOp function,
                                            MutableArrayRef<QuantizableOp> layers,
-                                           const Schedule &schedule,
-                                           ArrayRef<::gpfq::CalibrationData> data, int64_t samples,
-                                           ::gpfq::ThreadPool &pool) {
-  StagedExecutor::Options options;
-  options.withQuantizedSide = false;
-  options.stages.withResults = true;
-  options.samples = samples;
-  auto executor = StagedExecutor::create(function, layers, schedule, data, options, pool);
-  if (failed(executor))
-    return failure();
+                                           StagedExecutor &executor, int64_t samples) {
   OutputError error;
   error.layers = layers;
-  error.executor = std::move(*executor);
+  error.executor = &executor;
   error.expected.resize(samples);
   std::vector<double> energies(samples, 0.0);
   auto keep = [&](int64_t sample, StagedExecutor::Side, unsigned, ArrayRef<float> values) {
@@ -53,7 +44,7 @@ FailureOr<OutputError> OutputError::create(func::FuncOp function,
     for (float value : values)
       energies[sample] += double(value) * double(value);
   };
-  if (failed(error.executor->evaluate(keep)))
+  if (failed(executor.evaluate(samples, keep)))
     return failure();
   error.energy = std::accumulate(energies.begin(), energies.end(), 0.0);
   if (error.expected.front().empty())
@@ -81,7 +72,7 @@ FailureOr<double> OutputError::measure(ArrayRef<unsigned> changed,
     }
     positions[sample] += values.size();
   };
-  LogicalResult evaluated = executor->evaluate(compare);
+  LogicalResult evaluated = executor->evaluate(int64_t(expected.size()), compare);
   for (unsigned layer : changed)
     executor->setWeights(StagedExecutor::Float, layer, layers[layer].weights, layers[layer].bias);
   if (failed(evaluated))

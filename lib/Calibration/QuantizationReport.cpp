@@ -37,7 +37,8 @@ static llvm::json::Value toJson(double error) {
                                          {"ridge", toJson(layer.report.factorRidge)},
                                          {"accumulator_bits", accumulatorBits},
                                          {"seconds", layer.seconds},
-                                         {"resumed", layer.isResumed}});
+                                         {"resumed", layer.isResumed},
+                                         {"cached", layer.isCached}});
   }
   llvm::json::Object report{{"version", 1}, {"layers", std::move(entries)}};
   std::string text;

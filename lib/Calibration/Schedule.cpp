@@ -57,6 +57,7 @@ Schedule mlir::gpfq::scheduleLayers(func::FuncOp function, MutableArrayRef<Quant
   }
 
   Schedule schedule;
+  schedule.dependencies = dependencies;
   llvm::BitVector done(layers.size());
   auto isReady = [&](unsigned layer) { return !dependencies[layer].test(done); };
   auto take = [&](SmallVector<unsigned> cut) {
@@ -89,7 +90,7 @@ Schedule mlir::gpfq::scheduleLayers(func::FuncOp function, MutableArrayRef<Quant
 }
 
 llvm::BitVector mlir::gpfq::getDifferingInputs(func::FuncOp function,
-                                               ArrayRef<QuantizableOp> layers) {
+                                               ArrayRef<QuantizableOp> layers, bool weightsDiffer) {
   DenseMap<Operation *, unsigned> indices = getIndices(layers);
   llvm::BitVector result(layers.size());
   DenseSet<Value> differing;
@@ -98,7 +99,7 @@ llvm::BitVector mlir::gpfq::getDifferingInputs(func::FuncOp function,
                    llvm::any_of(getReads(&op), [&](Value v) { return differing.contains(v); });
     if (auto index = indices.find(&op); index != indices.end()) {
       result[index->second] = differs;
-      differs |= bool(layers[index->second].layer);
+      differs |= weightsDiffer && bool(layers[index->second].layer);
     }
     if (differs)
       differing.insert(op.result_begin(), op.result_end());

@@ -309,7 +309,7 @@ bool StagedExecutor::hasShortcut(unsigned layer) const {
 //===----------------------------------------------------------------------===//
 
 LogicalResult
-StagedExecutor::runSteps(int64_t first, int64_t end, int64_t batch,
+StagedExecutor::runSteps(int64_t first, int64_t end, int64_t samples, int64_t batch,
                          llvm::function_ref<void(SampleRun &run, int64_t slot, Side side)> observer,
                          BatchEnd batchEnd) {
   for (auto &network : networks)
@@ -344,8 +344,8 @@ StagedExecutor::runSteps(int64_t first, int64_t end, int64_t batch,
       failure = run->failure;
     idle.push_back(std::move(run));
   };
-  for (int64_t begin = 0; begin < options.samples; begin += batch) {
-    int64_t count = std::min(batch, options.samples - begin);
+  for (int64_t begin = 0; begin < samples; begin += batch) {
+    int64_t count = std::min(batch, samples - begin);
     pool.run(count, [&](int64_t slot) { runSample(begin + slot, slot); });
     if (failure)
       return function.emitError() << *failure;
@@ -371,14 +371,22 @@ LogicalResult StagedExecutor::advance(int64_t cut, int64_t batch,
             observer(run.getSample(), slot, side, layer, input,
                      hasShortcut(layer) ? run.getShortcut(*this, layer) : nullptr);
   };
-  return runSteps(first, end, batch, observe, batchEnd);
+  return runSteps(first, end, options.samples, batch, observe, batchEnd);
 }
 
-LogicalResult StagedExecutor::evaluate(ResultObserver observer) {
+LogicalResult StagedExecutor::evaluate(int64_t samples, ResultObserver observer) {
+  // What advance() kept is no longer needed.
+  for (auto &network : networks)
+    for (auto &blocks : network->stored) {
+      for (ValueStore::Block &block : blocks)
+        if (block.bytes())
+          values.release(block);
+      blocks = {};
+    }
   auto observe = [&](SampleRun &run, int64_t, Side side) {
     for (unsigned result = 0; result < run.numResults(); ++result)
       observer(run.getSample(), side, result, run.getResult(*this, result));
   };
-  return runSteps(0, int64_t(schedule.cuts.size()) + 1, options.samples, observe,
+  return runSteps(0, int64_t(schedule.cuts.size()) + 1, samples, samples, observe,
                   [](int64_t, int64_t) {});
 }

@@ -83,6 +83,10 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.accumulatorTile = options.accumulatorTile;
   result.seed = options.seed;
   result.maxRows = options.maxRows;
+  result.patches = options.patches;
+  result.retainRate = options.retainRate;
+  result.inputs = options.inputs;
+  result.cache = options.cache;
   result.threads = options.threads;
   result.memoryBudget = options.memoryBudget;
   result.checkpoint = options.checkpoint;

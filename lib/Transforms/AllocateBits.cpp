@@ -5,6 +5,7 @@
 #include "gpfq/Calibration/CalibrationRun.h"
 #include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/LayerData.h"
+#include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/OutputError.h"
 #include "gpfq/Quantizer/BitAllocation.h"
 #include "gpfq/Transforms/Passes.h"
@@ -63,18 +64,17 @@ private:
   LogicalResult verifyOptions();
   FailureOr<std::vector<Unit>> collectUnits(MutableArrayRef<QuantizableOp> layers,
                                             const Schedule &schedule);
-  LogicalResult quantizeCandidates(func::FuncOp network, MutableArrayRef<QuantizableOp> layers,
-                                   const Schedule &schedule, ArrayRef<::gpfq::CalibrationData> data,
-                                   int64_t numSamples, ::gpfq::ThreadPool &pool,
+  LogicalResult quantizeCandidates(MutableArrayRef<QuantizableOp> layers, const Schedule &schedule,
+                                   MomentSource &source, ::gpfq::ThreadPool &pool,
                                    MutableArrayRef<Unit> units);
   LogicalResult measureErrors(func::FuncOp network, MutableArrayRef<QuantizableOp> layers,
-                              const Schedule &schedule, ArrayRef<::gpfq::CalibrationData> data,
-                              int64_t numSamples, ::gpfq::ThreadPool &pool,
+                              MomentSource &source, int64_t numSamples,
                               MutableArrayRef<Unit> units);
   /// Bits that all weights of the units may take.
   int64_t getBudget(ArrayRef<Unit> units);
   LogicalResult writeReport(MutableArrayRef<QuantizableOp> layers, ArrayRef<Unit> units,
-                            const Allocation &chosen, ArrayRef<Allocation> frontier);
+                            const Allocation &chosen, ArrayRef<Allocation> frontier,
+                            int64_t cachedUnits);
 };
 } // namespace
 
@@ -133,19 +133,10 @@ FailureOr<std::vector<Unit>> AllocateBitsPass::collectUnits(MutableArrayRef<Quan
   return units;
 }
 
-LogicalResult AllocateBitsPass::quantizeCandidates(func::FuncOp network,
-                                                   MutableArrayRef<QuantizableOp> layers,
-                                                   const Schedule &schedule,
-                                                   ArrayRef<::gpfq::CalibrationData> data,
-                                                   int64_t numSamples, ::gpfq::ThreadPool &pool,
+LogicalResult AllocateBitsPass::quantizeCandidates(MutableArrayRef<QuantizableOp> layers,
+                                                   const Schedule &schedule, MomentSource &source,
+                                                   ::gpfq::ThreadPool &pool,
                                                    MutableArrayRef<Unit> units) {
-  StagedExecutor::Options options;
-  options.withQuantizedSide = false;
-  options.samples = numSamples;
-  options.memoryBudget = memoryBudget;
-  auto executor = StagedExecutor::create(network, layers, schedule, data, options, pool);
-  if (failed(executor))
-    return failure();
   LayerSpec spec;
   spec.step = ::gpfq::StepRule::Search;
   spec.ridge = 2.0;
@@ -161,17 +152,13 @@ LogicalResult AllocateBitsPass::quantizeCandidates(func::FuncOp network,
       continue;
     QuantizableOp &layer = layers[members.front()];
     MomentCollector::Options collecting;
-    collecting.samples = numSamples;
     collecting.maxRows = maxRows;
-    collecting.sharedInputs = true;
     collecting.seed = members.front();
-    auto collector = collectMoments(**executor, int64_t(cut), layers, members, collecting,
-                                    memoryBudget, pool.parallelFor());
-    if (failed(collector))
+    FailureOr<MomentSource::Moments> moments = source.collect(int64_t(cut), members, collecting);
+    if (failed(moments))
       return failure();
-    ::gpfq::Gram training = (*collector)->takeTraining();
     ::gpfq::LayerProblem problem = makeLayerProblem(layer);
-    problem.training = &training;
+    problem.training = &moments->training;
     for (AlphabetAttr attribute : unit->alphabets) {
       Result<::gpfq::Alphabet> alphabet = getAlphabet(attribute);
       if (!alphabet)
@@ -191,12 +178,13 @@ LogicalResult AllocateBitsPass::quantizeCandidates(func::FuncOp network,
 
 LogicalResult AllocateBitsPass::measureErrors(func::FuncOp network,
                                               MutableArrayRef<QuantizableOp> layers,
-                                              const Schedule &schedule,
-                                              ArrayRef<::gpfq::CalibrationData> data,
-                                              int64_t numSamples, ::gpfq::ThreadPool &pool,
+                                              MomentSource &source, int64_t numSamples,
                                               MutableArrayRef<Unit> units) {
-  auto error = OutputError::create(network, layers, schedule, data,
-                                   std::min<int64_t>(numSamples, outputSamples), pool);
+  FailureOr<StagedExecutor *> executor = source.getExecutor();
+  if (failed(executor))
+    return failure();
+  auto error = OutputError::create(network, layers, **executor,
+                                   std::min<int64_t>(numSamples, outputSamples));
   if (failed(error))
     return failure();
   Progress progress("measuring sensitivities", int64_t(units.size()));
@@ -225,7 +213,7 @@ int64_t AllocateBitsPass::getBudget(ArrayRef<Unit> units) {
 
 LogicalResult AllocateBitsPass::writeReport(MutableArrayRef<QuantizableOp> layers,
                                             ArrayRef<Unit> units, const Allocation &chosen,
-                                            ArrayRef<Allocation> frontier) {
+                                            ArrayRef<Allocation> frontier, int64_t cachedUnits) {
   using llvm::json::Array;
   using llvm::json::Object;
   auto toJson = [&](const Allocation &allocation) {
@@ -249,6 +237,7 @@ LogicalResult AllocateBitsPass::writeReport(MutableArrayRef<QuantizableOp> layer
   for (const Allocation &point : frontier)
     points.push_back(toJson(point));
   Object root{{"version", 1},
+              {"cached", cachedUnits},
               {"units", std::move(entries)},
               {"chosen", toJson(chosen)},
               {"frontier", std::move(points)}};
@@ -275,9 +264,20 @@ LogicalResult AllocateBitsPass::run() {
   if (failed(units))
     return failure();
   ::gpfq::ThreadPool pool(threads);
-  if (failed(quantizeCandidates(*network, *layers, schedule, *data, numSamples, pool, *units)) ||
-      failed(measureErrors(*network, *layers, schedule, *data, numSamples, pool, *units)))
+  MomentSource::Options options;
+  options.inputs = MomentSource::Inputs::Float;
+  // One compiled network serves both the moments and the results.
+  options.stages.withResults = true;
+  options.samples = numSamples;
+  options.memoryBudget = memoryBudget;
+  options.cache = cache;
+  options.sampling = "max-rows=" + std::to_string(maxRows) + " allocation";
+  auto source = MomentSource::create(*network, *layers, schedule, *data, options, pool);
+  if (failed(source) || failed(quantizeCandidates(*layers, schedule, **source, pool, *units)) ||
+      failed(measureErrors(*network, *layers, **source, numSamples, *units)))
     return failure();
+  numCached += unsigned((*source)->numCached());
+  int64_t cachedUnits = (*source)->numCached();
 
   std::vector<std::vector<AllocationChoice>> choices;
   for (const Unit &unit : *units) {
@@ -307,6 +307,6 @@ LogicalResult AllocateBitsPass::run() {
       << " bits on average; predicted relative error of the outputs: "
       << llvm::formatv("{0:f4}", std::sqrt(best->error)).str();
   if (!report.empty())
-    return writeReport(*layers, *units, *best, frontier.points(frontierPoints));
+    return writeReport(*layers, *units, *best, frontier.points(frontierPoints), cachedUnits);
   return success();
 }

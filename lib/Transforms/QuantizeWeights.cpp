@@ -6,7 +6,7 @@
 #include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/LayerData.h"
 #include "gpfq/Calibration/LayerTail.h"
-#include "gpfq/Calibration/OutputError.h"
+#include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/QuantizationReport.h"
 #include "gpfq/Transforms/Passes.h"
 #include "gpfq/Transforms/QuantizationRecipe.h"
@@ -60,7 +60,8 @@ private:
   LogicalResult openCheckpoint();
   LogicalResult quantizeCut(int64_t cut);
   FailureOr<LayerResult> computeLevels(int64_t cut, ArrayRef<unsigned> members);
-  void useResult(unsigned layer, LayerResult result);
+  std::string getSampling() const;
+  LogicalResult createSource();
   void rewrite();
 
   QuantizeWeightsPass &pass;
@@ -70,11 +71,10 @@ private:
   int64_t numSamples = 0;
   std::vector<QuantizableOp> layers;
   Schedule schedule;
-  llvm::BitVector differingInputs;
   std::vector<std::optional<LayerResult>> results;
   std::optional<Checkpoint> store;
   std::unique_ptr<::gpfq::ThreadPool> pool;
-  std::unique_ptr<StagedExecutor> executor;
+  std::unique_ptr<MomentSource> source;
   QuantizationReport report;
 };
 } // namespace
@@ -114,6 +114,9 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   if (pass.patches != "real" && pass.patches != "paper")
     return pass.getOperation().emitError("patches=")
            << pass.patches << " is not one of real, paper";
+  if (pass.inputs != "quantized" && pass.inputs != "float")
+    return pass.getOperation().emitError("inputs=")
+           << pass.inputs << " is not one of quantized, float";
   if (!(pass.retainRate > 0.0 && pass.retainRate <= 1.0))
     return pass.getOperation().emitError("retain-rate is not in (0, 1]");
   if (pass.patches == "paper" && (recipe.residualTargets || recipe.spec.clipRounds > 0))
@@ -123,27 +126,45 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   return success();
 }
 
+/// How rows are chosen, in words.
+std::string QuantizeWeightsPass::Run::getSampling() const {
+  std::string text;
+  llvm::raw_string_ostream os(text);
+  os << "held-out=" << double(pass.heldOut) << " max-rows=" << int64_t(pass.maxRows)
+     << " patches=" << pass.patches << " retain-rate=" << double(pass.retainRate);
+  return text;
+}
+
+LogicalResult QuantizeWeightsPass::Run::createSource() {
+  MomentSource::Options options;
+  if (pass.inputs == "float")
+    options.inputs = MomentSource::Inputs::FloatWeights;
+  options.stages.withShortcuts = recipe.residualTargets || recipe.spec.clipRounds > 0;
+  options.samples = numSamples;
+  options.memoryBudget = pass.memoryBudget;
+  options.cache = pass.cache;
+  options.sampling = getSampling();
+  auto created = MomentSource::create(network, layers, schedule, data, options, *pool);
+  if (failed(created))
+    return failure();
+  source = std::move(*created);
+  return success();
+}
+
 LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
   if (pass.checkpoint.empty())
     return success();
   std::string key;
   llvm::raw_string_ostream os(key);
   os << "gpfq-quantize-weights 1\nrun " << hashRun(network, data, numSamples) << "\noptions "
-     << recipe.str() << " samples=" << numSamples << " held-out=" << double(pass.heldOut)
-     << " max-rows=" << int64_t(pass.maxRows) << " patches=" << pass.patches
-     << " retain-rate=" << double(pass.retainRate)
-     << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
+     << recipe.str() << " samples=" << numSamples << " " << getSampling()
+     << " inputs=" << pass.inputs << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa())
+     << "\n";
   Result<Checkpoint> opened = Checkpoint::open(pass.checkpoint, key);
   if (!opened)
     return network.emitError() << opened.message();
   store = std::move(*opened);
   return success();
-}
-
-void QuantizeWeightsPass::Run::useResult(unsigned index, LayerResult result) {
-  executor->setWeights(StagedExecutor::Quantized, index, dequantizeWeights(layers[index], result),
-                       correctBias(layers[index], result));
-  results[index] = std::move(result);
 }
 
 /// Says whether a layer, or channels of it, can never matter; gives the number of inputs that are
@@ -187,10 +208,6 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
                                                                ArrayRef<unsigned> members) {
   QuantizableOp &layer = layers[members.front()];
   MomentCollector::Options options;
-  options.sharedInputs = true;
-  for (unsigned member : members)
-    options.sharedInputs &= !differingInputs.test(member);
-  options.samples = numSamples;
   options.heldOut = ::gpfq::SampleFraction(pass.heldOut);
   options.maxRows = pass.maxRows;
   options.patches = pass.patches == "paper" ? ::gpfq::Patches::Paper : ::gpfq::Patches::Real;
@@ -200,7 +217,12 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   LayerTail tail;
   if (members.size() == 1 && !layer.bias.empty())
     tail = LayerTail::match(layer.op->getResult(0));
-  options.hasShortcut = tail.shortcut && executor->hasShortcut(members.front());
+  if (tail.shortcut && (recipe.residualTargets || recipe.spec.clipRounds > 0)) {
+    FailureOr<StagedExecutor *> executor = source->getExecutor();
+    if (failed(executor))
+      return failure();
+    options.hasShortcut = (*executor)->hasShortcut(members.front());
+  }
   options.targetsShortcut = options.hasShortcut && recipe.residualTargets;
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
@@ -209,12 +231,10 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
     options.bias = layer.bias.data();
   }
   ::gpfq::ParallelFor parallelFor = pool->parallelFor();
-  auto collector =
-      collectMoments(*executor, cut, layers, members, options, pass.memoryBudget, parallelFor);
-  if (failed(collector))
+  FailureOr<MomentSource::Moments> moments = source->collect(cut, members, options);
+  if (failed(moments))
     return failure();
-  Gram training = (*collector)->takeTraining(), heldOutGram = (*collector)->takeHeldOut();
-  pass.numDeadInputs += reportDead(layer, training);
+  pass.numDeadInputs += reportDead(layer, moments->training);
 
   Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
   if (!alphabet)
@@ -222,11 +242,11 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, getGranularity(layer.layer));
   bool readsCodes = setInputRange(layer, layerSpec);
   ::gpfq::LayerProblem problem = makeLayerProblem(layer);
-  problem.training = &training;
-  problem.heldOut = heldOutGram.rows > 0 ? &heldOutGram : nullptr;
+  problem.training = &moments->training;
+  problem.heldOut = moments->heldOut.rows > 0 ? &moments->heldOut : nullptr;
   ::gpfq::ClippedRows clipped;
   if (isClipped) {
-    clipped = (*collector)->keptRows();
+    clipped = moments->collector->keptRows();
     clipped.low = tail.low;
     clipped.high = tail.high;
     problem.clipped = &clipped;
@@ -250,6 +270,7 @@ LogicalResult QuantizeWeightsPass::Run::quantizeCut(int64_t cut) {
   auto start = std::chrono::steady_clock::now();
   LayerResult result;
   bool isResumed = false, isReuse = false;
+  int64_t cachedBefore = source->numCached();
   if (auto source = schedule.reuses.find(first); source != schedule.reuses.end()) {
     layer.op->emitRemark("layer '")
         << layer.name() << "' has the weights of '" << layers[source->second].name()
@@ -284,9 +305,11 @@ LogicalResult QuantizeWeightsPass::Run::quantizeCut(int64_t cut) {
       entry.alphabet = alphabet->str();
     entry.report = result.report;
     entry.isResumed = isResumed;
+    entry.isCached = source->numCached() > cachedBefore;
     entry.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     report.layers.push_back(std::move(entry));
-    useResult(member, result);
+    source->setResult(member, result);
+    results[member] = result;
     ++pass.numQuantized;
   }
   return success();
@@ -340,22 +363,16 @@ LogicalResult QuantizeWeightsPass::Run::run() {
 
   Progress progress("quantising", annotated);
   schedule = scheduleLayers(network, layers);
-  differingInputs = getDifferingInputs(network, layers);
   pool = std::make_unique<::gpfq::ThreadPool>(pass.threads);
-  StagedExecutor::Options options;
-  options.samples = numSamples;
-  options.stages.withShortcuts = recipe.residualTargets || recipe.spec.clipRounds > 0;
-  options.memoryBudget = pass.memoryBudget;
-  auto created = StagedExecutor::create(network, layers, schedule, data, options, *pool);
-  if (failed(created))
+  if (failed(createSource()))
     return failure();
-  executor = std::move(*created);
   for (int64_t cut = 0; cut < int64_t(schedule.cuts.size()); ++cut) {
     if (failed(quantizeCut(cut)))
       return failure();
     progress.update(int64_t(report.layers.size()));
   }
-  executor.reset();
+  pass.numCached += unsigned(source->numCached());
+  source.reset();
   for (QuantizableOp &layer : layers) {
     if (layer.layer)
       continue;

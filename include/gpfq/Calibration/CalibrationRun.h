@@ -23,8 +23,9 @@ FailureOr<std::vector<::gpfq::CalibrationData>>
 openCalibrationData(func::FuncOp function, ArrayRef<std::string> files, int64_t &samples);
 
 /// 128 bits, in hexadecimal, of `function` with its constants, and of the first `samples` of
-/// `data`.
-std::string hashRun(func::FuncOp function, ArrayRef<::gpfq::CalibrationData> data, int64_t samples);
+/// `data`. Without layer attributes what is to be made of the layers does not count.
+std::string hashRun(func::FuncOp function, ArrayRef<::gpfq::CalibrationData> data, int64_t samples,
+                    bool withLayerAttributes = true);
 
 /// A line on stderr, rewritten for each layer: "layer k of n, elapsed, estimated left". Quiet when
 /// stderr is not a terminal.

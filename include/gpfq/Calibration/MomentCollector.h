@@ -68,6 +68,8 @@ public:
     bool hasShortcut = false;
     /// The shortcut's error is part of the target. Needs hasShortcut.
     bool targetsShortcut = false;
+    /// Without it only rows are kept.
+    bool withMoments = true;
     /// Bytes for rows of training samples that are kept as they are, for targets that depend on the
     /// result; 0 for none. For one layer only.
     int64_t keptBytes = 0;

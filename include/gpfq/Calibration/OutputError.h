@@ -15,12 +15,11 @@ namespace mlir::gpfq {
 /// for networks f' that differ from f in the weights of some layers.
 class OutputError {
 public:
-  /// Evaluates the float network on the first `samples` samples and keeps its results. An error
+  /// Evaluates the float network on the first `samples` samples and keeps its results. The
+  /// executor, made with StageOptions::withResults, must outlive the object. An error at `function`
   /// when a result is NaN or infinite, or when there is no float result.
   static FailureOr<OutputError> create(func::FuncOp function, MutableArrayRef<QuantizableOp> layers,
-                                       const Schedule &schedule,
-                                       ArrayRef<::gpfq::CalibrationData> data, int64_t samples,
-                                       ::gpfq::ThreadPool &pool);
+                                       StagedExecutor &executor, int64_t samples);
 
   /// The error with `result` as weights of the layers `changed`, which are restored afterwards. Not
   /// finite when an output is not.
@@ -30,7 +29,7 @@ private:
   OutputError() = default;
 
   MutableArrayRef<QuantizableOp> layers;
-  std::unique_ptr<StagedExecutor> executor;
+  StagedExecutor *executor = nullptr;
   /// By sample; all results after each other.
   std::vector<std::vector<float>> expected;
   double energy = 0.0;

@@ -24,6 +24,8 @@ struct LayerReportEntry {
   /// Time for the data and the levels of this layer.
   double seconds = 0.0;
   bool isResumed = false;
+  /// Whether its moments came from the cache.
+  bool isCached = false;
 };
 
 struct QuantizationReport {
@@ -31,7 +33,7 @@ struct QuantizationReport {
 
   /// {"version": 1, "layers": [{"name", "shape", "method", "bits", "alphabet", "step", "sparsity",
   /// "in_sample_error", "held_out_error", "clipped_error", "ridge", "accumulator_bits", "seconds",
-  /// "resumed"}]}; see docs/calibration-format.md. An error that was not measured
+  /// "resumed", "cached"}]}; see docs/calibration-format.md. An error that was not measured
   /// or is infinite is null. Written to a temporary file and renamed. gpfq-compile adds totals.
   ::gpfq::Failure write(const std::string &path) const;
 };

@@ -65,13 +65,14 @@ public:
   /// constant. Called on any thread, for different samples at the same time.
   using ResultObserver =
       llvm::function_ref<void(int64_t sample, Side side, unsigned result, ArrayRef<float> values)>;
-  /// Runs all samples through the whole network with the present weights. Needs
-  /// StageOptions::withResults; may be called again and again, but not after advance().
-  LogicalResult evaluate(ResultObserver observer);
+  /// Runs the first `samples` samples through the whole network with the present weights. Needs
+  /// StageOptions::withResults; may be called again and again, but not before advance().
+  LogicalResult evaluate(int64_t samples, ResultObserver observer);
 
   /// Whether the shortcut of the layer's LayerTail is known on all sides by the time the layer is
   /// quantised.
   bool hasShortcut(unsigned layer) const;
+  bool hasQuantizedSide() const { return options.withQuantizedSide; }
 
   const ::gpfq::ValueStore &store() const { return values; }
 
@@ -87,8 +88,8 @@ private:
                  const Options &options, ::gpfq::ThreadPool &pool);
   LogicalResult prepare();
   LogicalResult prepareNetwork(Side side, ModuleOp stages);
-  /// Takes all samples through the steps [first, end).
-  LogicalResult runSteps(int64_t first, int64_t end, int64_t batch,
+  /// Takes the first `samples` samples through the steps [first, end).
+  LogicalResult runSteps(int64_t first, int64_t end, int64_t samples, int64_t batch,
                          llvm::function_ref<void(SampleRun &run, int64_t slot, Side side)> observer,
                          BatchEnd batchEnd);
 

@@ -32,11 +32,15 @@ struct Schedule {
   /// For a layer whose weights equal those of an earlier layer that it depends on: that layer,
   /// whose levels it takes over.
   llvm::DenseMap<unsigned, unsigned> reuses;
+  /// For each layer the layers that its input depends on.
+  std::vector<llvm::BitVector> dependencies;
 };
 Schedule scheduleLayers(func::FuncOp function, MutableArrayRef<QuantizableOp> layers);
 
-/// For each layer whether the quantised network gives it another input than the float one.
-llvm::BitVector getDifferingInputs(func::FuncOp function, ArrayRef<QuantizableOp> layers);
+/// For each layer whether the quantised network gives it another input than the float one: where
+/// activations are quantised, or, with `weightsDiffer`, where a layer that it depends on is.
+llvm::BitVector getDifferingInputs(func::FuncOp function, ArrayRef<QuantizableOp> layers,
+                                   bool weightsDiffer = true);
 
 /// One network, float or quantised, as steps. Step k evaluates the layers of cut k-1, then the
 /// other ops that can be evaluated by then and that a later layer needs. Steps communicate through

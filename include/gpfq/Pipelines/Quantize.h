@@ -126,6 +126,19 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<int64_t> maxRows{
       *this, "max-rows", llvm::cl::init(32768),
       llvm::cl::desc("Rows of the data of a layer, at most, for all samples")};
+  PassOptions::Option<std::string> patches{
+      *this, "patches", llvm::cl::init("real"),
+      llvm::cl::desc("Patches of a convolution that are rows: real or paper")};
+  PassOptions::Option<double> retainRate{
+      *this, "retain-rate", llvm::cl::init(0.25),
+      llvm::cl::desc("Share of the patches that patches=paper draws")};
+  PassOptions::Option<std::string> inputs{
+      *this, "inputs", llvm::cl::init("quantized"),
+      llvm::cl::desc(
+          "Inputs that weights are fitted on: quantized, or float: other weights float")};
+  PassOptions::Option<std::string> cache{
+      *this, "cache",
+      llvm::cl::desc("Directory that keeps the moments of the layers for runs at other bits")};
   PassOptions::Option<uint64_t> memoryBudget{
       *this, "memory-budget", llvm::cl::init(uint64_t(3) << 29),
       llvm::cl::desc("Bytes of activations to keep in memory")};

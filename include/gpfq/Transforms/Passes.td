@@ -200,6 +200,8 @@ def GPFQAllocateBits : Pass<"gpfq-allocate-bits", "::mlir::ModuleOp"> {
     Option<"budget", "budget", "int64_t", "0", "Bytes that all weights may take, instead of average-bits">,
     ListOption<"candidates", "candidates", "int64_t", "Bits to choose from; 2,3,4,8 if none are given">,
     Option<"fixed", "fixed", "std::string", "\"\"", "Regular expression of layers that keep their alphabet">,
+    Option<"cache", "cache", "std::string", "\"\"",
+           "Directory that keeps the moments of the layers for another run, with another budget or other candidates">,
     Option<"outputSamples", "output-samples", "int64_t", "32", "Samples that losses are measured on">,
     Option<"maxRows", "max-rows", "int64_t", "8192", "Rows of the data of a layer, at most, for all samples">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
@@ -207,7 +209,10 @@ def GPFQAllocateBits : Pass<"gpfq-allocate-bits", "::mlir::ModuleOp"> {
            "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,
     Option<"report", "report", "std::string", "\"\"", "File for the losses and the frontier, JSON">
   ];
-  let statistics = [Statistic<"numLayers", "layers", "Layers that got bits">];
+  let statistics = [
+    Statistic<"numLayers", "layers", "Layers that got bits">,
+    Statistic<"numCached", "cached", "Layers whose moments came from the cache">
+  ];
 }
 
 def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
@@ -327,8 +332,17 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     docs/calibration-format.md has what that costs. `patches=paper` is for comparison with the paper's code: patches
     at a stride of the kernel's size, of the L of each image int(p L + 1) drawn with replacement, p being `retain-rate`,
     without the limits above. (That code also takes new images for each layer; here all layers see the same.) Layers with equal weights are quantised once on the
-    data of all of them, unless one depends on the other. Levels do not depend on `threads`, `memory-budget` and
-    `checkpoint`.
+    data of all of them, unless one depends on the other. Levels do not depend on `threads`, `memory-budget`,
+    `checkpoint` and `cache`.
+
+    `cache` is a directory that keeps the moments of each layer, for runs on the same model (activations included),
+    data, `samples`, `held-out` and rows; it is refused for others. Whatever else is different in such a run (bits,
+    alphabet, method, step, ...), a layer whose input in the quantised network is the same needs no data. With
+    `inputs=float` that is every layer: weights are then fitted to inputs on which no other weights are quantised. That
+    is less accurate, since layers no longer make up for the errors of those before them. With `inputs=quantized` it is
+    the layers up to the first one of which something is different, and those that do not depend on it. `clip-rounds`
+    need rows and not only moments, so layers behind which there is a ReLU are run on the data again;
+    `residual-targets` keep moments out of the cache.
 
     ```mlir
     %y = linalg.conv_2d_nhwc_fhwc {lowbit.layer = #lowbit.layer<"conv1", <mid_tread, [7]>, channel>}
@@ -391,6 +405,11 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
            "Columns that one accumulator sums; 0: all of a neuron">,
     Option<"seed", "seed", "int64_t", "0", "Of the random numbers of spfq">,
     Option<"maxRows", "max-rows", "int64_t", "32768", "Rows of the data of a layer, at most, for all samples">,
+    Option<"inputs", "inputs", "std::string", "\"quantized\"",
+           "Inputs that the quantised weights are fitted on: those of the network quantised so far, or with float: "
+           "of one with all other weights in float">,
+    Option<"cache", "cache", "std::string", "\"\"",
+           "Directory that keeps the moments of the layers for another run, at other bits or with another method">,
     Option<"patches", "patches", "std::string", "\"real\"",
            "Patches of a convolution that are rows: real, those that it reads, or paper, as the paper's code has them">,
     Option<"retainRate", "retain-rate", "double", "0.25", "Share of the patches that patches=paper draws, in (0, 1]">,
@@ -403,6 +422,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
   let statistics = [
     Statistic<"numQuantized", "layers-quantised", "Layers quantised">,
     Statistic<"numResumed", "layers-resumed", "Layers taken from the checkpoint">,
+    Statistic<"numCached", "layers-cached", "Layers whose moments came from the cache">,
     Statistic<"numFloat", "layers-float", "Convolutions and matmuls left in float">,
     Statistic<"numDeadInputs", "dead-inputs", "Inputs of neurons that are 0 in all calibration data">
   ];

@@ -230,16 +230,21 @@ TEST_F(StagesTest, EvaluatesResults) {
   auto keep = [&](int64_t, StagedExecutor::Side, unsigned result, ArrayRef<float> values) {
     results[result] = values.vec();
   };
-  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  // What was kept on the way to a layer does not matter.
+  ASSERT_TRUE(succeeded((*executor)->advance(
+      1, /*batch=*/1, [](unsigned) { return false; },
+      [](int64_t, int64_t, StagedExecutor::Side, unsigned, const float *, const float *) {},
+      [](int64_t, int64_t) {})));
+  ASSERT_TRUE(succeeded((*executor)->evaluate(1, keep)));
   EXPECT_EQ(results[0], (std::vector<float>{1.25f, -0.25f}));
   EXPECT_EQ(results[1], (std::vector<float>{3.0f, 6.0f}));
   // With other weights, and again with its own.
   std::vector<float> identity = {1.0f, 0.0f, 0.0f, 1.0f};
   (*executor)->setWeights(StagedExecutor::Float, 0, identity, layers[0].bias);
-  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  ASSERT_TRUE(succeeded((*executor)->evaluate(1, keep)));
   EXPECT_EQ(results[0], (std::vector<float>{1.0f, 0.625f}));
   (*executor)->setWeights(StagedExecutor::Float, 0, layers[0].weights, layers[0].bias);
-  ASSERT_TRUE(succeeded((*executor)->evaluate(keep)));
+  ASSERT_TRUE(succeeded((*executor)->evaluate(1, keep)));
   EXPECT_EQ(results[0], (std::vector<float>{1.25f, -0.25f}));
 }
 
