@@ -33,6 +33,8 @@ import gpfq
 import networks
 import tables
 from compiling import say
+from gpfq import evaluation
+from gpfq.tools import find_tool
 
 PASSES = compiling.ROOT / "docs" / "reference" / "TransformsPasses.md"
 
@@ -121,7 +123,7 @@ class Bench:
     points: dict[str, dict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.compiler = compiling.sha256(compiling.compiler())[:16]
+        self.compiler = compiling.sha256(find_tool("gpfq-compile"))[:16]
         if self.args.cache and self.args.cache.is_file():
             for line in self.args.cache.read_text().splitlines():
                 point = json.loads(line)
@@ -167,13 +169,13 @@ class Bench:
             quiet=True,
         )
         images = np.load(f"{stem}.test.npy", mmap_mode="r")[: self.args.images]
-        outputs = compiling.run_library(gpfq.load(compiled.output), images)
+        outputs = evaluation.run_batches(gpfq.load(compiled.output), images)
         compiled.output.unlink()
         reference = networks.float_outputs(network, stem.parent)[: self.args.images]
         difference = np.linalg.norm(outputs - reference) / np.linalg.norm(reference)
         return {
-            "top1": compiling.top1(outputs, np.load(f"{stem}.labels.npy")[: self.args.images]),
-            "agreement": compiling.top1(outputs, reference.reshape(len(images), -1).argmax(1)),
+            "top1": evaluation.top1(outputs, np.load(f"{stem}.labels.npy")[: self.args.images]),
+            "agreement": evaluation.top1(outputs, reference.reshape(len(images), -1).argmax(1)),
             "error": float(difference),
             "seconds": compiled.report["totals"]["quantize_seconds"],
         }
@@ -263,7 +265,7 @@ def main() -> int:
                     tables.replace_section(args.out, f"ablation {network}", text)
                 else:
                     print(f"{network}\n\n{text}", flush=True)
-    except (OSError, ValueError, compiling.CompileError, gpfq.ImportTorchError) as error:
+    except (OSError, ValueError, gpfq.ToolError, gpfq.ImportTorchError) as error:
         say(f"ablation: {error}")
         return 1
     return 0

@@ -27,6 +27,7 @@ import compiling
 import gpfq
 import networks
 from compiling import say
+from gpfq import evaluation
 
 # Options that are given to gpfq-compile as they are, when they are given here.
 FORWARDED = {
@@ -111,7 +112,7 @@ def describe(args: argparse.Namespace, network: Network) -> dict:
         "activation_bits": args.activation_bits,
         "samples": count_samples(args, network),
         **{name: value for name, value in settings.items() if value is not None},
-        "cpu": compiling.cpu_name(),
+        "cpu": evaluation.cpu_name(),
         "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d"),
     }
 
@@ -134,7 +135,7 @@ def measure_accuracy(args: argparse.Namespace, network: Network, out: Path) -> d
     compiled = compiling.compile_network(network.model, out / "libquantized.so", *quantize_options(args, network))
     say(f"{network.name}: {compiled.seconds:.1f} s; running it on {len(images)} images")
     library = gpfq.load(compiled.output)
-    quantized = compiling.run_library(library, images)
+    quantized = evaluation.run_batches(library, images)
 
     say(f"{network.name}: the same images in float")
     float_compiled = compiling.compile_network(network.model, out / "libfloat.so", "--float", *target_options(args))
@@ -143,15 +144,15 @@ def measure_accuracy(args: argparse.Namespace, network: Network, out: Path) -> d
         reference, result["float_by"] = networks.float_outputs(network.name, network.model.parent), "torch"
         reference = reference[: len(images)]
     else:
-        reference, result["float_by"] = compiling.run_library(float_library, images), "gpfq-compile --float"
+        reference, result["float_by"] = evaluation.run_batches(float_library, images), "gpfq-compile --float"
     few = images[:FLOAT_IMAGES]
-    float_error = relative_error(compiling.run_library(float_library, few), reference[:FLOAT_IMAGES])
+    float_error = relative_error(evaluation.run_batches(float_library, few), reference[:FLOAT_IMAGES])
     if labels is not None:
         result |= {
-            "float_top1": round(compiling.top1(reference, labels), 2),
-            "top1": round(compiling.top1(quantized, labels), 2),
+            "float_top1": round(evaluation.top1(reference, labels), 2),
+            "top1": round(evaluation.top1(quantized, labels), 2),
         }
-    agreement = compiling.top1(quantized, reference.reshape(len(images), -1).argmax(1))
+    agreement = evaluation.top1(quantized, reference.reshape(len(images), -1).argmax(1))
     totals = compiled.report["totals"]
     return result | {
         "same_top1_as_float": round(agreement, 2),
@@ -186,7 +187,7 @@ def check_exact(args: argparse.Namespace, network: Network, out: Path) -> dict:
     for name, options in (("packed", []), ("reference", ["--reference"])):
         say(f"{network.name}: compiling and running the {name} library")
         compiled = compiling.compile_network(quantized.output, out / f"lib{name}.so", *target_options(args), *options)
-        outputs.append(compiling.run_library(gpfq.load(compiled.output), images))
+        outputs.append(evaluation.run_batches(gpfq.load(compiled.output), images))
     packed, reference = (array.view(np.uint32) for array in outputs)
     different = int(np.count_nonzero(packed != reference))
     return describe(args, network) | {
@@ -268,7 +269,7 @@ def main() -> int:
         else:
             with tempfile.TemporaryDirectory() as folder:
                 result = args.function(args, network, Path(folder))
-    except (OSError, ValueError, compiling.CompileError, gpfq.ImportTorchError) as error:
+    except (OSError, ValueError, gpfq.ToolError, gpfq.ImportTorchError) as error:
         say(f"bench: {error}")
         return 1
     print(json.dumps(result), flush=True)

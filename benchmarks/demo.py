@@ -23,12 +23,13 @@ from rich.table import Table
 
 import compiling
 import gpfq
+from gpfq import evaluation
 
 DIGITS = compiling.ROOT / "test" / "data" / "digits"
 BITS = (8, 4, 3, 2)
 
 
-def compile_all(out: Path) -> list[tuple[str, str, compiling.Compilation]]:
+def compile_all(out: Path) -> list[tuple[str, str, gpfq.Compilation]]:
     """(network, weight bits, compiled library) for each row of the table."""
     model = DIGITS / "digits.mlir"
     rows = [("float", "32", compiling.compile_network(model, out / "libfloat.so", "--float", quiet=True))]
@@ -48,9 +49,9 @@ def compile_all(out: Path) -> list[tuple[str, str, compiling.Compilation]]:
     return rows
 
 
-def make_table(rows: list[tuple[str, str, compiling.Compilation]]) -> Table:
+def make_table(rows: list[tuple[str, str, gpfq.Compilation]]) -> Table:
     images, labels = np.load(DIGITS / "test.npy"), np.load(DIGITS / "labels.npy")
-    table = Table(title=f"digits, {len(images)} test images, {compiling.cpu_name()}")
+    table = Table(title=f"digits, {len(images)} test images, {evaluation.cpu_name()}")
     for heading in ("weights", "bits", "top-1 %", "weight bytes", "library bytes", "µs/image"):
         table.add_column(heading, justify="left" if heading == "weights" else "right")
     previous = None
@@ -59,7 +60,7 @@ def make_table(rows: list[tuple[str, str, compiling.Compilation]]) -> Table:
             table.add_section()
         previous = method
         library = gpfq.load(compiled.output)
-        accuracy = compiling.top1(compiling.run_library(library, images), labels)
+        accuracy = evaluation.top1(evaluation.run_batches(library, images), labels)
         microseconds = compiling.microseconds_per_image(library, images)
         table.add_row(
             method,
@@ -79,7 +80,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         try:
             table = make_table(compile_all(args.out or Path(temporary)))
-        except compiling.CompileError as error:
+        except gpfq.ToolError as error:
             compiling.say(f"demo: {error}")
             return 1
         Console(width=None if sys.stdout.isatty() else 80).print(table)

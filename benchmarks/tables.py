@@ -11,7 +11,7 @@ import shlex
 import sys
 from pathlib import Path
 
-import compiling
+from gpfq import evaluation
 
 
 def markdown(header: list[str], rows: list[list[str]]) -> str:
@@ -24,7 +24,7 @@ def provenance(script: str) -> str:
     """The command of this process, the machine and the date: one line that goes with a table."""
     command = shlex.join(["./dev", "bench", script, *sys.argv[1:]])
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%-d %B %Y")
-    return f"`{command}`, {compiling.cpu_name()}, {os.cpu_count()} cores, {today}.\n"
+    return f"`{command}`, {evaluation.cpu_name()}, {os.cpu_count()} cores, {today}.\n"
 
 
 def replace_section(document: Path, name: str, text: str) -> None:

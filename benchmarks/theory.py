@@ -30,9 +30,11 @@ from pathlib import Path
 import numpy as np
 
 import compiling
+import gpfq
 import networks
 import theory_report
 from compiling import say
+from gpfq.tools import find_tool
 
 ROWS = 32  # m
 NEURONS = 64
@@ -128,7 +130,7 @@ def quantize_layer(
         radius = np.abs(weights.astype(np.float32)).max(axis=0).mean(dtype=np.float64)
         factor = float(delta * setting.largest / setting.levels_per_step / radius)
     command = [
-        str(compiling.build_folder() / "bin" / "gpfq-opt"),
+        str(find_tool("gpfq-opt")),
         str(model),
         f"--gpfq-annotate-layers=alphabet={setting.alphabet} granularity=tensor",
         f"--gpfq-quantize-weights=calibration={calibration} recipe=paper held-out=0 method={setting.method} "
@@ -137,7 +139,7 @@ def quantize_layer(
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise compiling.CompileError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
+        raise gpfq.ToolError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
     layer = json.loads(report.read_text())["layers"][0]
     if delta is not None and abs(layer["step"] * setting.levels_per_step / delta - 1.0) > 1e-5:
         raise ValueError(f"step {layer['step']} where {delta} was asked for")
@@ -191,7 +193,7 @@ def measure_bounds(sizes: tuple[int, ...], folder: Path) -> dict:
 
 def layer_names(network: Path) -> list[str]:
     """Names of all layers that gpfq-prepare annotates."""
-    command = [str(compiling.build_folder() / "bin" / "gpfq-opt"), str(network), "--gpfq-prepare"]
+    command = [str(find_tool("gpfq-opt")), str(network), "--gpfq-prepare"]
     text = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return list(dict.fromkeys(re.findall(r'#lowbit\.layer<"([^"]+)"', text)))
 
@@ -270,7 +272,7 @@ def main() -> int:
             print(json.dumps({key: value}), flush=True)
         if args.out:
             theory_report.write(args.out, results)
-    except (OSError, ValueError, ImportError, subprocess.CalledProcessError, compiling.CompileError) as error:
+    except (OSError, ValueError, ImportError, subprocess.CalledProcessError, gpfq.ToolError) as error:
         say(f"theory: {error}")
         return 1
     wrong = failures(results["rate"], results["bounds"])

@@ -31,6 +31,7 @@ import gpfq
 import networks
 import tables
 from compiling import say
+from gpfq import evaluation
 
 FOLDER = Path(__file__).resolve().parent
 PEERS = ("gpfq", "gptq", "qronos")
@@ -84,7 +85,7 @@ def run_ours(bits: int, stem: Path, samples: int, folder: Path) -> tuple[np.ndar
     library = folder / f"lib{stem.name}_{bits}.so"  # dlopen does not read a path again
     compiling.compile_network(quantized.output, library, "-O1", quiet=True)
     images = np.load(f"{stem}.test.npy", mmap_mode="r")
-    return compiling.run_library(gpfq.load(library), images), {"seconds": seconds}
+    return evaluation.run_batches(gpfq.load(library), images), {"seconds": seconds}
 
 
 def children_seconds() -> float:
@@ -98,9 +99,9 @@ def describe(outputs: np.ndarray, stem: Path) -> dict:
     reference = networks.float_outputs(stem.name, stem.parent)
     labels = np.load(f"{stem}.labels.npy")
     return {
-        "float_top1": round(compiling.top1(reference, labels), 2),
-        "top1": round(compiling.top1(outputs, labels), 2),
-        "agreement": round(compiling.top1(outputs, reference.reshape(len(labels), -1).argmax(1)), 2),
+        "float_top1": round(evaluation.top1(reference, labels), 2),
+        "top1": round(evaluation.top1(outputs, labels), 2),
+        "agreement": round(evaluation.top1(outputs, reference.reshape(len(labels), -1).argmax(1)), 2),
         "n": len(labels),
     }
 
@@ -159,7 +160,7 @@ def main() -> int:
         if args.out:
             text = tables.provenance("brevitas") + "\n" + format_table(results)
             tables.replace_section(args.out, "brevitas", text)
-    except (OSError, ValueError, subprocess.CalledProcessError, compiling.CompileError, gpfq.ImportTorchError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError, gpfq.ToolError, gpfq.ImportTorchError) as error:
         say(f"brevitas: {error}")
         return 1
     return 0

@@ -112,28 +112,3 @@ std::string mlir::gpfq::hashRun(func::FuncOp function, ArrayRef<CalibrationData>
   return llvm::utohexstr(hash.high64, /*LowerCase=*/true, 16) +
          llvm::utohexstr(hash.low64, /*LowerCase=*/true, 16);
 }
-
-Progress::Progress(StringRef task, int64_t total)
-    : task(task), total(total), isShown(llvm::errs().is_displayed()),
-      start(std::chrono::steady_clock::now()) {
-  update(0);
-}
-
-Progress::~Progress() {
-  if (isShown)
-    llvm::errs() << "\r\033[K";
-}
-
-double Progress::seconds() const {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-}
-
-void Progress::update(int64_t done) {
-  if (!isShown || done >= total)
-    return;
-  llvm::errs() << "\r\033[K" << task << ": layer " << done + 1 << " of " << total
-               << llvm::format(", %.0f s elapsed", seconds());
-  if (done > 0)
-    llvm::errs() << llvm::format(", %.0f s left", seconds() / double(done) * double(total - done));
-  llvm::errs().flush();
-}

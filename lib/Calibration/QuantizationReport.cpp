@@ -18,6 +18,48 @@ static llvm::json::Value toJson(double error) {
   return error;
 }
 
+void LayerReportEntry::countWeights(ArrayRef<float> weights, const ::gpfq::LayerResult &result,
+                                    ArrayRef<int8_t> alphabetLevels) {
+  for (int8_t level : alphabetLevels)
+    levelCounts[level] = 0;
+  for (int8_t level : result.levels)
+    ++levelCounts[level];
+  size_t channels = size_t(shape.front()), scales = result.scales.size();
+  if ((scales != 1 && scales != channels) || weights.empty())
+    return;
+  size_t columns = weights.size() / channels;
+  auto getRatio = [&](size_t i) {
+    return double(weights[i]) / result.scales[scales == 1 ? 0 : i / columns];
+  };
+  double low = getRatio(0), high = low;
+  for (size_t i = 1; i < weights.size(); ++i) {
+    low = std::min(low, getRatio(i));
+    high = std::max(high, getRatio(i));
+  }
+  constexpr size_t bins = 64;
+  weightHistogram = {low, high, std::vector<int64_t>(bins)};
+  double width = high > low ? (high - low) / bins : 1.0;
+  for (size_t i = 0; i < weights.size(); ++i)
+    ++weightHistogram.counts[std::min(bins - 1, size_t((getRatio(i) - low) / width))];
+}
+
+static llvm::json::Value toJson(const Histogram &histogram) {
+  if (histogram.counts.empty())
+    return nullptr;
+  return llvm::json::Object{{"low", histogram.low},
+                            {"high", histogram.high},
+                            {"counts", llvm::json::Array(histogram.counts)}};
+}
+
+static llvm::json::Value toJson(const std::map<int, int64_t> &levelCounts) {
+  llvm::json::Array levels, counts;
+  for (auto [level, count] : levelCounts) {
+    levels.push_back(level);
+    counts.push_back(count);
+  }
+  return llvm::json::Object{{"levels", std::move(levels)}, {"counts", std::move(counts)}};
+}
+
 ::gpfq::Failure QuantizationReport::write(const std::string &path) const {
   llvm::json::Array entries;
   for (const LayerReportEntry &layer : layers) {
@@ -38,7 +80,9 @@ static llvm::json::Value toJson(double error) {
                                          {"accumulator_bits", accumulatorBits},
                                          {"seconds", layer.seconds},
                                          {"resumed", layer.isResumed},
-                                         {"cached", layer.isCached}});
+                                         {"cached", layer.isCached},
+                                         {"level_counts", toJson(layer.levelCounts)},
+                                         {"weight_histogram", toJson(layer.weightHistogram)}});
   }
   llvm::json::Object report{{"version", 1}, {"layers", std::move(entries)}};
   std::string text;

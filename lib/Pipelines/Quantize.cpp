@@ -91,6 +91,7 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.memoryBudget = options.memoryBudget;
   result.checkpoint = options.checkpoint;
   result.report = options.report;
+  result.exportFile = options.exportFile;
   return result;
 }
 

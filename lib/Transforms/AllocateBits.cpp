@@ -8,6 +8,7 @@
 #include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/OutputError.h"
 #include "gpfq/Quantizer/BitAllocation.h"
+#include "gpfq/Support/Progress.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"

@@ -7,6 +7,7 @@
 #include "gpfq/Calibration/StagedExecutor.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Support/Constants.h"
+#include "gpfq/Support/Progress.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -107,7 +108,7 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
     observerOf[activation.layers.front()] = unsigned(i);
   std::vector<std::mutex> mutexes(observers.size());
   constexpr int64_t batch = 64;
-  Progress progress("calibrating activations", 1);
+  Progress progress("calibrating activations", numSamples, "sample");
   return (*executor)->advance(
       int64_t(schedule.cuts.size()) - 1, batch,
       [&](unsigned layer) { return observerOf.count(layer) > 0; },
@@ -119,7 +120,7 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
         std::lock_guard<std::mutex> lock(mutexes[index]);
         observers[index].add(input, count);
       },
-      [](int64_t, int64_t) {});
+      [&](int64_t begin, int64_t count) { progress.update(begin + count); });
 }
 
 void QuantizeActivationsPass::quantize(const Activation &activation, const RangeObserver &observer,

@@ -8,6 +8,9 @@
 #include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/QuantizationReport.h"
+#include "gpfq/Calibration/QuantizedWeightsFile.h"
+#include "gpfq/Support/Constants.h"
+#include "gpfq/Support/Progress.h"
 #include "gpfq/Transforms/Passes.h"
 #include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -62,6 +65,7 @@ private:
   FailureOr<LayerResult> computeLevels(int64_t cut, ArrayRef<unsigned> members);
   std::string getSampling() const;
   LogicalResult createSource();
+  LogicalResult exportWeights();
   void rewrite();
 
   QuantizeWeightsPass &pass;
@@ -301,8 +305,10 @@ LogicalResult QuantizeWeightsPass::Run::quantizeCut(int64_t cut) {
     entry.shape = {shape.outputChannels, shape.kernelHeight, shape.kernelWidth,
                    shape.channelsPerGroup()};
     entry.bits = layer.layer.getAlphabet().getBits();
-    if (Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet()))
+    if (Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet())) {
       entry.alphabet = alphabet->str();
+      entry.countWeights(layers[member].weights, result, alphabet->levels());
+    }
     entry.report = result.report;
     entry.isResumed = isResumed;
     entry.isCached = source->numCached() > cachedBefore;
@@ -312,6 +318,36 @@ LogicalResult QuantizeWeightsPass::Run::quantizeCut(int64_t cut) {
     results[member] = result;
     ++pass.numQuantized;
   }
+  return success();
+}
+
+LogicalResult QuantizeWeightsPass::Run::exportWeights() {
+  if (pass.exportFile.empty())
+    return success();
+  std::vector<QuantizedWeights> exported;
+  for (auto [layer, entry] : llvm::zip_first(layers, results)) {
+    if (!entry)
+      continue;
+    QuantizedWeights weights;
+    weights.name = layer.name();
+    weights.bits = layer.layer.getAlphabet().getBits();
+    if (Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet()))
+      weights.alphabet = alphabet->str();
+    weights.shape = {layer.shape.outputChannels, layer.shape.kernelHeight, layer.shape.kernelWidth,
+                     layer.shape.channelsPerGroup()};
+    weights.isMatrix = isa<linalg::MatmulOp, linalg::BatchMatmulOp>(layer.op.getOperation());
+    if (lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize) {
+      auto quantize = dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>();
+      auto scale = getConstantFloats(dequantize.getScale());
+      if (quantize && scale)
+        weights.input = {scale->values[0], int32_t(dequantize.getZeroPoint()),
+                         unsigned(quantize.getBits())};
+    }
+    weights.result = *entry;
+    exported.push_back(std::move(weights));
+  }
+  if (Failure failure = writeQuantizedWeights(pass.exportFile, exported))
+    return network.emitError() << *failure;
   return success();
 }
 
@@ -379,6 +415,8 @@ LogicalResult QuantizeWeightsPass::Run::run() {
     ++pass.numFloat;
     layer.op->emitRemark("carries no ") << lowbit::layerAttrName << " and stays float";
   }
+  if (failed(exportWeights()))
+    return failure();
   rewrite();
   if (!pass.report.empty())
     if (Failure failure = report.write(pass.report))

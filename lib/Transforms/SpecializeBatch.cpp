@@ -8,6 +8,7 @@
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::gpfq {
@@ -39,6 +40,46 @@ static bool isDynamic(Type type) {
   return shaped && (!shaped.hasRank() || !shaped.hasStaticShape());
 }
 
+namespace {
+/// tensor.reshape of a static tensor by a shape that has become constant: to a static type.
+struct MakeReshapeStatic : OpRewritePattern<tensor::ReshapeOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ReshapeOp op, PatternRewriter &rewriter) const override {
+    Value flat = op.getSource();
+    if (auto cast = flat.getDefiningOp<tensor::CastOp>())
+      flat = cast.getSource();
+    auto source = dyn_cast<RankedTensorType>(flat.getType());
+    auto result = dyn_cast<RankedTensorType>(op.getType());
+    DenseIntElementsAttr sizes;
+    if (!source || !source.hasStaticShape() || !result || result.hasStaticShape() ||
+        !matchPattern(op.getShape(), m_Constant(&sizes)))
+      return failure();
+    SmallVector<int64_t> shape;
+    for (const APInt &size : sizes)
+      shape.push_back(size.getSExtValue());
+    if (ShapedType::getNumElements(shape) != source.getNumElements())
+      return failure();
+    Location loc = op.getLoc();
+    if (source.getRank() != 1)
+      flat = tensor::CollapseShapeOp::create(rewriter, loc, flat, getAllDims(source.getRank()));
+    if (shape.size() != 1)
+      flat = tensor::ExpandShapeOp::create(rewriter, loc, result.clone(shape), flat,
+                                           getAllDims(shape.size()));
+    rewriter.replaceOpWithNewOp<tensor::CastOp>(op, result, flat);
+    return success();
+  }
+
+private:
+  /// One group of all dimensions; none for rank 0.
+  static SmallVector<ReassociationIndices> getAllDims(int64_t rank) {
+    if (rank == 0)
+      return {};
+    return {llvm::to_vector<2>(llvm::seq<int64_t>(rank))};
+  }
+};
+} // namespace
+
 /// Runs the canonicalisations of all dialects, which carry static sizes through the body.
 static LogicalResult canonicalize(func::FuncOp func) {
   MLIRContext *context = func.getContext();
@@ -47,6 +88,7 @@ static LogicalResult canonicalize(func::FuncOp func) {
     dialect->getCanonicalizationPatterns(patterns);
   for (RegisteredOperationName op : context->getRegisteredOperations())
     op.getCanonicalizationPatterns(patterns, context);
+  patterns.add<MakeReshapeStatic>(context);
   return applyPatternsGreedily(func, std::move(patterns));
 }
 

@@ -1,27 +1,59 @@
 # Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""gpfq: import networks for gpfq-mlir, run the libraries that gpfq-compile makes.
+"""gpfq: quantise networks with GPFQ and compile them to small CPU libraries.
 
     import gpfq
 
     gpfq.import_torch(module, torch.zeros(1, 3, 32, 32), "net.mlir")
-    # gpfq-compile net.mlir --calibration=calib.npy --weight-bits=4 -o libnet.so
+    gpfq.compile("net.mlir", "libnet.so", calibration=images[:512], weight_bits=4)
     net = gpfq.load("libnet.so")
     logits = net(images)
 
-Only `import_torch` needs torch and torch-mlir (`pip install gpfq[torch]`).
+The command `gpfq` does the same from a shell. `import_torch` and `import_onnx` need the
+packages of `pip install gpfq[torch]` and `gpfq[onnx]`; quantisation and compilation are
+done by the tools of the project, gpfq-compile and gpfq-opt (see `gpfq.tools.find_tool`).
 """
 
+__version__ = "0.1.0"
+
+from .compiler import Compilation, QuantizeOptions, compile, quantize
+from .data import Dataset, Preprocessing, read_dataset, read_labels
+from .errors import DataError, GpfqError, ImportNetworkError, MissingPackageError, ToolError, ToolNotFoundError
+from .evaluation import Evaluation, Latency, evaluate, measure_latency, run_batches
 from .library import CompiledModel, LoadError, TensorInfo, UnsupportedCpuError, load
+from .onnx_importer import ImportOnnxError, import_onnx
+from .tools import ProgressEvent
 from .torch_importer import ImportTorchError, import_torch
 
 __all__ = [
+    "Compilation",
     "CompiledModel",
+    "DataError",
+    "Dataset",
+    "Evaluation",
+    "GpfqError",
+    "ImportNetworkError",
+    "ImportOnnxError",
     "ImportTorchError",
+    "Latency",
     "LoadError",
+    "MissingPackageError",
+    "Preprocessing",
+    "ProgressEvent",
+    "QuantizeOptions",
     "TensorInfo",
+    "ToolError",
+    "ToolNotFoundError",
     "UnsupportedCpuError",
+    "compile",
+    "evaluate",
+    "import_onnx",
     "import_torch",
     "load",
+    "measure_latency",
+    "quantize",
+    "read_dataset",
+    "read_labels",
+    "run_batches",
 ]

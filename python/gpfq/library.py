@@ -14,17 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
+from .errors import GpfqError
+
 __all__ = ["CompiledModel", "LoadError", "TensorInfo", "UnsupportedCpuError", "load"]
 
 _ABI_VERSION = 1
 _DTYPES = {0: np.float32, 1: np.uint8, 2: np.int8, 3: np.int32, 4: np.int64}
 
 
-class LoadError(RuntimeError):
+class LoadError(GpfqError):
     """The file is not a library of this loader's ABI."""
 
 
-class UnsupportedCpuError(RuntimeError):
+class UnsupportedCpuError(GpfqError):
     """This CPU lacks what the library was compiled for; the message names it."""
 
 

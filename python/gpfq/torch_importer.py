@@ -7,19 +7,23 @@ from __future__ import annotations
 
 import copy
 import os
-import re
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from .errors import ImportNetworkError
+from .files import check_writable, write_text
+from .lowering import TO_LINALG, LoweringError, check_function_name, check_text, lower_to_linalg
 
 if TYPE_CHECKING:
     import torch
 
 __all__ = ["ImportTorchError", "import_torch"]
 
+_TO_TORCH = "func.func(torch-match-quantized-custom-ops),torchdynamo-export-to-torch-backend-pipeline{extra-library=}"
 
-class ImportTorchError(RuntimeError):
+
+class ImportTorchError(ImportNetworkError):
     """The module cannot be imported; the message says why and what to do."""
 
 
@@ -39,7 +43,7 @@ def import_torch(
     policies. `module` itself is not changed.
 
     example_inputs: one tensor or a sequence, one for each argument of `forward`. Their
-        shapes become the function's, and must be float32.
+        shapes become the function's; float32, or int64 or int32 for indices.
     dynamic_batch: make the first dimension of every input `?`.
     fuse_batch_norm: fold batch norms into convolutions in torch, where the module can
         be traced symbolically; where it cannot, they stay, and `gpfq-fold-batch-norm`
@@ -55,7 +59,8 @@ def import_torch(
         raise TypeError(f"import_torch: module must be a torch.nn.Module, not {type(module).__name__}")
     inputs = _check_inputs(torch, example_inputs)
     path = Path(path)
-    name = _check_function_name(function_name, path)
+    check_writable(path)
+    name = check_function_name(function_name, path)
 
     network = copy.deepcopy(module).cpu().eval()
     if fuse_batch_norm:
@@ -75,26 +80,48 @@ def import_torch(
             program = torch.export.export(network, inputs, dynamic_shapes=dynamic_shapes)
             program = program.run_decompositions(decompositions())
     except Exception as error:
-        raise ImportTorchError(f"torch.export rejects the module: {error}") from error
+        raise ImportTorchError(f"torch.export rejects the module: {_first_line(error)}") from error
+
+    if not any(tensor.dim() > 1 and tensor.is_floating_point() for tensor in program.state_dict.values()):
+        raise ImportTorchError("the module has no weights (parameters or buffers of two dimensions or more)")
 
     try:
         imported = fx.export_and_import(
             program,
-            output_type="linalg-on-tensors",
+            output_type="raw",
             hooks=_named_literal_hooks(torch, fx_importer, program),
             decomposition_table={},  # already applied
             func_name=name,
         )
-        text = str(imported)
     except Exception as error:
-        raise ImportTorchError(f"torch-mlir cannot lower the module to linalg: {error}") from error
-    if "tm_tensor." in text:
-        raise ImportTorchError(
-            "the module needs torch-mlir's own dialect tm_tensor (cumulative sums or scans), "
-            "which LLVM does not have; precompute these values as buffers"
-        )
-    _write_atomically(path, text)
+        raise ImportTorchError(f"torch-mlir cannot read the module: {_first_line(error)}") from error
+    try:
+        text = check_text(lower_to_linalg(imported, [_TO_TORCH, TO_LINALG]))
+    except LoweringError as error:
+        raise ImportTorchError(_explain(error, program)) from error
+    except ImportNetworkError as error:
+        raise ImportTorchError(str(error)) from error
+    write_text(path, text)
     return path
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).split("\n")[0]
+
+
+def _explain(error: LoweringError, program: Any) -> str:
+    """Names the ops that torch-mlir has no lowering for, and the submodules that use them."""
+    described = []
+    for operation in error.operations():
+        target = operation.removeprefix("torch.")  # aten.fft_rfft
+        stacks = [
+            list(node.meta["nn_module_stack"].values())
+            for node in program.graph.nodes
+            if str(node.target).startswith(target) and node.meta.get("nn_module_stack")
+        ]
+        places = [stack[-1][0].removeprefix("L['self']").strip(".") or "the module itself" for stack in stacks]
+        described.append(target + (f" (in {', '.join(dict.fromkeys(places))})" if places else ""))
+    return f"torch-mlir cannot lower {'; '.join(described) or _first_line(error)} to linalg"
 
 
 def _import_dependencies() -> tuple[Any, Any, Any, Any]:
@@ -116,23 +143,14 @@ def _check_inputs(torch: Any, example_inputs: Any) -> tuple[Any, ...]:
     for i, x in enumerate(inputs):
         if not isinstance(x, torch.Tensor):
             raise TypeError(f"import_torch: example input {i} must be a tensor, not {type(x).__name__}")
-        if x.dtype != torch.float32:
-            raise TypeError(f"import_torch: example input {i} must be float32, not {x.dtype}")
+        if x.dtype not in (torch.float32, torch.int64, torch.int32):
+            raise TypeError(f"import_torch: example input {i} must be float32, int64 or int32, not {x.dtype}")
         if x.dim() == 0 or x.numel() == 0:
             raise ValueError(
                 f"import_torch: example input {i} has shape {tuple(x.shape)}; "
                 "a non-empty first dimension, the batch, is needed"
             )
     return inputs
-
-
-def _check_function_name(name: str | None, path: Path) -> str:
-    if name is None:
-        name = re.sub(r"\W", "_", path.name.split(".")[0], flags=re.ASCII)
-        return name if re.match(r"[A-Za-z]", name) else f"net_{name}"
-    if not re.fullmatch(r"[A-Za-z]\w*", name, flags=re.ASCII):
-        raise ValueError(f"import_torch: function_name '{name}' is not a C identifier that starts with a letter")
-    return name
 
 
 def _fuse_batch_norm(network: Any) -> Any:
@@ -179,17 +197,3 @@ def _named_literal_hooks(torch: Any, fx_importer: Any, program: Any) -> Any:
             ).result
 
     return NamedLiterals()
-
-
-def _write_atomically(path: Path, text: str) -> None:
-    handle, temporary = tempfile.mkstemp(dir=path.parent or ".", prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            out.write(text)
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

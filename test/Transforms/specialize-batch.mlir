@@ -63,3 +63,22 @@ func.func @two(%x: tensor<2xf32>, %y: tensor<?x2xf32>) -> (tensor<2xf32>, tensor
 func.func @static(%x: tensor<2xf32>) -> tensor<2xf32> {
   return %x : tensor<2xf32>
 }
+
+// A reshape whose sizes follow from the batch, as ONNX's Reshape becomes.
+// CHECK-LABEL: func.func @reshape
+// CHECK-SAME: tensor<1x4x2x3xf32>
+// CHECK: tensor.collapse_shape %{{.*}} {{\[}}[0], [1], [2, 3]] : tensor<1x4x2x3xf32> into tensor<1x4x6xf32>
+// CHECK-NOT: tensor.reshape
+func.func @reshape(%x: tensor<?x4x2x3xf32>) -> tensor<?x4x6xf32> {
+  %c0 = arith.constant 0 : index
+  %c4 = arith.constant 4 : i64
+  %c24 = arith.constant 24 : i64
+  %dim = tensor.dim %x, %c0 : tensor<?x4x2x3xf32>
+  %n = arith.index_cast %dim : index to i64
+  %all = arith.muli %n, %c24 : i64
+  %rows = arith.muli %n, %c4 : i64
+  %columns = arith.divsi %all, %rows : i64
+  %shape = tensor.from_elements %n, %c4, %columns : tensor<3xi64>
+  %y = tensor.reshape %x(%shape) : (tensor<?x4x2x3xf32>, tensor<3xi64>) -> tensor<?x4x6xf32>
+  return %y : tensor<?x4x6xf32>
+}

@@ -17,12 +17,14 @@ import pytest
 
 import compiling
 import gpfq
+from gpfq import evaluation
+from gpfq.tools import find_tool
 
 DIGITS = compiling.ROOT / "test" / "data" / "digits"
 IMAGES, LABELS = np.load(DIGITS / "test.npy"), np.load(DIGITS / "labels.npy")
 CALIBRATION = f"--calibration={DIGITS / 'calib.npy'}"
 
-Compile = Callable[..., compiling.Compilation]
+Compile = Callable[..., gpfq.Compilation]
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +32,15 @@ def compile_digits(tmp_path_factory: pytest.TempPathFactory) -> Compile:
     """gpfq-compile with these options; the same options are compiled once."""
 
     @cache
-    def run(*options: str, name: str = "libdigits.so") -> compiling.Compilation:
+    def run(*options: str, name: str = "libdigits.so") -> gpfq.Compilation:
         folder = tmp_path_factory.mktemp("digits")
         return compiling.compile_network(DIGITS / "digits.mlir", folder / name, *options, quiet=True)
 
     return run
 
 
-def outputs(compiled: compiling.Compilation) -> np.ndarray:
-    return compiling.run_library(gpfq.load(compiled.output), IMAGES)
+def outputs(compiled: gpfq.Compilation) -> np.ndarray:
+    return evaluation.run_batches(gpfq.load(compiled.output), IMAGES)
 
 
 def options(method: str, weight_bits: int, activation_bits: int = 8) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ def error(got: np.ndarray, expected: np.ndarray) -> float:
 
 
 def test_float(float_outputs: np.ndarray) -> None:
-    assert compiling.top1(float_outputs, LABELS) >= 99.0
+    assert evaluation.top1(float_outputs, LABELS) >= 99.0
 
 
 @pytest.mark.parametrize("activation_bits", [8, 0])
@@ -64,7 +66,7 @@ def test_accuracy(
     compile_digits: Compile, float_outputs: np.ndarray, weight_bits: int, loss: float, activation_bits: int
 ) -> None:
     got = outputs(compile_digits(*options("gpfq", weight_bits, activation_bits)))
-    assert compiling.top1(got, LABELS) >= compiling.top1(float_outputs, LABELS) - loss
+    assert evaluation.top1(got, LABELS) >= evaluation.top1(float_outputs, LABELS) - loss
 
 
 @pytest.mark.parametrize("weight_bits", [4, 3, 2])
@@ -72,7 +74,7 @@ def test_gpfq_is_better_than_rounding(compile_digits: Compile, float_outputs: np
     by_method = {method: outputs(compile_digits(*options(method, weight_bits))) for method in ("gpfq", "msq")}
     assert error(by_method["gpfq"], float_outputs) < error(by_method["msq"], float_outputs)
     if weight_bits == 2:  # above, both are right on nearly every image
-        assert compiling.top1(by_method["gpfq"], LABELS) > compiling.top1(by_method["msq"], LABELS)
+        assert evaluation.top1(by_method["gpfq"], LABELS) > evaluation.top1(by_method["msq"], LABELS)
 
 
 @pytest.mark.parametrize("activation_bits", [8, 0])
@@ -120,7 +122,7 @@ def test_resumed_run_gives_the_same_levels(compile_digits: Compile, tmp_path: Pa
     emit = (*options("gpfq", 4), "--emit=quantized")
     expected = compile_digits(*emit, name="digits.mlir").output.read_text()
     checkpoint, output = tmp_path / "checkpoint", tmp_path / "digits.mlir"
-    arguments = [compiling.compiler(), DIGITS / "digits.mlir", *emit, f"--checkpoint={checkpoint}", "-o", output]
+    arguments = [find_tool("gpfq-compile"), DIGITS / "digits.mlir", *emit, f"--checkpoint={checkpoint}", "-o", output]
     process = subprocess.Popen(list(map(str, arguments)), stderr=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while process.poll() is None and not (checkpoint.is_dir() and len(list(checkpoint.iterdir())) > 2):

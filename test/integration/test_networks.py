@@ -15,6 +15,7 @@ import pytest
 import compiling
 import gpfq
 import networks
+from gpfq import evaluation
 
 NAMES = ("lenet", "resnet8", "resnet20", pytest.param("resnet56", marks=pytest.mark.long))
 IMAGES = 400
@@ -41,7 +42,7 @@ def file(name: str, kind: str) -> Path:
 
 @cache
 def outputs(library: Path, name: str) -> np.ndarray:
-    return compiling.run_library(gpfq.load(library), np.load(file(name, "test.npy"), mmap_mode="r")[:IMAGES])
+    return evaluation.run_batches(gpfq.load(library), np.load(file(name, "test.npy"), mmap_mode="r")[:IMAGES])
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +77,7 @@ def test_float_agrees_with_torch(name: str, libraries: dict[str, Path]) -> None:
 
 def test_accuracy(name: str, libraries: dict[str, Path]) -> None:
     labels = np.load(file(name, "labels.npy"))[:IMAGES]
-    top1 = {kind: compiling.top1(outputs(libraries[kind], name), labels) for kind in ("float", "gpfq", "msq")}
+    top1 = {kind: evaluation.top1(outputs(libraries[kind], name), labels) for kind in ("float", "gpfq", "msq")}
     # 256 samples and 400 images; benchmarks/bench.py measures with all of them.
     assert top1["gpfq"] >= top1["float"] - 2.0, top1
     errors = {
@@ -89,6 +90,6 @@ def test_accuracy(name: str, libraries: dict[str, Path]) -> None:
 def test_packed_kernels_are_exact(name: str, libraries: dict[str, Path]) -> None:
     images = np.load(file(name, "test64.npy"))
     packed, reference = (
-        compiling.run_library(gpfq.load(libraries[kind]), images).view(np.uint32) for kind in ("gpfq", "reference")
+        evaluation.run_batches(gpfq.load(libraries[kind]), images).view(np.uint32) for kind in ("gpfq", "reference")
     )
     np.testing.assert_array_equal(packed, reference)

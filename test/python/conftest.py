@@ -6,12 +6,16 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-BUILD = Path(os.environ.get("GPFQ_BUILD", Path(__file__).parents[2] / "build"))
+ROOT = Path(__file__).resolve().parents[2]
+BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
+DIGITS = ROOT / "test" / "data" / "digits"
 
 # out = 2 x + 1, through a linear layer so that there are weights.
 NETWORK = """
@@ -30,6 +34,38 @@ def compile_network(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Runs gpfq-compile and returns what it printed, whatever its exit status."""
     command = [str(BUILD / "bin" / "gpfq-compile"), *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=300)
+
+
+def gpfq_command(
+    *arguments: str | Path, cwd: Path | None = None, **process: object
+) -> subprocess.CompletedProcess[str]:
+    """Runs `gpfq` and returns what it printed, whatever its exit status."""
+    command = [sys.executable, "-m", "gpfq", *map(str, arguments)]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "GPFQ_BUILD": str(BUILD)}
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, **process)
+
+
+def fail_command(pattern: str, *arguments: str | Path, cwd: Path, status: int = 1) -> str:
+    """Runs `gpfq` into an error that matches `pattern`; no traceback, and nothing may be left behind."""
+    before = sorted(cwd.rglob("*"))
+    result = gpfq_command(*arguments, cwd=cwd)
+    assert result.returncode == status, (result.returncode, result.stderr)
+    assert "Traceback" not in result.stderr
+    assert re.search(pattern, result.stderr), result.stderr
+    if status == 1:
+        assert sum("error: " in line for line in result.stderr.splitlines()) == 1, result.stderr
+    left = [path for path in sorted(cwd.rglob("*")) if path not in before and "__pycache__" not in path.parts]
+    assert left == []
+    return result.stderr
+
+
+@pytest.fixture(scope="session")
+def digits_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The digits network, 4-bit weights and 8-bit activations."""
+    library = tmp_path_factory.mktemp("digits") / "libdigits.so"
+    result = compile_network(DIGITS / "digits.mlir", f"--calibration={DIGITS / 'calib.npy'}", "-o", library)
+    assert result.returncode == 0, result.stderr
+    return library
 
 
 @pytest.fixture(scope="session")

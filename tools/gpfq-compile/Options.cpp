@@ -5,6 +5,7 @@
 #include "Options.h"
 
 #include "gpfq/Compiler/ModelInterface.h"
+#include "gpfq/Support/Progress.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/MLIRContext.h"
 #include "mlir/Pass/PassManager.h"
@@ -66,6 +67,15 @@ struct Flags {
       cl::desc("Prefix of the C functions (default: libnet.so gives net)")};
   cl::opt<std::string> reportFile{"report", cl::value_desc("file"), cl::cat(outputCategory),
                                   cl::desc("Write layers, errors, sizes and times as JSON")};
+  cl::opt<std::string> weightsFile{
+      "export-weights", cl::value_desc("file"), cl::cat(outputCategory),
+      cl::desc("Write levels, scales and alphabets of the layers as safetensors")};
+  cl::opt<ProgressFormat> progress{
+      "progress", cl::init(ProgressFormat::Auto), cl::cat(outputCategory),
+      cl::desc("What is said on stderr about the work:"),
+      cl::values(clEnumValN(ProgressFormat::Auto, "auto", "a line, on a terminal (default)"),
+                 clEnumValN(ProgressFormat::Json, "json", "a JSON object on a line for each step"),
+                 clEnumValN(ProgressFormat::None, "none", "nothing"))};
   cl::opt<bool> reference{"reference", cl::cat(outputCategory),
                           cl::desc("Plain loops instead of packed kernels: the same bits, slowly")};
   cl::opt<unsigned> optimization{"O", cl::Prefix, cl::init(3), cl::cat(outputCategory),
@@ -143,6 +153,8 @@ void checkFlags(const Flags &flags) {
     fail("--held-out must be at least 0 and below 1");
   if ((flags.keepFloat || flags.weightBits == 0) && !flags.calibration.empty())
     fail("a float network needs no --calibration; leave out --float or --calibration");
+  if (!flags.weightsFile.empty() && flags.calibration.empty())
+    fail("--export-weights writes what a quantisation finds: give --calibration=FILE");
   if (!flags.symbolName.empty() && !isSymbolPrefix(flags.symbolName))
     fail("--name: '" + flags.symbolName + "' is not a C identifier");
   llvm::StringRef extension = llvm::sys::path::extension(flags.outputFile);
@@ -171,6 +183,8 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   commandLine.inputFile = flags.inputFile;
   commandLine.outputFile = flags.outputFile;
   commandLine.reportFile = flags.reportFile;
+  commandLine.weightsFile = flags.weightsFile;
+  setProgressFormat(flags.progress);
   commandLine.symbol =
       flags.symbolName.empty() ? makeSymbolPrefix(flags.outputFile) : flags.symbolName.getValue();
   commandLine.target = flags.target;

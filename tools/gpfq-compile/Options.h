@@ -17,7 +17,7 @@ enum class EmitLevel { Library, Quantized, Integer, Packed, LLVM };
 
 /// The command line of gpfq-compile, checked.
 struct CommandLine {
-  std::string inputFile, outputFile, reportFile, symbol, target;
+  std::string inputFile, outputFile, reportFile, weightsFile, symbol, target;
   EmitLevel emit;
   bool reference;
   bool keepFloat;

@@ -9,12 +9,12 @@
 #include "gpfq/Compiler/Report.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Pipelines/Register.h"
+#include "gpfq/Support/Progress.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/Parser/Parser.h"
 #include "mlir/Pass/PassManager.h"
 #include "mlir/Support/FileUtilities.h"
 #include "llvm/Support/InitLLVM.h"
-#include "llvm/Support/Process.h"
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 #include <chrono>
@@ -44,11 +44,7 @@ private:
   LogicalResult writeModule();
   LogicalResult writeReport();
 
-  /// Says on a terminal what is going on.
-  void announce(StringRef stage) {
-    if (llvm::sys::Process::StandardErrIsDisplayed())
-      llvm::errs() << llvm::format("[%7.1f s] ", secondsSince(start)) << stage << "\n";
-  }
+  void announce(StringRef stage) { announceTask(stage, secondsSince(start)); }
   static double secondsSince(Clock::time_point time) {
     return std::chrono::duration<double>(Clock::now() - time).count();
   }
@@ -63,6 +59,8 @@ private:
   CompilationReport report;
   std::string layersJson;
   bool isQuantized = false;
+  /// Of --export-weights; kept when everything else is in place.
+  std::optional<OutputFile> weights;
 };
 
 LogicalResult Compilation::parse() {
@@ -124,6 +122,13 @@ LogicalResult Compilation::quantize() {
       return failure();
     layers.emplace(std::move(*file));
     options.report = layers->getTemporaryPath().str();
+  }
+  if (!commandLine.weightsFile.empty()) {
+    FailureOr<OutputFile> file = OutputFile::create(commandLine.weightsFile, module->getLoc());
+    if (failed(file))
+      return failure();
+    weights.emplace(std::move(*file));
+    options.exportFile = weights->getTemporaryPath().str();
   }
   announce(commandLine.hasCalibration ? "quantising" : "preparing");
   LogicalResult result = runPipeline(*module, [&](OpPassManager &pm) {
@@ -197,7 +202,7 @@ LogicalResult Compilation::writeReport() {
 
 LogicalResult Compilation::run() {
   if (failed(parse()) || failed(checkOutput()) || failed(checkLevel()) || failed(quantize()) ||
-      failed(lower()) || failed(writeReport()))
+      failed(lower()) || failed(writeReport()) || (weights && failed(weights->keep())))
     return failure();
   announce("wrote " + commandLine.outputFile);
   return success();

@@ -2,14 +2,13 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-// What the calibrating passes share: the function, its data, and the progress line.
+// What the calibrating passes share: the function and its data.
 
 #ifndef GPFQ_CALIBRATION_CALIBRATIONRUN_H
 #define GPFQ_CALIBRATION_CALIBRATIONRUN_H
 
 #include "gpfq/Calibration/CalibrationData.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
-#include <chrono>
 
 namespace mlir::gpfq {
 
@@ -26,23 +25,6 @@ openCalibrationData(func::FuncOp function, ArrayRef<std::string> files, int64_t 
 /// `data`. Without layer attributes what is to be made of the layers does not count.
 std::string hashRun(func::FuncOp function, ArrayRef<::gpfq::CalibrationData> data, int64_t samples,
                     bool withLayerAttributes = true);
-
-/// A line on stderr, rewritten for each layer: "layer k of n, elapsed, estimated left". Quiet when
-/// stderr is not a terminal.
-class Progress {
-public:
-  Progress(StringRef task, int64_t total);
-  ~Progress();
-  /// `done` of the `total` layers are finished.
-  void update(int64_t done);
-  double seconds() const;
-
-private:
-  std::string task;
-  int64_t total;
-  bool isShown;
-  std::chrono::steady_clock::time_point start;
-};
 
 } // namespace mlir::gpfq
 

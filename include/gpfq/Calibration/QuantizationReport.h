@@ -11,8 +11,15 @@
 #include "gpfq/Quantizer/LayerQuantizer.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/SmallVector.h"
+#include <map>
 
 namespace mlir::gpfq {
+
+/// Counts of values in equal bins from `low` to `high`; both ends are in a bin.
+struct Histogram {
+  double low = 0.0, high = 0.0;
+  std::vector<int64_t> counts;
+};
 
 struct LayerReportEntry {
   std::string name;
@@ -26,6 +33,15 @@ struct LayerReportEntry {
   bool isResumed = false;
   /// Whether its moments came from the cache.
   bool isCached = false;
+  /// How often each level of the alphabet occurs.
+  std::map<int, int64_t> levelCounts;
+  /// Float weights over the scale of their channel, so that levels are integers in it. Empty when
+  /// scales are shared otherwise than by channels or by all weights.
+  Histogram weightHistogram;
+
+  /// Sets the last two. `weights` are outputChannels x columns.
+  void countWeights(ArrayRef<float> weights, const ::gpfq::LayerResult &result,
+                    ArrayRef<int8_t> alphabetLevels);
 };
 
 struct QuantizationReport {
@@ -33,8 +49,9 @@ struct QuantizationReport {
 
   /// {"version": 1, "layers": [{"name", "shape", "method", "bits", "alphabet", "step", "sparsity",
   /// "in_sample_error", "held_out_error", "clipped_error", "ridge", "accumulator_bits", "seconds",
-  /// "resumed", "cached"}]}; see docs/calibration-format.md. An error that was not measured
-  /// or is infinite is null. Written to a temporary file and renamed. gpfq-compile adds totals.
+  /// "resumed", "cached", "level_counts", "weight_histogram"}]}; see docs/calibration-format.md. An
+  /// error that was not measured or is infinite is null. Written to a temporary file and renamed.
+  /// gpfq-compile adds totals.
   ::gpfq::Failure write(const std::string &path) const;
 };
 

@@ -146,6 +146,8 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
                                               llvm::cl::desc("Directory for finished layers")};
   PassOptions::Option<std::string> report{*this, "report",
                                           llvm::cl::desc("File for the report, JSON")};
+  PassOptions::Option<std::string> exportFile{
+      *this, "export", llvm::cl::desc("File for levels, scales and alphabets, safetensors")};
 };
 
 /// Level 0 to level 1, `gpfq-prepare`: static batch, folded batch norms, channels last, named

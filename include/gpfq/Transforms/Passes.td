@@ -417,7 +417,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"memoryBudget", "memory-budget", "uint64_t", "1610612736",
            "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,
     Option<"checkpoint", "checkpoint", "std::string", "\"\"", "Directory for finished layers; a run goes on from them">,
-    Option<"report", "report", "std::string", "\"\"", "File for the report on each layer, JSON">
+    Option<"report", "report", "std::string", "\"\"", "File for the report on each layer, JSON">,
+    Option<"exportFile", "export", "std::string", "\"\"", "File for levels, scales and alphabets, safetensors">
   ];
   let statistics = [
     Statistic<"numQuantized", "layers-quantised", "Layers quantised">,

@@ -1,0 +1,222 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""The gpfq command: what it makes and prints, its exit statuses, interruption."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import BUILD, DIGITS, NETWORK, ROOT, fail_command, gpfq_command
+
+import gpfq
+from gpfq.cli.main import cli
+from gpfq.cli.reference import make_reference
+
+MODEL, CALIBRATION = DIGITS / "digits.mlir", DIGITS / "calib.npy"
+
+
+def succeed(*arguments: str | Path, cwd: Path | None = None) -> str:
+    result = gpfq_command(*arguments, cwd=cwd)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+@pytest.mark.parametrize("name", ["", *cli.commands])
+def test_help_has_examples(name: str) -> None:
+    text = succeed(*([name] if name else []), "--help")
+    assert "Examples:" in text
+    assert f"  gpfq {name}" in text
+
+
+def test_reference_is_up_to_date() -> None:
+    assert (ROOT / "docs" / "reference" / "gpfq.md").read_text() == make_reference(), "run ./dev docs"
+
+
+def test_completion() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "_GPFQ_COMPLETE": "bash_source"}
+    result = subprocess.run([sys.executable, "-m", "gpfq"], env=environment, capture_output=True, text=True)
+    assert "_gpfq_completion" in result.stdout
+
+
+def test_compile_evaluate_bench_run(tmp_path: Path) -> None:
+    compiled = json.loads(
+        succeed(
+            "compile",
+            MODEL,
+            "--calibration",
+            CALIBRATION,
+            "--weight-bits",
+            "3",
+            "-o",
+            "libnet.so",
+            "--json",
+            cwd=tmp_path,
+        )
+    )
+    assert compiled["bytes"] == (tmp_path / "libnet.so").stat().st_size
+    assert {layer["bits"] for layer in compiled["layers"]} == {3}
+    succeed("compile", MODEL, "--float", "-o", "libfloat.so", cwd=tmp_path)
+    options = [DIGITS / "test.npy", "--labels", DIGITS / "labels.npy", "--reference", "libfloat.so", "--json"]
+    result = json.loads(succeed("eval", "libnet.so", *options, cwd=tmp_path))
+    images, labels = np.load(DIGITS / "test.npy"), np.load(DIGITS / "labels.npy")
+    outputs = gpfq.load(tmp_path / "libnet.so")(images)
+    assert result["top1"] == pytest.approx(100 * np.mean(outputs.argmax(1) == labels))
+    floats = gpfq.load(tmp_path / "libfloat.so")(images)
+    assert result["relative_error"] == pytest.approx(
+        np.linalg.norm(outputs - floats) / np.linalg.norm(floats), rel=1e-4
+    )
+    assert result["agreement"] == pytest.approx(100 * np.mean(outputs.argmax(1) == floats.argmax(1)))
+
+    succeed("run", "libnet.so", DIGITS / "test.npy", "-o", "logits.npy", cwd=tmp_path)
+    np.testing.assert_array_equal(np.load(tmp_path / "logits.npy"), outputs)
+    latency = json.loads(succeed("bench", "libnet.so", "--batch", "2", "--seconds", "0.1", "--json", cwd=tmp_path))
+    assert latency["batch"] == 2
+    assert 0 < latency["minimum"] <= latency["median"] <= latency["percentile_90"]
+
+
+def test_two_steps_give_the_library_of_one(tmp_path: Path) -> None:
+    succeed(
+        "quantize", MODEL, "--calibration", CALIBRATION, "-o", "net.q.mlir", "--report", "report.json", cwd=tmp_path
+    )
+    succeed("compile", "net.q.mlir", "-o", "libtwo.so", cwd=tmp_path)
+    succeed("compile", MODEL, "--calibration", CALIBRATION, "-o", "libone.so", cwd=tmp_path)
+    images = np.load(DIGITS / "test.npy")[:50]
+    one, two = (gpfq.load(tmp_path / name)(images) for name in ("libone.so", "libtwo.so"))
+    np.testing.assert_array_equal(one, two)
+    assert len(json.loads((tmp_path / "report.json").read_text())["layers"]) == 6
+
+
+def test_pictures_as_calibration(tmp_path: Path) -> None:
+    """uint8 images become what the network reads, here pixels of 0 to 1."""
+    pixels = np.round(np.load(CALIBRATION)[:64] * 255).astype(np.uint8)
+    np.save(tmp_path / "pixels.npy", pixels)
+    np.save(tmp_path / "floats.npy", pixels.astype(np.float32) * np.float32(1 / 255))
+    for name in ("pixels", "floats"):
+        succeed("quantize", MODEL, "--calibration", f"{name}.npy", "-o", f"{name}.mlir", cwd=tmp_path)
+    assert (tmp_path / "pixels.mlir").read_text() == (tmp_path / "floats.mlir").read_text()
+
+
+def test_further_arguments_go_to_the_compiler(tmp_path: Path) -> None:
+    succeed("quantize", MODEL, "--calibration", CALIBRATION, "-o", "net.mlir", "--", "--emit=integer", cwd=tmp_path)
+    assert "lowbit.conv_2d" in (tmp_path / "net.mlir").read_text()
+
+
+@pytest.mark.parametrize(
+    ("pattern", "arguments"),
+    [
+        ("no such library", ["eval", "absent.so", "x.npy"]),
+        ("cannot be loaded as a shared library", ["bench", "net.mlir"]),
+        ("No such file", ["compile", "absent.mlir", "--float", "-o", "libnet.so"]),
+        (r"net\.mlir:.*give --calibration", ["compile", "net.mlir", "-o", "libnet.so"]),
+        ("absent.npy.*No such file", ["quantize", "net.mlir", "--calibration", "absent.npy", "-o", "q.mlir"]),
+        ("net.mlir: not .npy", ["quantize", "net.mlir", "--calibration", "net.mlir", "-o", "q.mlir"]),
+        ("weight-bits must be", ["compile", "net.mlir", "--float", "--weight-bits", "12", "-o", "libnet.so"]),
+        ("no directory", ["import", "absent.onnx", "-o", "nowhere/net.mlir"]),
+    ],
+)
+def test_bad_input(tmp_path: Path, pattern: str, arguments: list[str]) -> None:
+    (tmp_path / "net.mlir").write_text(NETWORK)
+    fail_command(pattern, *arguments, cwd=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "arguments"),
+    [
+        ("No such command", ["frobnicate"]),
+        ("Missing option", ["compile", "net.mlir"]),
+        ("give --calibration", ["quantize", "net.mlir", "-o", "q.mlir"]),
+        ("not a list of numbers", ["eval", "libnet.so", "x.npy", "--mean", "red"]),
+        ("not a size", ["eval", "libnet.so", "x.npy", "--size", "big"]),
+    ],
+)
+def test_wrong_command_line(tmp_path: Path, pattern: str, arguments: list[str]) -> None:
+    fail_command(pattern, *arguments, cwd=tmp_path, status=2)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "array"),
+    [
+        ("float64", np.zeros((2, 1, 8, 8))),
+        ("shape", np.zeros((2, 1, 9, 8), np.float32)),
+        ("dimensions", np.zeros((8, 8), np.float32)),
+    ],
+)
+def test_array_that_does_not_fit(tmp_path: Path, digits_library: Path, pattern: str, array: np.ndarray) -> None:
+    np.save(tmp_path / "x.npy", array)
+    fail_command(pattern, "run", digits_library, "x.npy", "-o", "y.npy", cwd=tmp_path)
+
+
+def test_no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GPFQ_BUILD", str(tmp_path))
+    with pytest.raises(gpfq.ToolNotFoundError, match="GPFQ_BUILD"):
+        gpfq.compile(MODEL, tmp_path / "libnet.so", keep_float=True)
+
+
+def test_unknown_option_of_the_api(tmp_path: Path) -> None:
+    with pytest.raises(TypeError, match="weight_bit;"):
+        gpfq.compile(MODEL, tmp_path / "libnet.so", weight_bit=3)
+
+
+def test_api_takes_arrays(tmp_path: Path) -> None:
+    events = []
+    done = gpfq.compile(
+        MODEL, tmp_path / "libnet.so", calibration=np.load(CALIBRATION)[:100], weight_bits=2, on_progress=events.append
+    )
+    assert done.report["layers"][0]["bits"] == 2
+    assert [e for e in events if e.task == "quantising" and e.unit == "layers"][-1].done == 6
+    assert any(e.unit == "samples" and e.done == e.total == 100 for e in events)
+
+
+def interrupt(arguments: list[str | Path], folder: Path, is_time: object) -> subprocess.CompletedProcess[str]:
+    """Sends SIGINT to the process group, as Ctrl-C does, when `is_time()`."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "python"), "GPFQ_BUILD": str(BUILD)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gpfq", *map(str, arguments)],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 60
+    while not is_time():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=60)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def test_interrupted_quantisation_is_resumed(tmp_path: Path) -> None:
+    # Many sweeps, so that there is a time at which some layers are finished and some are not.
+    options = ["--calibration", CALIBRATION, "--quantize-options", "sweeps=20000", "--checkpoint", "work"]
+    arguments = ["quantize", MODEL, *options, "-o", "net.q.mlir", "--weights", "net.safetensors", "--report", "r.json"]
+    checkpoint = tmp_path / "work"
+    result = interrupt(arguments, tmp_path, lambda: (checkpoint / "layer-0001").is_file())
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == ["work"], "nothing half-written"
+    succeed(*arguments, cwd=tmp_path)
+    layers = json.loads((tmp_path / "r.json").read_text())["layers"]
+    assert layers[0]["resumed"] and layers[1]["resumed"]
+    succeed("quantize", MODEL, *options[:4], "-o", "whole.mlir", cwd=tmp_path)
+    assert (tmp_path / "net.q.mlir").read_text() == (tmp_path / "whole.mlir").read_text()
+
+
+def test_interrupted_measurement(tmp_path: Path, digits_library: Path) -> None:
+    started = time.monotonic()
+    arguments = ["bench", digits_library, "--seconds", "60"]
+    result = interrupt(arguments, tmp_path, lambda: time.monotonic() > started + 1.5)
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
