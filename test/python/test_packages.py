@@ -117,7 +117,15 @@ def test_wheel(tmp_path: Path) -> None:
     program = "import gpfq, pathlib; print(pathlib.Path(gpfq.__file__).parent / 'bin' / 'gpfq-compile')"
     compiler = run(python, "-c", program, **options).strip()
     assert compiler.startswith(str(tmp_path / "venv"))
-    run(compiler, DIGITS / "digits.mlir", "--float", "-o", "libdigits.so", **options)
+    run(
+        tmp_path / "venv" / "bin" / "gpfq",
+        "compile",
+        DIGITS / "digits.mlir",
+        "--float",
+        "-o",
+        "libdigits.so",
+        **options,
+    )
     program = (
         "import gpfq, numpy as np\n"
         f"images, labels = np.load('{DIGITS / 'test.npy'}'), np.load('{DIGITS / 'labels.npy'}')\n"
