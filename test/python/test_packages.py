@@ -110,10 +110,10 @@ def test_wheel(tmp_path: Path) -> None:
     assert "linux" in wheel.name
     run(sys.executable, "-m", "venv", tmp_path / "venv")
     python = tmp_path / "venv" / "bin" / "python"
-    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel, timeout=900)
     environment = {name: value for name, value in os.environ.items() if name not in ("GPFQ_BUILD", "PYTHONPATH")}
     environment["PATH"] = f"{tmp_path / 'venv' / 'bin'}:/usr/bin:/bin"
     options = {"env": environment, "cwd": tmp_path}
+    run(python, "-m", "pip", "install", "-q", "--disable-pip-version-check", wheel, timeout=900, **options)
     program = "import gpfq, pathlib; print(pathlib.Path(gpfq.__file__).parent / 'bin' / 'gpfq-compile')"
     compiler = run(python, "-c", program, **options).strip()
     assert compiler.startswith(str(tmp_path / "venv"))
