@@ -30,6 +30,34 @@ enum RunStatus : int32_t {
 static const uint8_t cpuCheckBitcode[] = {
 #include "gpfq/Runtime/CpuCheckBitcode.inc"
 };
+static const uint8_t parallelBitcode[] = {
+#include "gpfq/Runtime/ParallelBitcode.inc"
+};
+static const uint8_t threadPoolBitcode[] = {
+#include "gpfq/Runtime/ThreadPoolBitcode.inc"
+};
+
+ArrayRef<StringLiteral> mlir::gpfq::getRequiredSymbols(const ModelInterface &interface) {
+  static constexpr StringLiteral ofPool[] = {"__sched_cpucount",
+                                             "aligned_alloc",
+                                             "free",
+                                             "pthread_cond_broadcast",
+                                             "pthread_cond_destroy",
+                                             "pthread_cond_init",
+                                             "pthread_cond_wait",
+                                             "pthread_create",
+                                             "pthread_join",
+                                             "pthread_mutex_destroy",
+                                             "pthread_mutex_init",
+                                             "pthread_mutex_lock",
+                                             "pthread_mutex_unlock",
+                                             "pthread_setaffinity_np",
+                                             "sched_getaffinity",
+                                             "sched_yield"};
+  if (interface.parallelism == Parallelism::Pool)
+    return ofPool;
+  return {};
+}
 
 namespace {
 
@@ -40,13 +68,14 @@ public:
       : module(module), interface(interface), b(module.getContext()), ptr(b.getPtrTy()),
         i32(b.getInt32Ty()), i64(b.getInt64Ty()) {}
 
-  LogicalResult linkCpuCheck(Location loc);
+  LogicalResult linkRuntime(Location loc);
   LogicalResult buildCheck(ArrayRef<StringLiteral> requiredFeatures, Location loc);
   void buildRun(llvm::Function *network);
   llvm::Value *isCpuUnsupported();
   void buildInfo(bool isSharedLibrary);
 
 private:
+  LogicalResult link(ArrayRef<uint8_t> bitcode, StringRef name, Location loc);
   llvm::Function *
   createFunction(const Twine &name, llvm::Type *result, ArrayRef<llvm::Type *> arguments,
                  GlobalValue::VisibilityTypes visibility = GlobalValue::DefaultVisibility);
@@ -65,7 +94,7 @@ private:
   llvm::IRBuilder<> b;
   llvm::PointerType *ptr;
   llvm::IntegerType *i32, *i64;
-  llvm::Function *check = nullptr, *run = nullptr;
+  llvm::Function *check = nullptr, *run = nullptr, *runParallel = nullptr;
 };
 
 } // namespace
@@ -86,19 +115,40 @@ llvm::GlobalVariable *AbiBuilder::createTable(Constant *initializer) {
                                   GlobalValue::InternalLinkage, initializer);
 }
 
-LogicalResult AbiBuilder::linkCpuCheck(Location loc) {
-  StringRef bytes(reinterpret_cast<const char *>(cpuCheckBitcode), sizeof(cpuCheckBitcode));
-  auto check =
-      llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, "CpuCheck"), module.getContext());
-  if (!check)
-    return emitError(loc) << "cannot read the embedded CPU check: "
-                          << llvm::toString(check.takeError());
-  (*check)->setTargetTriple(module.getTargetTriple());
-  (*check)->setDataLayout(module.getDataLayout());
-  if (llvm::Linker::linkModules(module, std::move(*check)))
-    return emitError(loc, "cannot link the embedded CPU check");
-  for (StringRef name : {"gpfq_cpu_check", "gpfq_cpu_detect"})
+LogicalResult AbiBuilder::link(ArrayRef<uint8_t> bitcode, StringRef name, Location loc) {
+  StringRef bytes(reinterpret_cast<const char *>(bitcode.data()), bitcode.size());
+  auto part = llvm::parseBitcodeFile(llvm::MemoryBufferRef(bytes, name), module.getContext());
+  if (!part)
+    return emitError(loc) << "cannot read the embedded " << name << ": "
+                          << llvm::toString(part.takeError());
+  (*part)->setTargetTriple(module.getTargetTriple());
+  (*part)->setDataLayout(module.getDataLayout());
+  if (llvm::Linker::linkModules(module, std::move(*part)))
+    return emitError(loc) << "cannot link the embedded " << name;
+  return success();
+}
+
+LogicalResult AbiBuilder::linkRuntime(Location loc) {
+  if (failed(link(cpuCheckBitcode, "CpuCheck", loc)))
+    return failure();
+  SmallVector<StringRef> internal = {"gpfq_cpu_check", "gpfq_cpu_detect"};
+  if (interface.parallelism != Parallelism::None) {
+    if (failed(link(parallelBitcode, "Parallel", loc)))
+      return failure();
+    internal.push_back("gpfq_parallel_for");
+  }
+  for (StringRef name : internal)
     module.getFunction(name)->setLinkage(GlobalValue::InternalLinkage);
+  if (interface.parallelism != Parallelism::Pool)
+    return success();
+  if (failed(link(threadPoolBitcode, "ThreadPool", loc)))
+    return failure();
+  // Several libraries in one process each have their own.
+  for (StringRef suffix : {"_pool_create", "_pool_destroy"}) {
+    llvm::Function *function = module.getFunction(("gpfq" + suffix).str());
+    function->setName(interface.symbol + suffix);
+    function->setVisibility(GlobalValue::DefaultVisibility);
+  }
   return success();
 }
 
@@ -154,8 +204,9 @@ llvm::Value *AbiBuilder::isCpuUnsupported() {
     access->setAlignment(llvm::Align(1));
   };
   llvm::BasicBlock *entry = b.GetInsertBlock();
-  auto *ask = llvm::BasicBlock::Create(context, "ask", run);
-  auto *known = llvm::BasicBlock::Create(context, "known", run);
+  llvm::Function *function = entry->getParent();
+  auto *ask = llvm::BasicBlock::Create(context, "ask", function);
+  auto *known = llvm::BasicBlock::Create(context, "known", function);
   llvm::LoadInst *stored = b.CreateLoad(i8, state);
   makeAtomic(stored);
   b.CreateCondBr(b.CreateICmpEQ(stored, b.getInt8(Unknown)), ask, known);
@@ -172,15 +223,20 @@ llvm::Value *AbiBuilder::isCpuUnsupported() {
 }
 
 void AbiBuilder::buildRun(llvm::Function *network) {
-  run = createFunction(interface.symbol + "_run", i32, {ptr, ptr, i64, ptr});
-  llvm::Argument *inputs = run->getArg(0), *outputs = run->getArg(1), *batch = run->getArg(2),
-                 *workspace = run->getArg(3);
+  bool isParallel = interface.parallelism != Parallelism::None;
+  SmallVector<llvm::Type *> types = {ptr, ptr, i64, ptr};
+  if (isParallel)
+    types.push_back(ptr);
+  llvm::Function *function =
+      createFunction(interface.symbol + (isParallel ? "_run_parallel" : "_run"), i32, types);
+  llvm::Argument *inputs = function->getArg(0), *outputs = function->getArg(1),
+                 *batch = function->getArg(2), *workspace = function->getArg(3);
   llvm::LLVMContext &context = module.getContext();
 
   // Refuses calls that would read or write out of bounds.
   auto returnIf = [&](llvm::Value *condition, RunStatus status) {
-    auto *bad = llvm::BasicBlock::Create(context, "bad", run);
-    auto *good = llvm::BasicBlock::Create(context, "good", run);
+    auto *bad = llvm::BasicBlock::Create(context, "bad", function);
+    auto *good = llvm::BasicBlock::Create(context, "good", function);
     b.CreateCondBr(condition, bad, good);
     b.SetInsertPoint(bad);
     b.CreateRet(b.getInt32(status));
@@ -213,9 +269,9 @@ void AbiBuilder::buildRun(llvm::Function *network) {
 
   // for (sample = 0; sample < batch; ++sample) network(...)
   llvm::BasicBlock *entry = b.GetInsertBlock();
-  auto *loop = llvm::BasicBlock::Create(context, "loop", run);
-  auto *body = llvm::BasicBlock::Create(context, "body", run);
-  auto *exit = llvm::BasicBlock::Create(context, "exit", run);
+  auto *loop = llvm::BasicBlock::Create(context, "loop", function);
+  auto *body = llvm::BasicBlock::Create(context, "body", function);
+  auto *exit = llvm::BasicBlock::Create(context, "exit", function);
   b.CreateBr(loop);
   b.SetInsertPoint(loop);
   llvm::PHINode *sample = b.CreatePHI(i64, 2);
@@ -231,11 +287,25 @@ void AbiBuilder::buildRun(llvm::Function *network) {
     appendDescriptor(arguments, b.CreateGEP(b.getInt8Ty(), tensor, offset), shape);
   }
   appendDescriptor(arguments, workspace, {interface.workspaceBytes});
+  // A network without a layer that is worth it has no parallel loops.
+  if (isParallel && network->arg_size() > arguments.size())
+    arguments.push_back(function->getArg(4));
   b.CreateCall(network, arguments);
   sample->addIncoming(b.CreateAdd(sample, b.getInt64(1)), body);
   b.CreateBr(loop);
   b.SetInsertPoint(exit);
   b.CreateRet(b.getInt32(Ok));
+
+  run = function;
+  if (!isParallel)
+    return;
+  runParallel = function;
+  run = createFunction(interface.symbol + "_run", i32, ArrayRef(types).drop_back());
+  SmallVector<llvm::Value *> forwarded;
+  for (llvm::Argument &argument : run->args())
+    forwarded.push_back(&argument);
+  forwarded.push_back(llvm::ConstantPointerNull::get(ptr));
+  b.CreateRet(b.CreateCall(runParallel, forwarded));
 }
 
 Constant *AbiBuilder::createTensorTable(ArrayRef<TensorInfo> tensors) {
@@ -269,8 +339,13 @@ void AbiBuilder::buildInfo(bool isSharedLibrary) {
                                     b.getInt64(interface.weightBytes),
                                     check,
                                     run};
-  auto *type =
-      llvm::StructType::get(i32, i32, ptr, ptr, i32, i32, ptr, ptr, i64, i64, i64, ptr, ptr);
+  for (llvm::Function *function :
+       {runParallel, module.getFunction(interface.symbol + "_pool_create"),
+        module.getFunction(interface.symbol + "_pool_destroy")})
+    fields.push_back(function ? static_cast<Constant *>(function)
+                              : llvm::ConstantPointerNull::get(ptr));
+  auto *type = llvm::StructType::get(i32, i32, ptr, ptr, i32, i32, ptr, ptr, i64, i64, i64, ptr,
+                                     ptr, ptr, ptr, ptr);
   fields[1] = b.getInt32(module.getDataLayout().getTypeAllocSize(type));
   llvm::GlobalVariable *info = createTable(ConstantStruct::get(type, fields));
 
@@ -292,7 +367,7 @@ LogicalResult mlir::gpfq::addAbi(llvm::Module &module, StringRef network,
   // Its own name could be one of the ABI's.
   function->setName("gpfq.network");
   AbiBuilder builder(module, interface);
-  if (failed(builder.linkCpuCheck(loc)) || failed(builder.buildCheck(requiredFeatures, loc)))
+  if (failed(builder.linkRuntime(loc)) || failed(builder.buildCheck(requiredFeatures, loc)))
     return failure();
   builder.buildRun(function);
   builder.buildInfo(isSharedLibrary);

@@ -99,8 +99,9 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &targetMachine, u
   passes.run(module, modules);
 }
 
-/// Symbols that the object expects from others must be in every C library.
-static LogicalResult checkUndefinedSymbols(StringRef object, Location loc) {
+/// Symbols that the object expects from others must be in every C library, or `allowed`.
+static LogicalResult checkUndefinedSymbols(StringRef object, ArrayRef<StringLiteral> allowed,
+                                           Location loc) {
   auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "object"));
   if (!file)
     return emitError(loc) << "cannot read back the object: " << llvm::toString(file.takeError());
@@ -112,7 +113,8 @@ static LogicalResult checkUndefinedSymbols(StringRef object, Location loc) {
                             << llvm::toString(flags ? name.takeError() : flags.takeError());
     if (!(*flags & llvm::object::SymbolRef::SF_Undefined) || name->empty())
       continue;
-    if (!llvm::is_contained({"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}, *name))
+    if (!llvm::is_contained({"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}, *name) &&
+        !llvm::is_contained(allowed, *name))
       return emitError(loc) << "the compiled code calls '" << *name
                             << "', which a library without dependencies does not have; an op of "
                                "the network has no "
@@ -121,8 +123,10 @@ static LogicalResult checkUndefinedSymbols(StringRef object, Location loc) {
   return success();
 }
 
-FailureOr<SmallVector<char, 0>>
-mlir::gpfq::emitObject(llvm::Module &module, const MachineOptions &machine, Location loc) {
+FailureOr<SmallVector<char, 0>> mlir::gpfq::emitObject(llvm::Module &module,
+                                                       const MachineOptions &machine,
+                                                       ArrayRef<StringLiteral> allowedSymbols,
+                                                       Location loc) {
   FailureOr<std::unique_ptr<llvm::TargetMachine>> targetMachine = createTargetMachine(machine, loc);
   if (failed(targetMachine))
     return failure();
@@ -135,7 +139,7 @@ mlir::gpfq::emitObject(llvm::Module &module, const MachineOptions &machine, Loca
           ->addPassesToEmitFile(emitter, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
     return emitError(loc, "LLVM cannot write objects for this target");
   emitter.run(module);
-  if (failed(checkUndefinedSymbols(StringRef(object.data(), object.size()), loc)))
+  if (failed(checkUndefinedSymbols(StringRef(object.data(), object.size()), allowedSymbols, loc)))
     return failure();
   return object;
 }

@@ -57,6 +57,7 @@ static LogicalResult setPipelineOptions(const CompilerOptions &options, Location
     return failure();
   pipeline.target = (*target)->getName().str();
   pipeline.reference = options.reference;
+  pipeline.parallel = options.parallelism != Parallelism::None;
   return success();
 }
 
@@ -78,6 +79,7 @@ LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOpti
       failed(runPipeline(module, buildLowBitBufferizePipeline)))
     return failure();
   interface.target = pipeline.target.getValue();
+  interface.parallelism = options.parallelism;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (auto bytes = function->getAttrOfType<IntegerAttr>("lowbit.workspace_bytes");
         bytes && function.isPublic())
@@ -125,7 +127,8 @@ LogicalResult mlir::gpfq::writeLibrary(ModuleOp module, const CompilerOptions &o
       failed(addAbi(**llvmModule, networkName, interface, (*target)->getRequiredFeatures(),
                     /*isSharedLibrary=*/extension == ".so", loc)))
     return failure();
-  FailureOr<SmallVector<char, 0>> object = emitObject(**llvmModule, machine, loc);
+  FailureOr<SmallVector<char, 0>> object =
+      emitObject(**llvmModule, machine, getRequiredSymbols(interface), loc);
   if (failed(object))
     return failure();
 

@@ -23,6 +23,15 @@ typedef struct {
   const int64_t *shape; /* the first dimension is -1 when the batch is dynamic */
 } gpfq_tensor_info;
 
+/* How a run is spread over threads; a host that has its own fills one in. */
+typedef struct gpfq_parallel {
+  /* Calls body(context, i) once for each i from 0 to count - 1, on any threads, in any order, and
+     returns after the last call has returned. */
+  void (*parallel_for)(void *self, int64_t count, void (*body)(void *context, int64_t index),
+                       void *context);
+  void *self; /* passed to parallel_for */
+} gpfq_parallel;
+
 typedef struct gpfq_model_info {
   uint32_t abi_version;  /* GPFQ_MODEL_ABI_VERSION */
   uint32_t struct_bytes; /* sizeof(gpfq_model_info) when the library was made */
@@ -33,6 +42,11 @@ typedef struct gpfq_model_info {
   uint64_t workspace_bytes, workspace_alignment, weight_bytes;
   const char *(*check)(void);
   int32_t (*run)(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace);
+  /* NULL in a library without threads; the last two are NULL without a pool. */
+  int32_t (*run_parallel)(const void *const *inputs, void *const *outputs, int64_t batch,
+                          void *workspace, const gpfq_parallel *parallel);
+  const gpfq_parallel *(*pool_create)(int32_t threads, int32_t flags);
+  void (*pool_destroy)(const gpfq_parallel *pool);
 } gpfq_model_info;
 
 #endif /* GPFQ_MODEL_ABI_VERSION */
@@ -50,6 +64,29 @@ static void writeTensors(llvm::raw_ostream &os, StringRef title, ArrayRef<Tensor
     }
     os << "\n";
   }
+}
+
+static void writeParallel(llvm::raw_ostream &os, const ModelInterface &interface) {
+  const std::string &name = interface.symbol;
+  if (interface.parallelism == Parallelism::None)
+    return;
+  os << "/* The same, spread over the threads of `parallel`; on the caller's alone if that is "
+        "NULL. "
+        "The outputs do\n"
+        "   not depend on it. */\n"
+     << "int32_t " << name << "_run_parallel(const void *const *inputs, void *const *outputs, "
+     << "int64_t batch,\n    void *workspace, const gpfq_parallel *parallel);\n\n";
+  if (interface.parallelism != Parallelism::Pool)
+    return;
+  os << "/* A pool of `threads` threads, 1 to 256, the caller of a run among them. `flags` is 0, "
+        "or 1 "
+        "to keep thread\n"
+        "   i on the i-th CPU of the process. NULL for bad arguments, or if the system gives no "
+        "memory or threads.\n"
+        "   Several runs may use one pool; those that find it busy run on their own. */\n"
+     << "const gpfq_parallel *" << name << "_pool_create(int32_t threads, int32_t flags);\n\n"
+     << "/* Ends the threads. No run may be under way. */\n"
+     << "void " << name << "_pool_destroy(const gpfq_parallel *pool);\n\n";
 }
 
 void mlir::gpfq::writeHeader(llvm::raw_ostream &os, const ModelInterface &interface) {
@@ -82,6 +119,8 @@ void mlir::gpfq::writeHeader(llvm::raw_ostream &os, const ModelInterface &interf
         "4 for a CPU\n"
         "   that cannot run the network; then nothing has been written. */\n"
      << "int32_t " << name
-     << "_run(const void *const *inputs, void *const *outputs, int64_t batch, void *workspace);\n\n"
-     << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* GPFQ_MODEL_" << upper << "_H */\n";
+     << "_run(const void *const *inputs, void *const *outputs, int64_t batch, void "
+        "*workspace);\n\n";
+  writeParallel(os, interface);
+  os << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* GPFQ_MODEL_" << upper << "_H */\n";
 }

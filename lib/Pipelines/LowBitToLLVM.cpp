@@ -58,12 +58,18 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
 }
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
-  if (!options.reference)
-    pm.addPass(createConvertLowBitToVector());
+  if (!options.reference) {
+    ConvertLowBitToVectorOptions kernels;
+    // Even shares for 2 to 8 threads.
+    kernels.maxChunks = options.parallel ? 32 : 1;
+    pm.addPass(createConvertLowBitToVector(kernels));
+  }
   GPFQExpandMathOptions math;
   math.round = options.target == "generic";
   pm.addPass(createGPFQExpandMath(math));
   pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops());
+  if (options.parallel)
+    pm.addPass(createGPFQParallelToRuntime());
   pm.addPass(memref::createExpandStridedMetadataPass());
   pm.addPass(createLowerAffinePass());
   addCleanup(pm);

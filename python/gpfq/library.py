@@ -9,6 +9,7 @@ import ctypes
 import math
 import os
 import threading
+import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +48,17 @@ _Run = ctypes.CFUNCTYPE(
     ctypes.c_int64,
     ctypes.c_void_p,
 )
+_RunParallel = ctypes.CFUNCTYPE(
+    ctypes.c_int32,
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.POINTER(ctypes.c_void_p),
+    ctypes.c_int64,
+    ctypes.c_void_p,
+    ctypes.c_void_p,
+)
+_PoolCreate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
+_PoolDestroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+_PIN = 1
 
 
 class _ModelInfo(ctypes.Structure):
@@ -64,6 +76,9 @@ class _ModelInfo(ctypes.Structure):
         ("weight_bytes", ctypes.c_uint64),
         ("check", _Check),
         ("run", _Run),
+        ("run_parallel", _RunParallel),
+        ("pool_create", _PoolCreate),
+        ("pool_destroy", _PoolDestroy),
     ]
 
 
@@ -93,10 +108,10 @@ class CompiledModel:
     Arrays must have the dtype and shape that `inputs` names; they are copied only where
     they are not row-major, aligned and in native byte order. The result is one array, or
     a tuple when there are several outputs. Calls from several threads are safe: every
-    thread has its own workspace, kept between calls.
+    thread has its own workspace, kept between calls. Outputs do not depend on `threads`.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], threads: int = 1, pin: bool = False) -> None:
         self.path = Path(path).resolve()
         self._library = _open(self.path)
         self._info = _model_info(self._library, self.path)
@@ -111,6 +126,8 @@ class CompiledModel:
         self.outputs: tuple[TensorInfo, ...] = _tensors(self._info.outputs, self._info.num_outputs, "output", self.path)
         self._alignment = max(64, self._info.workspace_alignment)
         self._local = threading.local()
+        self.threads = threads
+        self._pool = self._create_pool(threads, pin) if threads != 1 else None
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """Runs the network. TypeError: number, kind or dtype of arguments; ValueError: shapes."""
@@ -120,7 +137,12 @@ class CompiledModel:
         batch = self._check(arrays)
         inputs = [np.require(a, info.dtype, ["C", "A"]) for a, info in zip(arrays, self.inputs, strict=True)]
         outputs = [np.empty(info.concrete_shape(batch), info.dtype) for info in self.outputs]
-        status = self._info.run(_pointers(inputs), _pointers(outputs), batch, self._workspace())
+        if self._pool is None:
+            status = self._info.run(_pointers(inputs), _pointers(outputs), batch, self._workspace())
+        else:
+            status = self._info.run_parallel(
+                _pointers(inputs), _pointers(outputs), batch, self._workspace(), self._pool
+            )
         if status != 0:
             raise RuntimeError(f"{self.name}: run() failed with status {status}")
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
@@ -151,6 +173,18 @@ class CompiledModel:
             batch = array.shape[0]
         return 1 if batch is None else batch
 
+    def _create_pool(self, threads: int, pin: bool) -> int:
+        """The address of a pool that lives as long as the model."""
+        if not 1 <= threads <= 256:
+            raise ValueError(f"{self.name}: threads must be 1 to 256, got {threads}")
+        if not self._info.pool_create:
+            raise LoadError(f"{self.path}: has no threads of its own; compile it with --parallel=pool")
+        pool = self._info.pool_create(threads, _PIN if pin else 0)
+        if not pool:
+            raise LoadError(f"{self.path}: the system gives no memory or threads for a pool of {threads}")
+        weakref.finalize(self, self._info.pool_destroy, pool)
+        return pool
+
     def _workspace(self) -> int | None:
         """Address of this thread's workspace."""
         if self.workspace_bytes == 0:
@@ -161,13 +195,17 @@ class CompiledModel:
         return -(-memory.ctypes.data // self._alignment) * self._alignment
 
 
-def load(path: str | os.PathLike[str]) -> CompiledModel:
+def load(path: str | os.PathLike[str], threads: int = 1, pin: bool = False) -> CompiledModel:
     """Loads the library that `gpfq-compile ... -o libnet.so` wrote.
 
-    Raises FileNotFoundError, LoadError when the file is no such library, and
-    UnsupportedCpuError when this CPU cannot run it.
+    `threads`, 1 to 256, work on each call, the calling one among them; more than one needs a
+    library compiled with `--parallel=pool`. With `pin` thread i stays on the i-th CPU of those
+    that the process may use, and the calling thread, number 0, where it is.
+
+    Raises FileNotFoundError, LoadError when the file is no such library or has no threads,
+    ValueError for a bad number of threads, and UnsupportedCpuError when this CPU cannot run it.
     """
-    return CompiledModel(path)
+    return CompiledModel(path, threads, pin)
 
 
 def _open(path: Path) -> ctypes.CDLL:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 import gpfq
+from conftest import compile_network
 
 
 def test_runs(float_library: Path) -> None:
@@ -48,3 +49,46 @@ def test_rejects_other_files(tmp_path: Path) -> None:
     text.write_text("not a library")
     with pytest.raises(gpfq.LoadError, match="cannot be loaded"):
         gpfq.load(text)
+
+
+@pytest.fixture(scope="module")
+def parallel_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """64 rows of 256 codes by 1024 columns of levels, split into parts."""
+    folder = tmp_path_factory.mktemp("parallel")
+    network = folder / "net.mlir"
+    network.write_text(
+        """
+func.func @net(%x: tensor<64x256xi8>) -> tensor<64x1024xi32> {
+  %w = arith.constant dense<3> : tensor<1024x256xi8>
+  %e = tensor.empty() : tensor<64x1024xi32>
+  %r = lowbit.matmul ins(%x, %w : tensor<64x256xi8>, tensor<1024x256xi8>)
+      outs(%e : tensor<64x1024xi32>) {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<64x1024xi32>
+  return %r : tensor<64x1024xi32>
+}
+"""
+    )
+    library = folder / "libnet.so"
+    result = compile_network(network, "--parallel=pool", "-o", library)
+    assert result.returncode == 0, result.stderr
+    return library
+
+
+def test_threads_do_not_change_outputs(parallel_library: Path) -> None:
+    codes = np.random.default_rng(1).integers(-128, 128, (64, 256)).astype(np.int8)
+    expected = gpfq.load(parallel_library)(codes)
+    np.testing.assert_array_equal(expected[:, 0], 3 * codes.view(np.uint8).astype(np.int32).sum(1))
+    for threads in (2, 3):
+        model = gpfq.load(parallel_library, threads=threads, pin=threads == 2)
+        for _ in range(10):
+            np.testing.assert_array_equal(model(codes), expected)
+
+
+def test_rejects_bad_threads(parallel_library: Path, float_library: Path) -> None:
+    for threads in (0, -1, 257):
+        with pytest.raises(ValueError, match="threads must be 1 to 256"):
+            gpfq.load(parallel_library, threads=threads)
+    with pytest.raises(gpfq.LoadError, match="compile it with --parallel=pool"):
+        gpfq.load(float_library, threads=2)

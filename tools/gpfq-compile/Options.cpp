@@ -81,6 +81,14 @@ struct Flags {
   cl::opt<unsigned> optimization{"O", cl::Prefix, cl::init(3), cl::cat(outputCategory),
                                  cl::desc("Optimisation level, 0 to 3 (default 3)")};
 
+  cl::opt<Parallelism> parallelism{
+      "parallel", cl::init(Parallelism::None), cl::cat(outputCategory),
+      cl::desc("Threads of one run:"),
+      cl::values(clEnumValN(Parallelism::None, "none", "the caller's alone (default)"),
+                 clEnumValN(Parallelism::Host, "host", "those that the host hands in"),
+                 clEnumValN(Parallelism::Pool, "pool",
+                            "also a pool of the library's own, which needs the C library"))};
+
   cl::opt<bool> keepFloat{"float", cl::cat(quantizeCategory),
                           cl::desc("Compile the float network")};
   cl::opt<int> weightBits{"weight-bits", cl::init(4), cl::value_desc("n"),
@@ -192,6 +200,7 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   commandLine.reference = flags.reference;
   commandLine.keepFloat = flags.keepFloat || flags.weightBits == 0;
   commandLine.optimization = flags.optimization;
+  commandLine.parallelism = flags.parallelism;
   commandLine.hasCalibration = !flags.calibration.empty();
 
   QuantizeOptions &quantize = commandLine.quantize;

@@ -5,6 +5,7 @@
 #ifndef GPFQ_TOOLS_GPFQ_COMPILE_OPTIONS_H
 #define GPFQ_TOOLS_GPFQ_COMPILE_OPTIONS_H
 
+#include "gpfq/Compiler/ModelInterface.h"
 #include "gpfq/Pipelines/Quantize.h"
 
 #include <optional>
@@ -22,6 +23,7 @@ struct CommandLine {
   bool reference;
   bool keepFloat;
   unsigned optimization;
+  Parallelism parallelism;
   bool hasCalibration;
   QuantizeOptions quantize;
 };

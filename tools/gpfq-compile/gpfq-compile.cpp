@@ -153,6 +153,7 @@ LogicalResult Compilation::lower() {
   options.target = commandLine.target;
   options.reference = commandLine.reference;
   options.optimization = commandLine.optimization;
+  options.parallelism = commandLine.parallelism;
   auto started = Clock::now();
   announce("lowering");
   if (commandLine.emit == EmitLevel::Quantized)

@@ -18,9 +18,14 @@ namespace mlir::gpfq {
 /// hidden
 /// `<symbol>_check_cpu(const gpfq_cpu *)` that tests given features instead of those of the
 /// machine, and, for a shared library, `gpfq_default_model`. `network` is the function on bare
-/// pointers (inputs, outputs, workspace); `requiredFeatures` are CPU features in LLVM's spelling.
+/// pointers (inputs, outputs, workspace, and the `gpfq_parallel` where it has parallel loops). With
+/// `interface.parallelism` there are `<symbol>_run_parallel` and, for Pool, `<symbol>_pool_create`
+/// and `<symbol>_pool_destroy`. `requiredFeatures` are CPU features in LLVM's spelling.
 LogicalResult addAbi(llvm::Module &module, StringRef network, const ModelInterface &interface,
                      ArrayRef<StringLiteral> requiredFeatures, bool isSharedLibrary, Location loc);
+
+/// Functions of the C library, other than memcpy, memmove and memset, that the ABI's own use.
+ArrayRef<StringLiteral> getRequiredSymbols(const ModelInterface &interface);
 
 /// Writes the header, for C99 and C++, that declares the ABI and documents shapes, types and the
 /// workspace.

@@ -35,9 +35,12 @@ FailureOr<std::unique_ptr<llvm::Module>>
 translateToLLVM(ModuleOp module, const MachineOptions &machine, llvm::LLVMContext &context);
 
 /// Runs LLVM's optimisation pipeline and gives the position-independent object file. Fails, with a
-/// diagnostic at `loc`, if the object needs symbols other than memcpy, memmove and memset.
+/// diagnostic at `loc`, if the object needs symbols other than memcpy, memmove and memset and
+/// `allowedSymbols`.
 FailureOr<llvm::SmallVector<char, 0>> emitObject(llvm::Module &module,
-                                                 const MachineOptions &machine, Location loc);
+                                                 const MachineOptions &machine,
+                                                 ArrayRef<StringLiteral> allowedSymbols,
+                                                 Location loc);
 
 } // namespace mlir::gpfq
 

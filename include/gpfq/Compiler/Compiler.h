@@ -21,6 +21,7 @@ struct CompilerOptions {
   bool reference = false;
   /// 0 to 3 as in -O.
   unsigned optimization = 3;
+  Parallelism parallelism = Parallelism::None;
 };
 
 /// Runs the passes that `build` adds, with the options of the command line
@@ -33,7 +34,8 @@ LogicalResult lowerToIntegerLayers(ModuleOp module);
 /// Level 3 to level 4.
 LogicalResult packLayers(ModuleOp module, const CompilerOptions &options);
 
-/// Level 4 to the LLVM dialect; completes `interface` (target, workspace, weight bytes).
+/// Level 4 to the LLVM dialect; completes `interface` (target, parallelism,
+/// workspace, weight bytes).
 LogicalResult lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
                                  ModelInterface &interface);
 

@@ -24,6 +24,16 @@ struct TensorInfo {
   int64_t getSampleBytes() const;
 };
 
+/// How a library spreads the work of one run over threads.
+enum class Parallelism {
+  /// Not at all.
+  None,
+  /// By the `gpfq_parallel` of the host.
+  Host,
+  /// By that, or by a pool of threads that is in the library and needs the C library.
+  Pool
+};
+
 /// What a compiled library promises; the content of its C header.
 struct ModelInterface {
   /// Prefix of all symbols: a C identifier.
@@ -31,6 +41,7 @@ struct ModelInterface {
   std::string target;
   SmallVector<TensorInfo> inputs, outputs;
   bool dynamicBatch = false;
+  Parallelism parallelism = Parallelism::None;
   int64_t workspaceBytes = 0;
   int64_t workspaceAlignment = 64;
   int64_t weightBytes = 0;

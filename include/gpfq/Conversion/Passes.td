@@ -179,6 +179,10 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
     weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
     outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
 
+    With `max-chunks` above 1, the kernel of an op of at least twice `chunk-work` multiply-adds (those of a depthwise
+    op count four times) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
+    Their number depends on nothing but the op, the target and these options; parts write different elements.
+
     Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not
     contiguous is read byte by byte, with a remark.
 
@@ -202,15 +206,52 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
     Option<"target", "target", "std::string", "\"\"",
            "the target that ops must be packed for; empty: that of each op's layout">,
     Option<"emulateDot", "emulate-dot", "bool", "false",
-           "dot products in plain arithmetic, to run the kernels of a target on any CPU">
+           "dot products in plain arithmetic, to run the kernels of a target on any CPU">,
+    Option<"maxChunks", "max-chunks", "int64_t", "1", "parts that may run at the same time, at most">,
+    Option<"chunkWork", "chunk-work", "int64_t", "524288", "multiply-adds that a part has at least, on average">
   ];
   let statistics = [
     Statistic<"numConverted", "converted", "compute ops converted">,
+    Statistic<"numSplit", "split", "compute ops whose parts may run at the same time">,
     Statistic<"numKernels", "kernels", "kernels generated">,
     Statistic<"numByElement", "read-by-element", "compute ops whose kernel reads its input byte by byte">
   ];
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "LLVM::LLVMDialect", "math::MathDialect",
                            "memref::MemRefDialect", "scf::SCFDialect", "vector::VectorDialect"];
+}
+
+def GPFQParallelToRuntime : Pass<"gpfq-parallel-to-runtime", "ModuleOp"> {
+  let summary = "Calls of the runtime for parallel loops";
+  let description = [{
+    Level 6. The body of each `scf.parallel` of one induction variable that runs from 0 in steps of 1 becomes a function
+    of a context, which holds the addresses of the buffers that it uses, and of the number of an iteration; the loop a
+    call of `gpfq_parallel_for` (include/gpfq/Runtime/Parallel.h). Constants and globals are made anew in the body;
+    other values must be buffers of static shape and strides. A function with such loops gets one more argument, the
+    last: the `gpfq_parallel` that is to run them, or null. Loops that return values are an error.
+
+    ```mlir
+    func.func @f(%x: memref<4x8xf32>) {
+      scf.parallel (%i) = (%c0) to (%c4) step (%c1) {
+        func.call @row(%x, %i) : (memref<4x8xf32>, index) -> ()
+      }
+      return
+    }
+    // becomes
+    func.func @f(%x: memref<4x8xf32>, %parallel: !llvm.ptr) {
+      %context = llvm.alloca %one x !llvm.array<1 x i64> : (i64) -> !llvm.ptr
+      // ... stores the address of %x
+      call @gpfq_parallel_for(%parallel, %c4_i64, %body, %context) : (!llvm.ptr, i64, !llvm.ptr, !llvm.ptr) -> ()
+      return
+    }
+    func.func private @f_parallel(%context: !llvm.ptr, %i: i64) {
+      // ... loads the address of %x
+      call @row(%x, %index) : (memref<4x8xf32>, index) -> ()
+      return
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numOutlined", "outlined", "Parallel loops outlined">];
+  let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "LLVM::LLVMDialect", "memref::MemRefDialect"];
 }
 
 #endif // GPFQ_CONVERSION_PASSES

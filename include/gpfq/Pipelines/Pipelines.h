@@ -23,6 +23,10 @@ struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
       *this, "reference",
       llvm::cl::desc("Lower the integer ops by lowbit-to-linalg instead of packed kernels"),
       llvm::cl::init(false)};
+  PassOptions::Option<bool> parallel{
+      *this, "parallel",
+      llvm::cl::desc("Split layers into parts that gpfq_parallel_for of the runtime calls"),
+      llvm::cl::init(false)};
 };
 
 /// Level 2 (or a float network) to level 3: one function, integer layers with their epilogues.

@@ -52,45 +52,39 @@ int64_t ContractionKernel::getTileRows() const {
   return b.target.getIntegerTile(pixels, g.bits).rows;
 }
 
-/// All tiles of a block for one panel: its weights stay in the first-level cache.
-void ContractionKernel::buildPanel(TilePlace place, int64_t channels, Block block) {
+/// All of `tiles` of the outer dimension for one panel: its weights stay in the first-level cache.
+void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange tiles) {
   PackedBuffer packed = b.weights;
   if (isUnpackedOnce) {
     b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes));
     place.panelStart = b.index(0);
   }
-  Block rowBlock = height > 1 ? block : Block(), columnBlock = height > 1 ? Block() : block;
-  b.buildTileLoops(rowRanges, rowBlock.begin, rowBlock.end, [&](Value y, int64_t rowCount) {
-    b.buildTileLoops(columnRanges, columnBlock.begin, columnBlock.end,
-                     [&](Value x, int64_t columnCount) {
-                       SmallVector<TileRow> rows;
-                       for (int64_t dy = 0; dy < rowCount; ++dy)
-                         for (int64_t dx = 0; dx < columnCount; ++dx)
-                           rows.push_back({dy, dx});
-                       place.y = y;
-                       place.x = x;
-                       buildTile(place, rows, channels);
-                     });
+  IndexRange rowTiles = height > 1 ? tiles : IndexRange(),
+             columnTiles = height > 1 ? IndexRange() : tiles;
+  b.buildTileLoops(rowRanges, rowTiles, [&](Value y, int64_t rowCount) {
+    b.buildTileLoops(columnRanges, columnTiles, [&](Value x, int64_t columnCount) {
+      SmallVector<TileRow> rows;
+      for (int64_t dy = 0; dy < rowCount; ++dy)
+        for (int64_t dx = 0; dx < columnCount; ++dx)
+          rows.push_back({dy, dx});
+      place.y = y;
+      place.x = x;
+      buildTile(place, rows, channels);
+    });
   });
   b.weights = packed;
 }
 
-void ContractionKernel::buildPanels(Value batchIndex, Value group, Block block) {
-  int64_t panelChannels = g.getPanelChannels();
+void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange tiles) {
+  int64_t channelBytes = g.getPanelBytes(g.vectors) / g.getPanelChannels();
   Value groupStart = b.scale(group, g.getGroupBytes());
   Value groupChannel = b.scale(group, g.channels);
   TilePlace place = {batchIndex, group, {}, {}, {}, {}};
-  b.buildLoop(g.getFullPanels(), [&](Value panel) {
-    place.panelStart = b.add(groupStart, b.scale(panel, g.getPanelBytes(g.vectors)));
-    place.channel = b.add(groupChannel, b.scale(panel, panelChannels));
-    buildPanel(place, panelChannels, block);
+  b.buildTileLoops(panelRanges, panelChunk, [&](Value channel, int64_t channels) {
+    place.panelStart = b.add(groupStart, b.scale(channel, channelBytes));
+    place.channel = b.add(groupChannel, channel);
+    buildPanel(place, channels, tiles);
   });
-  if (int64_t tail = g.getTailChannels()) {
-    int64_t full = g.getFullPanels();
-    place.panelStart = b.add(groupStart, full * g.getPanelBytes(g.vectors));
-    place.channel = b.add(groupChannel, full * panelChannels);
-    buildPanel(place, tail, block);
-  }
 }
 
 static int64_t getBytes(Value memref) {
@@ -98,22 +92,52 @@ static int64_t getBytes(Value memref) {
   return type.getNumElements() * type.getElementTypeBitWidth() / 8;
 }
 
-/// Where images are large and weights small, all panels go over one block of the image after the
-/// other, so that its input and results stay in the second-level cache.
-void ContractionKernel::buildBlocks(function_ref<void(Block)> body) {
+int64_t ContractionKernel::countOuterTiles() const {
   int64_t tiles = 0;
-  for (const TileRange &range : height > 1 ? rowRanges : columnRanges)
+  for (const TileRange &range : getOuterRanges())
     tiles += range.count;
+  return tiles;
+}
+
+int64_t ContractionKernel::getBlockTiles() const {
+  int64_t tiles = countOuterTiles();
   int64_t imageBytes = (getBytes(b.input) + getBytes(b.init)) / batch / g.groups;
   int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
+  // Weights that are large leave no room for a block beside them.
   if (blocks <= 1 || g.getFullPanels() == 0 || g.getGroupBytes() > blockBytes)
-    return body(Block());
-  int64_t tilesAtOnce = llvm::divideCeil(tiles, blocks);
+    return tiles;
+  return llvm::divideCeil(tiles, blocks);
+}
+
+/// Where images are large and weights small, all panels go over one block of the image after the
+/// other, so that its input and results stay in the second-level cache.
+void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
+  int64_t tiles = countOuterTiles(), tilesAtOnce = getBlockTiles();
+  if (tileChunk.begin || tilesAtOnce == tiles)
+    return body(tileChunk);
   b.buildLoop(llvm::divideCeil(tiles, tilesAtOnce), [&](Value block) {
     Value begin = b.scale(block, tilesAtOnce);
     Value end = b.createOrFold<arith::MinUIOp>(b.add(begin, tilesAtOnce), b.index(tiles));
     body({begin, end});
   });
+}
+
+/// Chunks are made of groups, panels or tiles, whichever divides most evenly. Chunks of tiles each
+/// read all weights, so they must be clearly better.
+void ContractionKernel::chooseChunks() {
+  if (!b.isSplit())
+    return;
+  int64_t panels = 0, tiles = countOuterTiles();
+  for (const TileRange &range : panelRanges)
+    panels += range.count;
+  double byGroup = b.getSpeedup(g.groups), byPanel = b.getSpeedup(panels),
+         byTile = b.getSpeedup(tiles) * (isUnpackedOnce ? 0.8 : 0.95);
+  if (byGroup >= std::max(byPanel, byTile))
+    groupChunk = b.takeChunk(g.groups, g.groups);
+  else if (byPanel >= byTile)
+    panelChunk = b.takeChunk(panels, panels);
+  else
+    tileChunk = b.takeChunk(tiles, getBlockTiles());
 }
 
 void ContractionKernel::build() {
@@ -124,9 +148,14 @@ void ContractionKernel::build() {
   // Narrow images: a tile spans several output rows.
   rowRanges = getBalancedTiles(height, std::max<int64_t>(1, limit / width));
   columnRanges = getBalancedTiles(width, limit);
+  if (int64_t full = g.getFullPanels())
+    panelRanges.push_back({g.getPanelChannels(), full, 0});
+  if (int64_t tail = g.getTailChannels())
+    panelRanges.push_back({tail, 1, g.getFullPanels() * g.getPanelChannels()});
+  chooseChunks();
   b.buildLoop(batch, [&](Value batchIndex) {
-    b.buildLoop(g.groups, [&](Value group) {
-      buildBlocks([&](Block block) { buildPanels(batchIndex, group, block); });
+    b.buildTileLoops({{1, g.groups, 0}}, groupChunk, [&](Value group, int64_t) {
+      buildBlocks([&](IndexRange tiles) { buildPanels(batchIndex, group, tiles); });
     });
   });
 }

@@ -45,13 +45,10 @@ public:
   bool crossesColumns = false;
 
 private:
-  /// Tiles of the outer dimension from `begin` to `end`; all of them if null.
-  struct Block {
-    Value begin, end;
-  };
-  void buildBlocks(function_ref<void(Block)> body);
-  void buildPanels(Value batchIndex, Value group, Block block);
-  void buildPanel(TilePlace place, int64_t channels, Block block);
+  void chooseChunks();
+  void buildBlocks(function_ref<void(IndexRange)> body);
+  void buildPanels(Value batchIndex, Value group, IndexRange tiles);
+  void buildPanel(TilePlace place, int64_t channels, IndexRange tiles);
   void buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels);
   SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
   SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
@@ -64,6 +61,12 @@ private:
   Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
   SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);
 
+  /// Ranges of tiles of the outer dimension: rows, or where there is one row, columns.
+  ArrayRef<TileRange> getOuterRanges() const { return height > 1 ? rowRanges : columnRanges; }
+  int64_t countOuterTiles() const;
+  /// Tiles of the outer dimension that a block of the second-level cache holds, as part of an
+  /// image.
+  int64_t getBlockTiles() const;
   int64_t getTileRows() const;
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.
   bool unpacksOnce() const;
@@ -72,7 +75,9 @@ private:
   const lowbit::PackedGeometry &g;
   bool byElement;
   bool isUnpackedOnce = false;
-  SmallVector<TileRange, 2> rowRanges, columnRanges;
+  SmallVector<TileRange, 2> rowRanges, columnRanges, panelRanges;
+  /// What one chunk computes.
+  IndexRange groupChunk, panelChunk, tileChunk;
 };
 
 } // namespace mlir::gpfq

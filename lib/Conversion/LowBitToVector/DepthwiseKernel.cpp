@@ -131,8 +131,7 @@ KernelBuilder::FusedCache DepthwiseKernel::loadOperands(int64_t v) {
   return cache;
 }
 
-void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, Value firstTile,
-                                 Value lastTile) {
+void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, IndexRange tiles) {
   PackedBuffer packed = b.weights;
   if (b.isInteger) {
     arrangeWeights(panel);
@@ -141,7 +140,7 @@ void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, Value f
     panel.factors = loadFactors(panel.start, b.index(0));
   }
   storeOperands(panel);
-  b.buildTileLoops(rowRanges, firstTile, lastTile, [&](Value y, int64_t rows) {
+  b.buildTileLoops(rowRanges, tiles, [&](Value y, int64_t rows) {
     b.buildTileLoops(columnRanges, [&](Value x, int64_t columns) {
       buildTile(panel, {batchIndex, y, x, rows, columns});
     });
@@ -149,18 +148,28 @@ void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, Value f
   b.weights = packed;
 }
 
-void DepthwiseKernel::buildPanels(Value batchIndex, Value firstTile, Value lastTile) {
+void DepthwiseKernel::buildPanels(Value batchIndex, IndexRange tiles) {
   int64_t size = g.getPanelChannels(), regular = g.channels / size;
-  b.buildLoop(regular, [&](Value panel) {
-    buildPanel({b.scale(panel, g.getPanelBytes(g.vectors)), b.scale(panel, size), size}, batchIndex,
-               firstTile, lastTile);
+  int64_t channelBytes = g.getPanelBytes(g.vectors) / size;
+  b.buildTileLoops({{size, regular, 0}}, panelChunk, [&](Value channel, int64_t channels) {
+    buildPanel({b.scale(channel, channelBytes), channel, channels}, batchIndex, tiles);
   });
-  int64_t left = g.channels - regular * size;
-  if (left == 0)
+  if (g.channels == regular * size)
     return;
-  // The last interleaved panel overlaps the one before it, or is not full.
-  int64_t start = regular * size, channels = left;
+  auto buildLast = [&] { buildLastPanel(batchIndex, tiles); };
+  // It may write channels of the panel before it, so it belongs to the chunk that has that.
+  if (panelChunk.begin)
+    b.buildInLastChunk(buildLast);
+  else
+    buildLast();
+}
+
+/// The channels that are left: an interleaved panel overlaps the one before it, or is not full.
+void DepthwiseKernel::buildLastPanel(Value batchIndex, IndexRange tiles) {
+  int64_t size = g.getPanelChannels(), regular = g.channels / size;
+  int64_t start = regular * size, channels = g.channels - start;
   if (g.isInterleaved()) {
+    int64_t left = channels;
     start = g.getPanelStart(regular);
     channels = g.channels - start;
     // What no other panel has is in the low half of the vectors, or with an overlap in the high.
@@ -171,7 +180,7 @@ void DepthwiseKernel::buildPanels(Value batchIndex, Value firstTile, Value lastT
     }
   }
   buildPanel({b.index(regular * g.getPanelBytes(g.vectors)), b.index(start), channels}, batchIndex,
-             firstTile, lastTile);
+             tiles);
   b.useLanes(g.lanes);
 }
 
@@ -183,13 +192,22 @@ void DepthwiseKernel::build() {
     tiles += range.count;
   int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
   int64_t tilesAtOnce = llvm::divideCeil(tiles, blocks);
+  IndexRange tileChunk;
+  if (b.isSplit()) {
+    // Chunks of rows each arrange all weights, so they must be clearly better.
+    int64_t panels = std::max<int64_t>(1, g.channels / g.getPanelChannels());
+    if (b.getSpeedup(panels) >= 0.9 * b.getSpeedup(tiles))
+      panelChunk = b.takeChunk(panels, panels);
+    else
+      tileChunk = b.takeChunk(tiles, tilesAtOnce);
+  }
   b.buildLoop(batch, [&](Value batchIndex) {
-    if (blocks == 1)
-      return buildPanels(batchIndex, {}, {});
+    if (tileChunk.begin || blocks == 1)
+      return buildPanels(batchIndex, tileChunk);
     b.buildLoop(llvm::divideCeil(tiles, tilesAtOnce), [&](Value block) {
       Value first = b.scale(block, tilesAtOnce);
       Value last = b.createOrFold<arith::MinUIOp>(b.add(first, tilesAtOnce), b.index(tiles));
-      buildPanels(batchIndex, first, last);
+      buildPanels(batchIndex, {first, last});
     });
   });
 }

@@ -72,8 +72,9 @@ public:
   void build();
 
 private:
-  void buildPanels(Value batch, Value firstTile, Value lastTile);
-  void buildPanel(DepthwisePanel panel, Value batch, Value firstTile, Value lastTile);
+  void buildPanels(Value batch, IndexRange tiles);
+  void buildLastPanel(Value batch, IndexRange tiles);
+  void buildPanel(DepthwisePanel panel, Value batch, IndexRange tiles);
   void buildTile(const DepthwisePanel &panel, DepthwiseTile tile);
   Value loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y, int64_t x);
 
@@ -112,6 +113,8 @@ private:
   int64_t batch, height, width, kernelHeight, kernelWidth;
   bool sharesQuads;
   SmallVector<TileRange, 2> rowRanges, columnRanges;
+  /// Panels that one chunk computes.
+  IndexRange panelChunk;
   /// Bytes of weights in the order of quads.
   Value arranged;
   std::map<std::pair<int64_t, int64_t>, Value> operands;

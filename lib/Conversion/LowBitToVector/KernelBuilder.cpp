@@ -125,15 +125,15 @@ void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges,
               [&](Value tile) { body(add(scale(tile, range.size), range.start), range.size); });
 }
 
-void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges, Value begin, Value end,
+void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges, IndexRange tiles,
                                    function_ref<void(Value, int64_t)> body) {
-  if (!begin)
+  if (!tiles.begin)
     return buildTileLoops(ranges, body);
   int64_t first = 0;
   for (const TileRange &range : ranges) {
     int64_t last = first + range.count;
-    Value from = createOrFold<arith::MaxUIOp>(begin, index(first));
-    Value to = createOrFold<arith::MinUIOp>(end, index(last));
+    Value from = createOrFold<arith::MaxUIOp>(tiles.begin, index(first));
+    Value to = createOrFold<arith::MinUIOp>(tiles.end, index(last));
     auto loop = scf::ForOp::create(*this, from, to, index(1));
     InsertionGuard guard(*this);
     setInsertionPointToStart(loop.getBody());
@@ -141,6 +141,33 @@ void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges, Value begin, Valu
     body(add(start, range.start - first * range.size), range.size);
     first = last;
   }
+}
+
+//===----------------------------------------------------------------------===//
+// Chunks
+//===----------------------------------------------------------------------===//
+
+double KernelBuilder::getSpeedup(int64_t count) const {
+  return double(count) / llvm::divideCeil(count, std::min<int64_t>(count, mostChunks));
+}
+
+IndexRange KernelBuilder::takeChunk(int64_t count, int64_t most) {
+  int64_t size =
+      std::min<int64_t>(most, llvm::divideCeil(count, std::min<int64_t>(count, mostChunks)));
+  numChunks = llvm::divideCeil(count, size);
+  Value begin = scale(chunkIndex, size);
+  return {begin, createOrFold<arith::MinUIOp>(add(begin, size), index(count))};
+}
+
+void KernelBuilder::buildInLastChunk(function_ref<void()> body) {
+  if (numChunks == 1)
+    return body();
+  Value isLast =
+      arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, chunkIndex, index(numChunks - 1));
+  auto last = scf::IfOp::create(*this, isLast);
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(last.thenBlock());
+  body();
 }
 
 //===----------------------------------------------------------------------===//

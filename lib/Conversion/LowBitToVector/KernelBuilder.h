@@ -20,6 +20,11 @@ struct TileRange {
 /// Cuts `total` in the least number of tiles of at most `limit`, whose sizes differ by at most one.
 SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
 
+/// Consecutive indices from `begin` to `end`; all that there are if null.
+struct IndexRange {
+  Value begin, end;
+};
+
 /// True if elements that follow each other in the last dimension do so in memory.
 bool hasUnitInnerStride(MemRefType type);
 
@@ -97,9 +102,27 @@ public:
   void buildLoop(int64_t count, function_ref<void(Value)> body);
   /// Loops over the tiles of each range; `body` gets the start and size of a tile.
   void buildTileLoops(ArrayRef<TileRange> ranges, function_ref<void(Value, int64_t)> body);
-  /// The same for the tiles from number `begin` to `end`, counted over all ranges; all if null.
-  void buildTileLoops(ArrayRef<TileRange> ranges, Value begin, Value end,
+  /// The same for the tiles whose numbers, counted over all ranges, are in `tiles`.
+  void buildTileLoops(ArrayRef<TileRange> ranges, IndexRange tiles,
                       function_ref<void(Value, int64_t)> body);
+
+  /// Makes the kernel one that computes a part of its result in each call: part number `chunk` of
+  /// at most `most`.
+  void splitIntoChunks(Value chunk, int64_t most) {
+    chunkIndex = chunk;
+    mostChunks = most;
+  }
+  /// Parts that the kernel is split into.
+  int64_t getNumChunks() const { return numChunks; }
+  int64_t getMostChunks() const { return mostChunks; }
+  bool isSplit() const { return mostChunks > 1; }
+  /// How many times faster than one thread very many are when `count` equal pieces of work are
+  /// split as evenly as possible.
+  double getSpeedup(int64_t count) const;
+  /// Splits `count` pieces of work, of which a chunk gets at most `most`; the pieces of this chunk.
+  IndexRange takeChunk(int64_t count, int64_t most);
+  /// Builds `body` for the last chunk alone.
+  void buildInLastChunk(function_ref<void()> body);
 
   /// The first `valid` elements of a vector of `getLanes()`, the rest zero; reads nothing else.
   Value loadVector(Value memref, ArrayRef<Value> indices, int64_t valid) {
@@ -168,6 +191,8 @@ private:
   SmallVector<Value> fused;
   bool emulateDot;
   int64_t lanes;
+  Value chunkIndex;
+  int64_t mostChunks = 1, numChunks = 1;
   std::optional<CodeRounding> codeRounding;
   Block *entry;
   /// The buffer of `unpackPanel`.

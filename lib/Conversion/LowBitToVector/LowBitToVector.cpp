@@ -134,24 +134,46 @@ static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
   return success();
 }
 
+/// Multiply-adds of an op; those of a depthwise one take the time of four.
+static int64_t countWork(LowBitComputeOpInterface op) {
+  int64_t outputs = cast<MemRefType>(op.getInit().getType()).getNumElements();
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  if (isa<DepthwiseConv2DOp>(op))
+    return 4 * outputs * kernel[0] * kernel[1];
+  int64_t sum = 1;
+  for (int64_t size : ArrayRef<int64_t>(kernel).drop_front())
+    sum *= size;
+  return outputs * sum;
+}
+
 namespace {
+
+/// A generated function. With more than one chunk its last argument is the number of a chunk.
+struct Kernel {
+  func::FuncOp function;
+  int64_t chunks = 1;
+};
 
 struct ConvertLowBitToVectorPass
     : gpfq::impl::ConvertLowBitToVectorBase<ConvertLowBitToVectorPass> {
   using ConvertLowBitToVectorBase::ConvertLowBitToVectorBase;
 
   void runOnOperation() override {
+    if (chunkWork < 1) {
+      getOperation().emitError("chunk-work must be at least 1");
+      return signalPassFailure();
+    }
     SmallVector<LowBitComputeOpInterface> ops;
     getOperation().walk([&](LowBitComputeOpInterface op) { ops.push_back(op); });
     SymbolTable symbols(getOperation());
-    llvm::StringMap<func::FuncOp> kernels;
+    llvm::StringMap<Kernel> kernels;
     for (LowBitComputeOpInterface op : ops)
       if (failed(convert(op, symbols, kernels)))
         return signalPassFailure();
   }
 
   LogicalResult convert(LowBitComputeOpInterface op, SymbolTable &symbols,
-                        llvm::StringMap<func::FuncOp> &kernels) {
+                        llvm::StringMap<Kernel> &kernels) {
     std::string wanted = target;
     if (wanted == "host") {
       FailureOr<const KernelTarget *> host =
@@ -182,17 +204,34 @@ struct ConvertLowBitToVectorPass
     for (Value operand : op->getOperands())
       arguments.push_back(memref::CastOp::create(
           builder, op->getLoc(), getKernelArgumentType(operand.getType()), operand));
-    func::FuncOp &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
-    if (!kernel)
+    Kernel &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
+    if (!kernel.function)
       kernel = buildKernel(op, ValueRange(arguments).getTypes(), **found, symbols);
-    func::CallOp::create(builder, op->getLoc(), kernel, arguments);
+    callKernel(builder, op->getLoc(), kernel, arguments);
     op->erase();
     ++numConverted;
     return success();
   }
 
-  func::FuncOp buildKernel(LowBitComputeOpInterface op, TypeRange arguments,
-                           const KernelTarget &kernelTarget, SymbolTable &symbols) {
+  void callKernel(OpBuilder &builder, Location loc, const Kernel &kernel,
+                  SmallVectorImpl<Value> &arguments) {
+    if (kernel.chunks == 1) {
+      func::CallOp::create(builder, loc, kernel.function, arguments);
+      return;
+    }
+    ++numSplit;
+    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
+    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
+    Value chunks = arith::ConstantIndexOp::create(builder, loc, kernel.chunks);
+    scf::ParallelOp::create(builder, loc, zero, chunks, one,
+                            [&](OpBuilder &nested, Location loc, ValueRange chunk) {
+                              arguments.append(chunk.begin(), chunk.end());
+                              func::CallOp::create(nested, loc, kernel.function, arguments);
+                            });
+  }
+
+  Kernel buildKernel(LowBitComputeOpInterface op, TypeRange arguments,
+                     const KernelTarget &kernelTarget, SymbolTable &symbols) {
     OpBuilder builder(&getContext());
     std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
     auto function =
@@ -205,7 +244,11 @@ struct ConvertLowBitToVectorPass
     symbols.insert(function);
     Block *body = function.addEntryBlock();
     builder.setInsertionPointToStart(body);
-    KernelBuilder kernel(op, builder, body->getArguments(), kernelTarget, emulateDot);
+    SmallVector<Value> buffers(body->getArguments());
+    KernelBuilder kernel(op, builder, buffers, kernelTarget, emulateDot);
+    int64_t mostChunks = std::min<int64_t>(maxChunks, countWork(op) / chunkWork);
+    if (mostChunks > 1)
+      kernel.splitIntoChunks(body->addArgument(kernel.getIndexType(), op->getLoc()), mostChunks);
     if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
       buildContractionKernel(kernel, conv);
     else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
@@ -213,8 +256,14 @@ struct ConvertLowBitToVectorPass
     else
       buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
     func::ReturnOp::create(kernel);
+    if (mostChunks > 1 && kernel.getNumChunks() == 1) {
+      kernel.setInsertionPointToStart(body);
+      body->getArguments().back().replaceAllUsesWith(kernel.index(0));
+      body->eraseArgument(body->getNumArguments() - 1);
+    }
+    function.setType(builder.getFunctionType(body->getArgumentTypes(), {}));
     ++numKernels;
-    return function;
+    return {function, kernel.getNumChunks()};
   }
 };
 

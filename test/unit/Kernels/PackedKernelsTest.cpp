@@ -84,12 +84,13 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
          (target.getName() == "avxvnni" && mlir::gpfq::canRunOnHost(**avx512));
 }
 
-/// Lowering to packed kernels; the dot products of a target that this CPU lacks are emulated.
-std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target) {
+/// Lowering to packed kernels; the dot products of a target that this CPU lacks are emulated. With
+/// `isSplit` they compute their results in up to five parts.
+std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit) {
   std::string name = target.getName().str();
   return "func.func(lowbit-pack{target=" + name + "})," + bufferize +
          ",convert-lowbit-to-vector{target=" + name + (canExecute(target) ? "" : " emulate-dot=1") +
-         "},cse";
+         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},cse";
 }
 
 TEST_F(PackedKernels, EqualReference) {
@@ -110,7 +111,8 @@ TEST_F(PackedKernels, EqualReference) {
     ASSERT_TRUE(expected);
     std::vector<std::vector<uint8_t>> want = run(*expected, cases);
     for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
-      auto actual = compile(source, getPackedPipeline(*target), llvm::CodeGenOptLevel::Default);
+      auto actual = compile(source, getPackedPipeline(*target, /*isSplit=*/m % 2 == 1),
+                            llvm::CodeGenOptLevel::Default);
       ASSERT_TRUE(actual);
       std::vector<std::vector<uint8_t>> got = run(*actual, cases);
       ASSERT_EQ(want.size(), got.size());

@@ -1,0 +1,189 @@
+/* Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+   See LICENSE for license information.
+   SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
+
+#define _GNU_SOURCE
+#include "gpfq/Runtime/ThreadPool.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+enum {
+  MAX_THREADS = 256,
+  /* Looks for work, each followed by a pause, before a thread sleeps; before a caller that waits
+   * yields. */
+  IDLE_LOOKS = 2000,
+  WAIT_LOOKS = 256,
+  CACHE_LINE = 64
+};
+
+struct pool {
+  gpfq_parallel parallel;
+  int32_t workers;
+  /* Set while a call has the pool. */
+  atomic_bool busy;
+  void (*body)(void *context, int64_t index);
+  void *context;
+  /* Number of the call in the upper half, indices that nobody has taken in the lower half. An index
+   * is taken by an exchange of the whole word, so a thread that is late for a call takes none of
+   * the next one without having seen its `body`. */
+  _Alignas(CACHE_LINE) atomic_uint_fast64_t state;
+  /* Indices whose bodies have returned. */
+  _Alignas(CACHE_LINE) atomic_int_fast64_t done;
+  _Alignas(CACHE_LINE) atomic_int sleepers;
+  atomic_bool stop;
+  pthread_mutex_t mutex;
+  pthread_cond_t wake;
+  pthread_t threads[];
+};
+
+static inline void pause_thread(void) {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
+
+static uint32_t call_number(uint64_t state) { return (uint32_t)(state >> 32); }
+
+/* Runs indices of the current call until none is left. */
+static void take_indices(struct pool *pool) {
+  uint_fast64_t state = atomic_load_explicit(&pool->state, memory_order_acquire);
+  while ((uint32_t)state != 0) {
+    if (!atomic_compare_exchange_weak_explicit(&pool->state, &state, state - 1,
+                                               memory_order_acq_rel, memory_order_acquire))
+      continue;
+    pool->body(pool->context, (int64_t)(uint32_t)state - 1);
+    atomic_fetch_add_explicit(&pool->done, 1, memory_order_release);
+    state = atomic_load_explicit(&pool->state, memory_order_acquire);
+  }
+}
+
+/* Sleeps unless there is a call other than number `seen`. */
+static void sleep_until_call(struct pool *pool, uint32_t seen) {
+  pthread_mutex_lock(&pool->mutex);
+  /* Either this load sees the new call, or its caller sees the sleeper and signals, which it cannot
+   * do before the wait has released the mutex. */
+  atomic_fetch_add(&pool->sleepers, 1);
+  while (call_number(atomic_load(&pool->state)) == seen && !atomic_load(&pool->stop))
+    pthread_cond_wait(&pool->wake, &pool->mutex);
+  atomic_fetch_sub(&pool->sleepers, 1);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static void *work(void *argument) {
+  struct pool *pool = argument;
+  uint32_t seen = 0;
+  while (!atomic_load_explicit(&pool->stop, memory_order_relaxed)) {
+    uint32_t number = seen;
+    for (int look = 0; look < IDLE_LOOKS && number == seen; ++look) {
+      number = call_number(atomic_load_explicit(&pool->state, memory_order_acquire));
+      pause_thread();
+    }
+    if (number == seen) {
+      sleep_until_call(pool, seen);
+      continue;
+    }
+    seen = number;
+    take_indices(pool);
+  }
+  return NULL;
+}
+
+static void wake_sleepers(struct pool *pool) {
+  if (atomic_load(&pool->sleepers) == 0)
+    return;
+  pthread_mutex_lock(&pool->mutex);
+  pthread_cond_broadcast(&pool->wake);
+  pthread_mutex_unlock(&pool->mutex);
+}
+
+static void run_pool(void *self, int64_t count, void (*body)(void *context, int64_t index),
+                     void *context) {
+  struct pool *pool = self;
+  bool is_busy = count < 2 || count > UINT32_MAX || pool->workers == 0 ||
+                 atomic_exchange_explicit(&pool->busy, true, memory_order_acquire);
+  if (is_busy) {
+    for (int64_t i = 0; i < count; ++i)
+      body(context, i);
+    return;
+  }
+  pool->body = body;
+  pool->context = context;
+  atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+  uint64_t number = call_number(atomic_load_explicit(&pool->state, memory_order_relaxed)) + 1;
+  atomic_store(&pool->state, number << 32 | (uint64_t)count);
+  wake_sleepers(pool);
+  take_indices(pool);
+  for (int look = 0; atomic_load_explicit(&pool->done, memory_order_acquire) < count; ++look) {
+    if (look % WAIT_LOOKS == WAIT_LOOKS - 1)
+      sched_yield();
+    else
+      pause_thread();
+  }
+  atomic_store_explicit(&pool->busy, false, memory_order_release);
+}
+
+/* Pins `thread` to the CPU of the given rank among `allowed`. */
+static void pin_thread(pthread_t thread, int32_t rank, const cpu_set_t *allowed) {
+  int count = CPU_COUNT(allowed);
+  rank = count ? rank % count : 0;
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, allowed) || rank-- > 0)
+      continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    pthread_setaffinity_np(thread, sizeof(one), &one);
+    return;
+  }
+}
+
+const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags) {
+  if (threads < 1 || threads > MAX_THREADS || (flags & ~GPFQ_POOL_PIN))
+    return NULL;
+  size_t bytes = sizeof(struct pool) + (size_t)threads * sizeof(pthread_t);
+  struct pool *pool = aligned_alloc(CACHE_LINE, (bytes + CACHE_LINE - 1) / CACHE_LINE * CACHE_LINE);
+  if (!pool)
+    return NULL;
+  pool->parallel = (gpfq_parallel){run_pool, pool};
+  pool->workers = 0;
+  atomic_init(&pool->busy, false);
+  atomic_init(&pool->state, 0);
+  atomic_init(&pool->done, 0);
+  atomic_init(&pool->sleepers, 0);
+  atomic_init(&pool->stop, false);
+  pthread_mutex_init(&pool->mutex, NULL);
+  pthread_cond_init(&pool->wake, NULL);
+  cpu_set_t allowed;
+  bool is_pinned = (flags & GPFQ_POOL_PIN) && sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+  for (int32_t i = 0; i < threads - 1; ++i) {
+    if (pthread_create(&pool->threads[i], NULL, work, pool)) {
+      gpfq_pool_destroy(&pool->parallel);
+      return NULL;
+    }
+    pool->workers = i + 1;
+    if (is_pinned)
+      pin_thread(pool->threads[i], i + 1, &allowed);
+  }
+  return &pool->parallel;
+}
+
+void gpfq_pool_destroy(const gpfq_parallel *parallel) {
+  if (!parallel)
+    return;
+  struct pool *pool = parallel->self;
+  pthread_mutex_lock(&pool->mutex);
+  atomic_store(&pool->stop, true);
+  pthread_cond_broadcast(&pool->wake);
+  pthread_mutex_unlock(&pool->mutex);
+  for (int32_t i = 0; i < pool->workers; ++i)
+    pthread_join(pool->threads[i], NULL);
+  pthread_cond_destroy(&pool->wake);
+  pthread_mutex_destroy(&pool->mutex);
+  free(pool);
+}

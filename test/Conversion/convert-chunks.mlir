@@ -1,0 +1,46 @@
+// RUN: gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=4 chunk-work=1" --canonicalize --cse | FileCheck %s --implicit-check-not=lowbit.
+// RUN: gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=4 chunk-work=24576" --canonicalize --cse | FileCheck %s --check-prefix=TWO
+// RUN: gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=4 chunk-work=100000" --canonicalize --cse | FileCheck %s --check-prefix=SERIAL --implicit-check-not=scf.parallel
+// RUN: not gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=4 chunk-work=0" 2>&1 | FileCheck %s --check-prefix=WORK
+// WORK: error: chunk-work must be at least 1
+
+// Four panels of 16 channels, a chunk each; half of the work at a time makes two.
+// CHECK-LABEL: func.func @panels
+// CHECK:         scf.parallel (%[[CHUNK:.*]]) = (%c0) to (%c4) step (%c1) {
+// CHECK:           func.call @lowbit_matmul(%{{.*}}, %{{.*}}, %{{.*}}, %[[CHUNK]])
+// TWO-LABEL: func.func @panels
+// TWO: scf.parallel (%{{.*}}) = (%c0) to (%c2)
+// SERIAL-LABEL: func.func @panels
+// SERIAL: call @lowbit_matmul(%{{.*}}, %{{.*}}, %{{[^,]*}}) :
+func.func @panels(%x: memref<12x64xi8>, %w: memref<2048xi8>, %y: memref<12x64xi32>) {
+  lowbit.matmul ins(%x, %w : memref<12x64xi8>, memref<2048xi8>) outs(%y : memref<12x64xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>,
+       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 64, kernel = [64, 64]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}
+
+// CHECK-LABEL: func.func private @lowbit_matmul(
+// CHECK-SAME:      %[[CHUNK:[a-z0-9]+]]: index)
+// CHECK:         %[[NEXT:.*]] = arith.addi %[[CHUNK]], %c1
+// CHECK:         %[[END:.*]] = arith.minui %[[NEXT]], %c4
+// CHECK:         scf.for %{{.*}} = %[[CHUNK]] to %{{.*}} step %c1
+
+// -----
+
+// One panel and ten rows of pixels: chunks of rows.
+// CHECK-LABEL: func.func @rows
+// CHECK:         scf.parallel (%{{.*}}) = (%c0) to (%c4)
+// CHECK:           func.call @lowbit_conv_2d(
+func.func @rows(%x: memref<1x10x12x8xi8>, %w: memref<64xi8>, %y: memref<1x10x12x8xi32>) {
+  lowbit.conv_2d ins(%x, %w : memref<1x10x12x8xi8>, memref<64xi8>) outs(%y : memref<1x10x12x8xi32>)
+      {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, groups = 2 : i64,
+       alphabet = #lowbit.alphabet<mid_tread, [127]>,
+       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 4, kernel = [8, 1, 1, 4]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}
