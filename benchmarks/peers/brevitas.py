@@ -7,8 +7,12 @@
 
 Weights only, all layers, one scale for each output channel, levels -K..K with K = 2^(bits-1) - 1. Prints one JSON
 object a line. `seconds` is the CPU time on one thread: for Brevitas that of the method alone, for ours that of
-gpfq-compile from the float network to the quantised one; `times_ours` is the ratio of the two. Makes an environment of
-its own in build/peers/brevitas (some 2 GB).
+gpfq-compile from the float network to the quantised one; `times_ours` is the ratio of the two. `ours_better_by` is our
+top-1 minus that of the method on the same images, in points, `standard_error` that of the difference. Makes an
+environment of its own in build/peers/brevitas (some 2 GB).
+
+A cache file keeps the class of each test image for each network, width, number of samples and method: what it has is
+not run again. Ours is run again when gpfq-compile has changed.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import resource
 import subprocess
 import sys
 import tempfile
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +39,7 @@ from compiling import say
 from gpfq import evaluation
 
 FOLDER = Path(__file__).resolve().parent
+OURS = "recipe=best"
 PEERS = ("gpfq", "gptq", "qronos")
 
 
@@ -94,52 +100,84 @@ def children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-def describe(outputs: np.ndarray, stem: Path) -> dict:
-    """Percentages of the test images: right, and of the same class as in float."""
-    reference = networks.float_outputs(stem.name, stem.parent)
-    labels = np.load(f"{stem}.labels.npy")
-    return {
-        "float_top1": round(evaluation.top1(reference, labels), 2),
-        "top1": round(evaluation.top1(outputs, labels), 2),
-        "agreement": round(evaluation.top1(outputs, reference.reshape(len(labels), -1).argmax(1)), 2),
-        "n": len(labels),
-    }
+@dataclass
+class Bench:
+    """Runs methods on networks, or takes from the cache file what it has of them."""
 
+    args: argparse.Namespace
+    folder: Path
+    points: dict[str, dict] = field(default_factory=dict)
 
-def run_network(network: str, args: argparse.Namespace, python: Path, folder: Path) -> list[dict]:
-    """One result for each width and method, ours first; printed as they come."""
-    stem, results = networks.exported(network), []
-    samples = min(args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
-    for bits in args.bits:
-        ours = None
-        for method in ("recipe=best", *PEERS):
-            say(f"{network}, {bits} bits: {method}")
-            if ours is None:
-                outputs, info = run_ours(bits, stem, samples, folder)
-                ours = info["seconds"]
+    def __post_init__(self) -> None:
+        self.compiler = compiling.sha256(compiling.compiler())[:16]
+        if self.args.cache and self.args.cache.is_file():
+            for line in self.args.cache.read_text().splitlines():
+                point = json.loads(line)
+                self.points[json.dumps(point["settings"], sort_keys=True)] = point
+
+    def measure(self, stem: Path, bits: int, method: str, samples: int) -> dict:
+        """What the worker or ours printed, and `classes`, the largest output of each test image."""
+        settings = {"network": stem.name, "bits": bits, "method": method, "samples": samples}
+        if method == OURS:
+            settings["compiler"] = self.compiler
+        key = json.dumps(settings, sort_keys=True)
+        if key not in self.points:
+            say(f"{stem.name}, {bits} bits: {method}")
+            if method == OURS:
+                outputs, info = run_ours(bits, stem, samples, self.folder)
             else:
-                outputs, info = run_peer(python, method, bits, stem, samples, folder)
-            result = {"network": network, "bits": bits, "method": method, "samples": samples}
-            result |= describe(outputs, stem) | info | {"times_ours": round(info["seconds"] / ours, 2)}
-            print(json.dumps(result), flush=True)
-            results.append(result)
-    return results
+                outputs, info = run_peer(environment(), method, bits, stem, samples, self.folder)
+            classes = outputs.reshape(len(outputs), -1).argmax(1).tolist()
+            self.points[key] = {"settings": settings, "info": info, "classes": classes}
+            if self.args.cache:
+                with open(self.args.cache, "a") as file:
+                    file.write(json.dumps(self.points[key]) + "\n")
+        return self.points[key]
+
+    def run(self, network: str) -> list[dict]:
+        """One result for each width and method, ours first; printed as they come."""
+        stem, results = networks.exported(network), []
+        samples = min(self.args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
+        labels = np.load(f"{stem}.labels.npy")
+        reference = networks.float_outputs(network, stem.parent).reshape(len(labels), -1).argmax(1)
+        for bits in self.args.bits:
+            points = {method: self.measure(stem, bits, method, samples) for method in (OURS, *PEERS)}
+            classes = {method: np.array(point["classes"]) for method, point in points.items()}
+            for method, point in points.items():
+                difference = 100.0 * ((classes[OURS] == labels).astype(float) - (classes[method] == labels))
+                result = {"network": network, "bits": bits, "method": method, "samples": samples} | point["info"]
+                result |= {
+                    "n": len(labels),
+                    "float_top1": round(100.0 * float(np.mean(reference == labels)), 2),
+                    "top1": round(100.0 * float(np.mean(classes[method] == labels)), 2),
+                    "agreement": round(100.0 * float(np.mean(classes[method] == reference)), 2),
+                    "ours_better_by": round(float(difference.mean()), 2),
+                    "standard_error": round(float(difference.std() / len(labels) ** 0.5), 2),
+                    "times_ours": round(point["info"]["seconds"] / points[OURS]["info"]["seconds"], 2),
+                }
+                print(json.dumps(result), flush=True)
+                results.append(result)
+        return results
 
 
 def format_table(results: list[dict]) -> str:
-    rows = [
-        [
-            result["network"],
-            str(result["bits"]),
-            f"`{result['method']}`" if "=" in result["method"] else f"Brevitas {result['method']}",
-            f"{result['top1']:.2f}",
-            f"{result['agreement']:.2f}",
-            f"{result['seconds']:.1f}",
-            f"{result['times_ours']:.1f}",
-        ]
-        for result in results
-    ]
-    return tables.markdown(["network", "bits", "method", "top-1", "agreement", "CPU seconds", "times ours"], rows)
+    rows = []
+    for result in results:
+        is_ours = result["method"] == OURS
+        rows.append(
+            [
+                f"{result['network']} ({result['float_top1']:.2f}), {result['samples']} samples",
+                str(result["bits"]),
+                f"`{OURS}`" if is_ours else f"Brevitas {result['method']}",
+                f"{result['top1']:.2f}",
+                f"{result['agreement']:.2f}",
+                "" if is_ours else f"{result['ours_better_by']:+.2f} ±{result['standard_error']:.2f}",
+                f"{result['seconds']:.0f}",
+                "" if is_ours else f"{result['times_ours']:.1f}",
+            ]
+        )
+    header = ["network (float)", "bits", "method", "top-1", "agreement", "ours better by", "CPU seconds", "times ours"]
+    return tables.markdown(header, rows)
 
 
 def main() -> int:
@@ -150,13 +188,15 @@ def main() -> int:
     parser.add_argument("--networks", default=["resnet20"], type=lambda text: text.split(","), metavar="NET,..")
     parser.add_argument("--bits", default=[4, 3, 2], type=numbers, metavar="N,..", help="2 to 8 (default 4,3,2)")
     parser.add_argument("--samples", default=1000, type=int, metavar="N", help="calibration samples (default 1000)")
+    parser.add_argument("--cache", type=Path, metavar="FILE", help="JSON lines of the classes found; resumes")
     parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with a section for the table")
     args = parser.parse_args()
     try:
-        python, results = environment(), []
+        results = []
         with tempfile.TemporaryDirectory() as folder:
+            bench = Bench(args, Path(folder))
             for network in args.networks:
-                results += run_network(network, args, python, Path(folder))
+                results += bench.run(network)
         if args.out:
             text = tables.provenance("brevitas") + "\n" + format_table(results)
             tables.replace_section(args.out, "brevitas", text)
