@@ -4,6 +4,7 @@
 
 #include "gpfq/Conversion/LowBitToLinalg.h"
 
+#include "ComputeOps.h"
 #include "gpfq/Conversion/Passes.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "gpfq/Dialect/LowBit/Transforms/UnpackWeights.h"
@@ -11,7 +12,6 @@
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
-#include "mlir/IR/IRMapping.h"
 #include "mlir/Transforms/WalkPatternRewriteDriver.h"
 
 namespace mlir::gpfq {
@@ -28,17 +28,6 @@ using utils::IteratorType;
 //===----------------------------------------------------------------------===//
 // quantize, dequantize
 //===----------------------------------------------------------------------===//
-
-/// The map that reads a tensor of `shape` as if broadcast to `resultShape` as in numpy.
-static AffineMap getBroadcastMap(MLIRContext *context, ArrayRef<int64_t> shape,
-                                 ArrayRef<int64_t> resultShape) {
-  SmallVector<AffineExpr> exprs;
-  int64_t offset = resultShape.size() - shape.size();
-  for (auto [i, size] : llvm::enumerate(shape))
-    exprs.push_back(size == resultShape[offset + i] ? getAffineDimExpr(offset + i, context)
-                                                    : getAffineConstantExpr(0, context));
-  return AffineMap::get(resultShape.size(), 0, exprs, context);
-}
 
 /// An elementwise generic of `input` and a scale, which is read by `scaleMap` or, if constant,
 /// stands in the body.
@@ -126,30 +115,6 @@ struct Contraction {
 };
 
 } // namespace
-
-/// Pads the two spatial dimensions of an N x H x W x C tensor.
-static Value padSpatial(OpBuilder &builder, Location loc, Value input, ArrayRef<int64_t> padding,
-                        int32_t value) {
-  if (llvm::all_of(padding, [](int64_t p) { return p == 0; }))
-    return input;
-  auto type = cast<RankedTensorType>(input.getType());
-  SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
-  shape[1] += padding[0] + padding[1];
-  shape[2] += padding[2] + padding[3];
-  auto paddedType = RankedTensorType::get(shape, type.getElementType());
-  TypedAttr attribute;
-  if (type.getElementType().isF32())
-    attribute = builder.getF32FloatAttr(0.0f);
-  else
-    attribute = builder.getIntegerAttr(builder.getI8Type(), APInt(8, value));
-  Value constant = arith::ConstantOp::create(builder, loc, attribute);
-  SmallVector<OpFoldResult> low, high;
-  for (int64_t p : {int64_t(0), padding[0], padding[2], int64_t(0)})
-    low.push_back(builder.getIndexAttr(p));
-  for (int64_t p : {int64_t(0), padding[1], padding[3], int64_t(0)})
-    high.push_back(builder.getIndexAttr(p));
-  return tensor::PadOp::create(builder, loc, paddedType, input, low, high, constant);
-}
 
 /// `value` with dimension `dim` split into `groups` and the rest.
 static Value splitDim(OpBuilder &builder, Location loc, Value value, int64_t dim, int64_t groups) {
@@ -284,35 +249,6 @@ static Value mergeGroups(OpBuilder &builder, Location loc, Value value, int64_t 
     return value;
   SmallVector<ReassociationIndices> reassociation{{0}, {1}, {2}, {3, 4}};
   return tensor::CollapseShapeOp::create(builder, loc, value, reassociation);
-}
-
-/// The epilogue as an elementwise generic over the accumulator and the fused operands.
-static Value createEpilogue(OpBuilder &builder, LowBitComputeOpInterface op, Value accumulator) {
-  Location loc = op.getLoc();
-  auto type = cast<RankedTensorType>(op.getInit().getType());
-  AffineMap identity = builder.getMultiDimIdentityMap(type.getRank());
-  SmallVector<Value> inputs{accumulator};
-  SmallVector<AffineMap> maps{identity};
-  for (Value operand : op.getFused()) {
-    inputs.push_back(operand);
-    maps.push_back(getBroadcastMap(op.getContext(), cast<ShapedType>(operand.getType()).getShape(),
-                                   type.getShape()));
-  }
-  maps.push_back(identity);
-  SmallVector<IteratorType> iterators(type.getRank(), IteratorType::parallel);
-  Block &body = op.getEpilogue().front();
-  auto generic =
-      linalg::GenericOp::create(builder, loc, type, inputs, op.getInit(), maps, iterators,
-                                [&](OpBuilder &nested, Location, ValueRange args) {
-                                  IRMapping mapping;
-                                  mapping.map(body.getArguments(), args.drop_back());
-                                  for (Operation &nestedOp : body.without_terminator())
-                                    nested.clone(nestedOp, mapping);
-                                  Value element =
-                                      cast<lowbit::YieldOp>(body.getTerminator()).getValue();
-                                  linalg::YieldOp::create(nested, loc, mapping.lookup(element));
-                                });
-  return generic.getResult(0);
 }
 
 namespace {

@@ -10,6 +10,7 @@
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
 #include "gpfq/Pipelines/Pipelines.h"
 #include "gpfq/Pipelines/Quantize.h"
+#include "gpfq/Pipelines/ToIREE.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/InitAllDialects.h"
 #include "mlir/InitAllExtensions.h"
@@ -26,6 +27,7 @@ void mlir::gpfq::registerGPFQPasses() {
   lowbit::registerLowBitPasses();
   registerPipelines();
   registerQuantizePipelines();
+  registerToIREEPipeline();
 }
 
 void mlir::gpfq::registerAllDialects(DialectRegistry &registry) {

@@ -96,6 +96,41 @@ def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
   let statistics = [Statistic<"numLowered", "lowered", "Number of lowbit ops lowered">];
 }
 
+def LowBitToIREEPass : Pass<"lowbit-to-iree"> {
+  let summary = "Lower the lowbit dialect to upstream ops that IREE compiles well";
+  let description = [{
+    As `lowbit-to-linalg`, in other forms. Integers give the same bits; sums of floats have the order that IREE gives
+    them. docs/iree.md has the measurements behind the forms.
+
+    - Codes are shifted to signed: `code - 128`, so that products are of i8 by i8. What that takes from an accumulator,
+      128 times the sum of the channel's weights, is a constant that the epilogue adds first. Padding is shifted too.
+    - `matmul` and `conv_2d` become `linalg.matmul`, with a generic that copies patches into rows where the kernel is
+      not 1x1; grouped convolutions `linalg.batch_matmul`; `depthwise_conv_2d` `linalg.depthwise_conv_2d_nhwc_hwc`.
+      A convolution of floats becomes `linalg.conv_2d_nhwc_hwcf`.
+    - Weights have the output channels last. With `pack-weights`, levels that are evenly spaced and take up to four
+      bits are stored several in a byte of i8 and unpacked by a generic. Weights of float layers are levels converted
+      to f32 and nothing else; the scale is in the epilogue.
+
+    ```mlir
+    %y = lowbit.matmul ins(%x, %w : tensor<1x64xi8>, tensor<10x64xi8>) fused(%s : tensor<10xf32>)
+        outs(%e : tensor<1x10xf32>) {alphabet = #lowbit.alphabet<mid_tread, [127]>} epilogue { ... }
+    ```
+    becomes
+    ```mlir
+    %c = arith.constant dense<...> : tensor<10xi32>
+    %0 = linalg.generic ins(%x : tensor<1x64xi8>) outs(...) { arith.xori %in, %c-128_i8 }
+    %1 = linalg.matmul ins(%0, %w : tensor<1x64xi8>, tensor<64x10xi8>) outs(%zeros : tensor<1x10xi32>)
+    %2 = linalg.generic ins(%1, %s, %c) outs(%e) { arith.addi; arith.sitofp; arith.mulf; ... }
+    ```
+  }];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "math::MathDialect",
+                           "tensor::TensorDialect"];
+  let options = [
+    Option<"packWeights", "pack-weights", "bool", /*default=*/"true",
+           "Store levels of up to four bits several in a byte">
+  ];
+}
+
 def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
   let summary = "Linalg ops on buffers to loops that LLVM vectorises";
   let description = [{

@@ -45,6 +45,58 @@ def GPFQSpecializeBatch : Pass<"gpfq-specialize-batch", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect"];
 }
 
+def GPFQBatchLoop : Pass<"gpfq-batch-loop", "ModuleOp"> {
+  let summary = "Give a function its dynamic batch back, as a loop over the samples";
+  let description = [{
+    The inverse of `gpfq-specialize-batch`, at any level on tensors: a function with the attribute `gpfq.dynamic_batch`
+    becomes private and gets the suffix `_sample`; a public function of its name takes any number of samples and calls
+    it for each. All batched arguments must have as many samples as the first. It is an error if a result has no batch,
+    or a batch is not 1.
+
+    ```mlir
+    func.func @f(%x: tensor<1x8xf32>) -> tensor<1x4xf32> attributes
+        {gpfq.dynamic_batch = {arguments = array<i64: 0>, results = array<i64: 0>}} { ... }
+    // becomes
+    func.func private @f_sample(%x: tensor<1x8xf32>) -> tensor<1x4xf32> { ... }
+    func.func @f(%x: tensor<?x8xf32>) -> tensor<?x4xf32> {
+      %n = tensor.dim %x, %c0 : tensor<?x8xf32>
+      %e = tensor.empty(%n) : tensor<?x4xf32>
+      %r = scf.for %i = %c0 to %n step %c1 iter_args(%o = %e) -> (tensor<?x4xf32>) {
+        %s = tensor.extract_slice %x[%i, 0] [1, 8] [1, 1] : tensor<?x8xf32> to tensor<1x8xf32>
+        %y = func.call @f_sample(%s) : (tensor<1x8xf32>) -> tensor<1x4xf32>
+        %u = tensor.insert_slice %y into %o[%i, 0] [1, 4] [1, 1] : tensor<1x4xf32> into tensor<?x4xf32>
+        scf.yield %u : tensor<?x4xf32>
+      }
+      return %r : tensor<?x4xf32>
+    }
+    ```
+  }];
+  let statistics = [Statistic<"numLoops", "loops", "functions that got a loop">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::scf::SCFDialect", "::mlir::tensor::TensorDialect"];
+}
+
+def GPFQRoundProducts : Pass<"gpfq-round-products"> {
+  let summary = "Keep a compiler that contracts from fusing products into sums";
+  let description = [{
+    IREE lets LLVM compute `a * b + c` with one rounding, and a code of a quantised network that lies at the border of
+    two may then become the other one. A product of scalar f32 that is added or subtracted becomes `fma(a, b, +0.0)`,
+    which has the same value, takes one instruction as well, and is not contracted any further. (A product of -0.0
+    becomes +0.0.) Linalg ops with reductions are left as they are.
+
+    ```mlir
+    %p = arith.mulf %a, %b : f32
+    %s = arith.addf %p, %c : f32
+    ```
+    becomes
+    ```mlir
+    %p = math.fma %a, %b, %zero : f32
+    %s = arith.addf %p, %c : f32
+    ```
+  }];
+  let statistics = [Statistic<"numRounded", "rounded", "products that became fma">];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+}
+
 def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
   let summary = "Fold batch norms and other affine ops into the layer before them";
   let description = [{
