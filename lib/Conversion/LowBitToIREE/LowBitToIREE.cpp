@@ -287,7 +287,7 @@ struct LowBitToIREEPass : gpfq::impl::LowBitToIREEPassBase<LowBitToIREEPass> {
     populateLowBitToIREEPatterns(patterns, packWeights);
     populateLowBitToLinalgPatterns(patterns, lowbit::unpackWeights);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
-    WalkResult result = getOperation()->walk([](Operation *op) {
+    WalkResult result = getOperation()->walk<WalkOrder::PreOrder>([](Operation *op) {
       if (!isa_and_nonnull<LowBitDialect>(op->getDialect()))
         return WalkResult::advance();
       op->emitOpError("cannot be lowered for IREE: it works on memrefs, or its packed weights have "
