@@ -100,7 +100,7 @@ def mlp(tmp_path: Path) -> Path:
             f"%y{layer} = linalg.matmul ins({value}, %w{layer} : tensor<1x{width}xf32>, {weight})"
             f" outs(%i{layer} : {shape}) -> {shape}",
             f"%z{layer} = arith.constant dense<0.0> : {shape}",
-            f"%r{layer} = arith.maximumf %y{layer}, %z{layer} : {shape}",
+            f"%r{layer} = linalg.max ins(%y{layer}, %z{layer} : {shape}, {shape}) outs(%e{layer} : {shape}) -> {shape}",
         ]
         value, width = f"%r{layer}", outputs
     body = "\n  ".join(["%zero = arith.constant 0.0 : f32", *lines, f"return {value} : tensor<1x10xf32>"])
