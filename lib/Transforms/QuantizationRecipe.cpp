@@ -38,6 +38,10 @@ static const std::pair<StringRef, Threshold> thresholds[] = {
     {"none", Threshold::None}, {"soft", Threshold::Soft}, {"hard", Threshold::Hard}};
 static const std::pair<StringRef, LambdaUnit> lambdaUnits[] = {
     {"step", LambdaUnit::Step}, {"radius", LambdaUnit::Radius}, {"weight", LambdaUnit::Weight}};
+static const std::pair<StringRef, ResidualTargets> residualTargetNames[] = {
+    {"false", ResidualTargets::None},
+    {"clipped", ResidualTargets::Clipped},
+    {"true", ResidualTargets::All}};
 static const std::pair<StringRef, bool> flags[] = {{"true", true}, {"false", false}};
 
 namespace {
@@ -96,6 +100,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.scaleMatching = ScaleMatching::Variance;
     spec.ridge = 2.0;
     spec.biasCorrection = true;
+    recipe.residualTargets = ResidualTargets::Clipped;
   } else if (options.recipe == "paper") {
     spec.method = Method::Gpfq;
     spec.step = StepRule::Constant;
@@ -108,7 +113,8 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   // The baseline is memoryless in any recipe.
   if (spec.method == Method::Msq) {
     spec.step = StepRule::AbsMax;
-    spec.biasCorrection = spec.refit = recipe.residualTargets = false;
+    spec.biasCorrection = spec.refit = false;
+    recipe.residualTargets = ResidualTargets::None;
     spec.alternations = spec.clipRounds = 0;
     spec.scaleMatching = ScaleMatching::None;
   }
@@ -141,7 +147,8 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   reader.readNumber("ridge", options.ridge, spec.ridge);
   reader.read<bool>("refit", options.refit, flags, spec.refit);
   reader.read<bool>("bias-correction", options.biasCorrection, flags, spec.biasCorrection);
-  reader.read<bool>("residual-targets", options.residualTargets, flags, recipe.residualTargets);
+  reader.read<ResidualTargets>("residual-targets", options.residualTargets, residualTargetNames,
+                               recipe.residualTargets);
   if (!(options.stepFactor > 0.0))
     reader.fail("step-factor is not above 0");
   if (options.blockSize < 1)
@@ -191,7 +198,7 @@ std::string QuantizationRecipe::str() const {
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)
-     << " residual-targets=" << getName<bool>(flags, residualTargets)
+     << " residual-targets=" << getName<ResidualTargets>(residualTargetNames, residualTargets)
      << " threshold=" << getName<Threshold>(thresholds, spec.threshold)
      << " lambda=" << (isLambdaLeastLevel ? "least-level" : std::to_string(spec.lambda))
      << " lambda-unit=" << getName<LambdaUnit>(lambdaUnits, spec.lambdaUnit)

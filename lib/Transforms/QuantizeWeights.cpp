@@ -123,7 +123,8 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
            << pass.inputs << " is not one of quantized, float";
   if (!(pass.retainRate > 0.0 && pass.retainRate <= 1.0))
     return pass.getOperation().emitError("retain-rate is not in (0, 1]");
-  if (pass.patches == "paper" && (recipe.residualTargets || recipe.spec.clipRounds > 0))
+  if (pass.patches == "paper" &&
+      (recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0))
     return pass.getOperation().emitError(
         "patches=paper has rows that the layer does not compute; it needs clip-rounds=0 and "
         "residual-targets=false, as recipe=paper has them");
@@ -143,7 +144,8 @@ LogicalResult QuantizeWeightsPass::Run::createSource() {
   MomentSource::Options options;
   if (pass.inputs == "float")
     options.inputs = MomentSource::Inputs::FloatWeights;
-  options.stages.withShortcuts = recipe.residualTargets || recipe.spec.clipRounds > 0;
+  options.stages.withShortcuts =
+      recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0;
   options.samples = numSamples;
   options.memoryBudget = pass.memoryBudget;
   options.cache = pass.cache;
@@ -221,13 +223,17 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   LayerTail tail;
   if (members.size() == 1 && !layer.bias.empty())
     tail = LayerTail::match(layer.op->getResult(0));
-  if (tail.shortcut && (recipe.residualTargets || recipe.spec.clipRounds > 0)) {
+  if (tail.shortcut &&
+      (recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0)) {
     FailureOr<StagedExecutor *> executor = source->getExecutor();
     if (failed(executor))
       return failure();
     options.hasShortcut = (*executor)->hasShortcut(members.front());
   }
-  options.targetsShortcut = options.hasShortcut && recipe.residualTargets;
+  options.targetsShortcut =
+      options.hasShortcut && (recipe.residualTargets == ResidualTargets::All ||
+                              (recipe.residualTargets == ResidualTargets::Clipped &&
+                               tail.isClipped() && pass.inputs != "float"));
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
   if (isClipped) {

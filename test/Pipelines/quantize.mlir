@@ -33,7 +33,7 @@
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy refit=x" 2>&1 | FileCheck %s --check-prefix=REFIT
 // REFIT: refit=x is not one of true, false, auto
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy residual-targets=x" 2>&1 | FileCheck %s --check-prefix=RESIDUAL
-// RESIDUAL: residual-targets=x is not one of true, false, auto
+// RESIDUAL: residual-targets=x is not one of false, clipped, true, auto
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy threshold=soft" 2>&1 | FileCheck %s --check-prefix=SOFT
 // SOFT: threshold=soft needs lambda
 // RUN: not gpfq-opt %s --gpfq-quantize="calibration=%t.npy lambda=0.1" 2>&1 | FileCheck %s --check-prefix=LAMBDA

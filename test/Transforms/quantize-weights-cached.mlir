@@ -20,13 +20,13 @@
 // RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=3 --gpfq-quantize-weights="calibration=%t.npy inputs=float" | diff - %t.clipped
 
 // With quantised inputs those of the first layer, which depend on nothing, and all where nothing is different.
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy cache=%t.quantized report=%t.json" -o %t.q2
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy residual-targets=false cache=%t.quantized report=%t.json" -o %t.q2
 // RUN: FileCheck %s --check-prefix=NONE < %t.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy cache=%t.quantized report=%t.json" | diff - %t.q2
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy residual-targets=false cache=%t.quantized report=%t.json" | diff - %t.q2
 // RUN: FileCheck %s --check-prefix=ALL < %t.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=3 --gpfq-quantize-weights="calibration=%t.npy cache=%t.quantized report=%t.json" -o %t.q3
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=3 --gpfq-quantize-weights="calibration=%t.npy residual-targets=false cache=%t.quantized report=%t.json" -o %t.q3
 // RUN: FileCheck %s --check-prefix=ONE < %t.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=3 --gpfq-quantize-weights="calibration=%t.npy" | diff - %t.q3
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=3 --gpfq-quantize-weights="calibration=%t.npy residual-targets=false" | diff - %t.q3
 
 // Other data, other rows and another model are refused.
 // RUN: not gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.other.npy inputs=float cache=%t.float" 2>&1 | FileCheck %s --check-prefix=REFUSED

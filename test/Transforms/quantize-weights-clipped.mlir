@@ -4,7 +4,7 @@
 // RUN: %python %S/../Inputs/make_npy.py %t.npy 64x4
 // RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy report=%t.json" -o /dev/null
 // RUN: FileCheck %s < %t.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy residual-targets=true report=%t.residual.json" -o /dev/null
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy residual-targets=false report=%t.residual.json" -o /dev/null
 // RUN: FileCheck %s < %t.residual.json
 // RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy clip-rounds=0 report=%t.none.json" -o /dev/null
 // RUN: FileCheck %s --check-prefix=NONE < %t.none.json

@@ -370,7 +370,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     | `sweeps` | 2 | 0 | coordinate descent on the error |
     | `pair-sweeps` | 0 | 0 | coordinate descent over pairs of correlated columns: some more accuracy for a third more time |
     | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
-    | `residual-targets` | `false` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost |
+    | `residual-targets` | `clipped` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost; `clipped`: where a ReLU or ReLU6 follows the sum, with `inputs=quantized`; `true`: everywhere |
     | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, directly or behind a shortcut, no error counts that it clips away: majorise-minimise over the rows of the data |
     | `scale-matching` | `variance` | `none` | last, scales such that the variance of an output channel is that of the float network; by the recipe only for up to 8 levels and one scale a channel |
     | `bias-correction` | `true` | `false` | the bias takes up the mean error of each output channel |
@@ -442,7 +442,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"biasCorrection", "bias-correction", "std::string", "\"auto\"",
            "true: remove the mean error of each output channel; false">,
     Option<"residualTargets", "residual-targets", "std::string", "\"auto\"",
-           "true: make up for the error of the shortcut that is added to the output; false">,
+           "true: make up for the error of the shortcut that is added to the output; clipped: where "
+           "a ReLU or ReLU6 follows; false">,
     Option<"threshold", "threshold", "std::string", "\"none\"",
            "For sparse levels: none, soft or hard (the paper's section 5)">,
     Option<"lambda", "lambda", "std::string", "\"auto\"",

@@ -24,6 +24,14 @@ struct RecipeOptions {
   int64_t accumulatorBits = 0, accumulatorTile = 0, blockSize = 32, seed = 0;
 };
 
+/// Layers whose targets include the error of the shortcut that is added to their output.
+enum class ResidualTargets {
+  None,
+  /// Those behind whose sum there is a clipping activation function.
+  Clipped,
+  All
+};
+
 /// How all layers are quantised.
 struct QuantizationRecipe {
   /// But for the alphabet and the granularity, which belong to the layer.
@@ -32,8 +40,7 @@ struct QuantizationRecipe {
   bool isScaleMatchingOptional = true;
   /// The hard threshold of a layer is the least positive level of its alphabet.
   bool isLambdaLeastLevel = false;
-  /// Targets include the error of the shortcut that is added to a layer's output.
-  bool residualTargets = false;
+  ResidualTargets residualTargets = ResidualTargets::None;
 
   /// The settings of one layer.
   ::gpfq::LayerSpec getLayerSpec(const ::gpfq::Alphabet &alphabet,
