@@ -24,6 +24,7 @@ import numpy as np
 import compiling
 import gpfq
 import networks
+from gpfq import evaluation
 from gpfq.tools import find_tool
 
 TARGET = (
@@ -151,7 +152,7 @@ def main() -> int:
     arguments = parser.parse_args()
     if missing := missing_package():
         parser.error(missing)
-    print(f"{compiling.cpu_name()}, one thread, batch 1, fastest of {arguments.repeats}\n")
+    print(f"{evaluation.cpu_name()}, one thread, batch 1, fastest of {arguments.repeats}\n")
     for name in arguments.nets:
         print(f"| {name} | bytes | ms | against our library |\n|---|---|---|---|")
         with tempfile.TemporaryDirectory() as folder:

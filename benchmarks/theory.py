@@ -120,7 +120,7 @@ def quantize_layer(
     """The entry of gpfq-opt's report for one layer.
 
     `delta` is the step; by default the largest level is the mean over the neurons of their largest weight. Raises
-    CompileError.
+    gpfq.ToolError.
     """
     model, calibration, report = folder / "layer.mlir", folder / "rows.npy", folder / "report.json"
     model.write_text(network_text(weights))

@@ -37,25 +37,11 @@ import networks
 import tables
 from compiling import say
 from gpfq import evaluation
+from peers.environment import environment
 
 FOLDER = Path(__file__).resolve().parent
 OURS = "recipe=best"
 PEERS = ("gpfq", "gptq", "qronos")
-
-
-def environment() -> Path:
-    """The Python of the peers' environment (GPFQ_BREVITAS names a folder of another); makes it when it is not there."""
-    folder = Path(os.environ.get("GPFQ_BREVITAS") or compiling.ROOT / "build" / "peers" / "brevitas")
-    python = folder / "bin" / "python"
-    requirements = FOLDER / "brevitas-requirements.txt"
-    stamp = folder / "requirements.txt"
-    if not stamp.is_file() or stamp.read_text() != requirements.read_text():
-        say(f"installing Brevitas into {folder}")
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-        subprocess.run([*pip, "-r", str(requirements)], check=True)
-        stamp.write_text(requirements.read_text())
-    return python
 
 
 def run_peer(python: Path, method: str, bits: int, stem: Path, samples: int, folder: Path) -> tuple[np.ndarray, dict]:
@@ -74,7 +60,7 @@ def run_peer(python: Path, method: str, bits: int, stem: Path, samples: int, fol
 
 
 def run_ours(bits: int, stem: Path, samples: int, folder: Path) -> tuple[np.ndarray, dict]:
-    """(outputs of the library on the test images, CPU seconds of the quantisation); raises CompileError."""
+    """(outputs of the library on the test images, CPU seconds of the quantisation); raises gpfq.ToolError."""
     before = children_seconds()
     quantized = compiling.compile_network(
         Path(f"{stem}.mlir"),
@@ -126,7 +112,7 @@ class Bench:
             if method == OURS:
                 outputs, info = run_ours(bits, stem, samples, self.folder)
             else:
-                outputs, info = run_peer(environment(), method, bits, stem, samples, self.folder)
+                outputs, info = run_peer(environment("brevitas"), method, bits, stem, samples, self.folder)
             classes = outputs.reshape(len(outputs), -1).argmax(1).tolist()
             self.points[key] = {"settings": settings, "info": info, "classes": classes}
             if self.args.cache:

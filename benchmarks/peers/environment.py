@@ -1,0 +1,34 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Python environments of the peers, each from a file of requirements, in build/peers."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import compiling
+from compiling import say
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def environment(name: str) -> Path:
+    """The Python of the environment `name`, of NAME-requirements.txt; made when it is not there.
+
+    GPFQ_NAME, in capitals, names a folder of another. Raises CalledProcessError when pip fails.
+    """
+    folder = Path(os.environ.get(f"GPFQ_{name.upper()}") or compiling.ROOT / "build" / "peers" / name)
+    python = folder / "bin" / "python"
+    requirements = FOLDER / f"{name}-requirements.txt"
+    stamp = folder / "requirements.txt"
+    if not stamp.is_file() or stamp.read_text() != requirements.read_text():
+        say(f"installing the packages of {requirements.name} into {folder}")
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        pip = [str(python), "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+        subprocess.run([*pip, "-r", str(requirements)], check=True)
+        stamp.write_text(requirements.read_text())
+    return python

@@ -1,0 +1,165 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""Our libraries and other runtimes on one network in one process, in the environment that network.py makes.
+
+    python -P runtimes_worker.py SPEC.json
+
+SPEC has "network", "stem" (the files of networks.py), "libraries" ({name: path}), "peers", "threads", "rounds",
+"samples" (for their calibration) and "folder" (for their models). Prints one JSON object: for each runner the median
+and the least of its times, in microseconds a run of one image, and how often it chooses the class of ours.
+
+Each round runs each runner once for some 20 ms, in an order that rotates, so that what else the machine does hits all
+alike. The peers' models are made by their own standard tools: onnxruntime by quantize_static (QDQ, u8 activations,
+s8 weights per channel), OpenVINO by nncf.quantize, with their defaults otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+Runner = Callable[[np.ndarray], np.ndarray]
+SLICE_SECONDS = 0.02
+
+
+def export_onnx(network: str, path: Path) -> Path:
+    import torch
+
+    import networks
+
+    if not path.is_file():
+        module, info = networks.build(network)
+        example = networks.example_input(network, info)
+        torch.onnx.export(module.eval(), (example,), str(path), dynamo=True, external_data=False, opset_version=18)
+    return path
+
+
+def onnxruntime_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
+    import onnxruntime
+    from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = spec["threads"]
+    options.inter_op_num_threads = 1
+
+    def load(path: Path) -> Runner:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        name = session.get_inputs()[0].name
+        return lambda x: session.run(None, {name: x})[0]
+
+    class Reader(CalibrationDataReader):
+        def __init__(self) -> None:
+            name = onnxruntime.InferenceSession(str(onnx), providers=["CPUExecutionProvider"]).get_inputs()[0].name
+            self.samples = iter([{name: calibration[i : i + 1]} for i in range(len(calibration))])
+
+        def get_next(self) -> dict | None:
+            return next(self.samples, None)
+
+    quantized = onnx.with_suffix(".ort8.onnx")
+    if not quantized.is_file():
+        prepared = onnx.with_suffix(".prepared.onnx")
+        quant_pre_process(str(onnx), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared),
+            str(quantized),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+        )
+    return {"onnxruntime f32": load(onnx), "onnxruntime int8": load(quantized)}
+
+
+def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
+    import nncf
+    import openvino
+
+    core = openvino.Core()
+    model = core.read_model(str(onnx))
+    path = onnx.with_suffix(".nncf8.xml")
+    if not path.is_file():
+        data = nncf.Dataset([calibration[i : i + 1] for i in range(len(calibration))])
+        openvino.save_model(nncf.quantize(model, data, subset_size=len(calibration)), str(path))
+
+    def load(model: openvino.Model, extra: dict) -> Runner:
+        config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": spec["threads"], "NUM_STREAMS": 1}
+        request = core.compile_model(model, "CPU", config | extra).create_infer_request()
+        return lambda x: next(iter(request.infer([x], share_inputs=True).values()))
+
+    return {
+        "openvino f32": load(model, {"INFERENCE_PRECISION_HINT": "f32"}),
+        "openvino int8": load(core.read_model(str(path)), {}),
+    }
+
+
+PEERS = {"onnxruntime": onnxruntime_runners, "openvino": openvino_runners}
+
+
+def our_runners(spec: dict) -> dict[str, Runner]:
+    import gpfq
+
+    return {
+        name: gpfq.load(path, threads=spec["threads"], pin=spec["threads"] > 1)
+        for name, path in spec["libraries"].items()
+    }
+
+
+def time_slice(runner: Runner, image: np.ndarray) -> float:
+    """Seconds of the fastest run of a slice."""
+    best, end = float("inf"), time.perf_counter() + SLICE_SECONDS
+    while True:
+        started = time.perf_counter()
+        runner(image)
+        now = time.perf_counter()
+        best = min(best, now - started)
+        if now >= end:
+            return best
+
+
+def main() -> None:
+    spec = json.loads(Path(sys.argv[1]).read_text())
+    stem = spec["stem"]
+    calibration = np.load(f"{stem}.calib.npy", mmap_mode="r")[: spec["samples"]]
+    images = np.load(f"{stem}.test64.npy")
+    onnx = Path(spec["folder"]) / f"{spec['network']}.onnx"
+    runners = our_runners(spec)
+    if spec["peers"]:
+        export_onnx(spec["network"], onnx)
+    for peer in spec["peers"]:
+        runners |= PEERS[peer](spec, onnx, np.ascontiguousarray(calibration))
+    first = next(iter(runners.values()))
+    classes = np.array([first(image[None]).argmax() for image in images])
+    agreement = {
+        name: 100.0
+        * float(np.mean([runner(image[None]).argmax() == c for image, c in zip(images, classes, strict=True)]))
+        for name, runner in runners.items()
+    }
+    if spec["threads"] == 1:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    times: dict[str, list[float]] = {name: [] for name in runners}
+    names = list(runners)
+    for r in range(spec["rounds"]):
+        for name in names[r % len(names) :] + names[: r % len(names)]:
+            times[name].append(time_slice(runners[name], images[:1]))
+    result = {
+        name: {
+            "median_us": round(1e6 * float(np.median(values)), 1),
+            "min_us": round(1e6 * min(values), 1),
+            "agreement": agreement[name],
+        }
+        for name, values in times.items()
+    }
+    print(json.dumps({"runners": result, "load": os.getloadavg()[0]}))
+
+
+if __name__ == "__main__":
+    main()
