@@ -10,12 +10,14 @@ All snippets of one page share an empty directory with the tools on PATH. A fenc
 - ``LANGUAGE output``: every line of it but ``...`` must be in the output of the commands before it,
   in this order;
 - ``python run``: it is run by this Python;
+- with ``needs=PROGRAM`` behind the language, the rest of the page is skipped if there is no such program;
 - anything else: only read by people.
 """
 
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -26,12 +28,16 @@ PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def run(command: list[str], text: str, directory: pathlib.Path, where: str) -> str:
+def search_path() -> str:
     build = pathlib.Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
+    return os.pathsep.join([str(build / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def run(command: list[str], text: str, directory: pathlib.Path, where: str) -> str:
     environment = {
         **os.environ,
         "GPFQ_ROOT": str(ROOT),
-        "PATH": os.pathsep.join([str(build / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]]),
+        "PATH": search_path(),
     }
     result = subprocess.run(
         command, input=text, cwd=directory, env=environment, capture_output=True, text=True, timeout=300
@@ -62,6 +68,10 @@ def test_snippets(page: str, tmp_path: pathlib.Path) -> None:
         for word in info[1:]:
             if word.startswith("file="):
                 (tmp_path / word.removeprefix("file=")).write_text(body)
+            elif word.startswith("needs="):
+                program = word.removeprefix("needs=")
+                if not shutil.which(program, path=search_path()):
+                    pytest.skip(f"{where}: no {program}")
             elif word == "output":
                 check_output(body, output, where)
             elif word == "run":

@@ -100,7 +100,7 @@ def LowBitToIREEPass : Pass<"lowbit-to-iree"> {
   let summary = "Lower the lowbit dialect to upstream ops that IREE compiles well";
   let description = [{
     As `lowbit-to-linalg`, in other forms. Integers give the same bits; sums of floats have the order that IREE gives
-    them. docs/iree.md has the measurements behind the forms.
+    them. docs/iree.md says what the forms are for.
 
     - Codes are shifted to signed: `code - 128`, so that products are of i8 by i8. What that takes from an accumulator,
       128 times the sum of the channel's weights, is a constant that the epilogue adds first. Padding is shifted too.
