@@ -111,7 +111,8 @@ def rows(name: str, folder: Path, repeats: int) -> list[tuple[str, int, float, s
 
     def add_module(label: str, text: Path, flags: tuple[str, ...], reference: np.ndarray | None) -> None:
         compiling.say(name, label)
-        path = compile_module(text, folder / "module.vmfb", *flags)
+        # A file of its own: modules that have run before may still be mapped.
+        path = compile_module(text, folder / f"{len(result)}.vmfb", *flags)
         module = Module(path, name)
         same = ""
         if reference is not None:
@@ -125,7 +126,7 @@ def rows(name: str, folder: Path, repeats: int) -> list[tuple[str, int, float, s
     for activation_bits, kind in ((8, "W4A8"), (0, "W4")):
         quantized = compiling.compile_network(
             model,
-            folder / "quantized.mlir",
+            folder / f"{kind}.mlir",
             f"--calibration={stem}.calib.npy",
             "--samples=64",
             f"--activation-bits={activation_bits}",
@@ -133,10 +134,10 @@ def rows(name: str, folder: Path, repeats: int) -> list[tuple[str, int, float, s
             "--emit=quantized",
             quiet=True,
         ).output
-        library = compiling.compile_network(quantized, folder / "libnet.so", quiet=True).output
+        library = compiling.compile_network(quantized, folder / f"lib{kind}.so", quiet=True).output
         net = gpfq.load(library)
         reference = net(image)
-        text = export(quantized, folder / "iree.mlir")
+        text = export(quantized, folder / f"{kind}.iree.mlir")
         add_module(f"{kind}: IREE", text, (), reference)
         add_module(f"{kind}: IREE, data tiling", text, TILED, reference)
         add_module(f"{kind}: IREE, weights stay packed", text, PACKED, reference)

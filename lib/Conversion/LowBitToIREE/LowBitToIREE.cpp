@@ -179,6 +179,8 @@ private:
   bool packWeights;
 };
 
+} // namespace
+
 template <>
 Value LowerToIREE<MatmulOp>::multiply(PatternRewriter &rewriter, MatmulOp op, Value input,
                                       ConstantTensor<int8_t> levels,
@@ -278,6 +280,8 @@ Value LowerToIREE<DepthwiseConv2DOp>::multiply(PatternRewriter &rewriter, Depthw
                                                   rewriter.getI64VectorAttr(op.getDilations()))
       .getResult(0);
 }
+
+namespace {
 
 struct LowBitToIREEPass : gpfq::impl::LowBitToIREEPassBase<LowBitToIREEPass> {
   using LowBitToIREEPassBase::LowBitToIREEPassBase;
