@@ -23,6 +23,7 @@ from .errors import DataError, GpfqError, ImportNetworkError, MissingPackageErro
 from .evaluation import Evaluation, Latency, evaluate, measure_latency, run_batches
 from .library import CompiledModel, LoadError, TensorInfo, UnsupportedCpuError, load
 from .onnx_importer import ImportOnnxError, import_onnx
+from .report import read_report, write_report
 from .tools import ProgressEvent
 from .torch_importer import ImportTorchError, import_torch
 
@@ -55,5 +56,7 @@ __all__ = [
     "quantize",
     "read_dataset",
     "read_labels",
+    "read_report",
     "run_batches",
+    "write_report",
 ]
