@@ -47,7 +47,7 @@ DATA_NETWORKS = (
     "efficientnet_lite0",
     "text_direction",
 )
-SAMPLES = 16
+SAMPLES, SAMPLES_OF_LARGE, LARGE = 16, 4, 1 << 16  # inputs of more elements are large
 TOLERANCE = 1e-4
 TIMEOUT = 1800
 
@@ -243,7 +243,8 @@ def measure(name: str) -> dict:
         except gpfq.GpfqError as error:
             result["float_failure"] = first_error(error)
         say(f"{name}: 8 bits")
-        options = {"calibration": random_inputs(examples, SAMPLES, seed=2), "weight_bits": 8, "held_out": 0.0}
+        samples = SAMPLES_OF_LARGE if examples[0].numel() > LARGE else SAMPLES
+        options = {"calibration": random_inputs(examples, samples, seed=2), "weight_bits": 8, "held_out": 0.0}
         try:
             done = gpfq.compile(file, folder / "libquantized.so", **options)
         except gpfq.GpfqError as error:

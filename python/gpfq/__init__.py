@@ -22,10 +22,13 @@ from .data import Dataset, Preprocessing, read_dataset, read_labels
 from .errors import DataError, GpfqError, ImportNetworkError, MissingPackageError, ToolError, ToolNotFoundError
 from .evaluation import Evaluation, Latency, evaluate, measure_latency, run_batches
 from .library import CompiledModel, LoadError, TensorInfo, UnsupportedCpuError, load
+from .onnx_exporter import export_onnx
 from .onnx_importer import ImportOnnxError, import_onnx
 from .report import read_report, write_report
 from .tools import ProgressEvent
+from .torch_exporter import export_torch, make_state_dict
 from .torch_importer import ImportTorchError, import_torch
+from .weights import InputCodes, QuantizedLayer, read_weights
 
 __all__ = [
     "Compilation",
@@ -37,26 +40,32 @@ __all__ = [
     "ImportNetworkError",
     "ImportOnnxError",
     "ImportTorchError",
+    "InputCodes",
     "Latency",
     "LoadError",
     "MissingPackageError",
     "Preprocessing",
     "ProgressEvent",
     "QuantizeOptions",
+    "QuantizedLayer",
     "TensorInfo",
     "ToolError",
     "ToolNotFoundError",
     "UnsupportedCpuError",
     "compile",
     "evaluate",
+    "export_onnx",
+    "export_torch",
     "import_onnx",
     "import_torch",
     "load",
+    "make_state_dict",
     "measure_latency",
     "quantize",
     "read_dataset",
     "read_labels",
     "read_report",
+    "read_weights",
     "run_batches",
     "write_report",
 ]

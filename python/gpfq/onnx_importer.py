@@ -91,10 +91,13 @@ def _import_graph(onnx_importer: Any, info: Any, module: Any, context: Any) -> N
     from torch_mlir.ir import InsertionPoint, Location, Operation
 
     weights = _find_weights(info.model_proto.graph)
+    ranks = {tensor.name: len(tensor.dims) for tensor in info.model_proto.graph.initializer}
 
     class NamedConstants(onnx_importer.ContextCache):
         def _sanitize_name(self, name: str) -> str:
-            return re.sub(r"[^\w.]", "_", name)
+            # Passes number the copies of a constant that they make; before ".weight" the name stays as it is.
+            suffix = ".weight" if name in weights and ranks[name] > 1 and not name.endswith(".weight") else ""
+            return re.sub(r"[^\w.]", "_", name) + suffix
 
     class LiteralWeights(onnx_importer.NodeImporter):
         __slots__ = ()

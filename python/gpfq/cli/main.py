@@ -14,7 +14,7 @@ import click
 
 from .. import __version__
 from ..errors import GpfqError
-from . import compiling, importing, reporting, running
+from . import compiling, exporting, importing, reporting, running
 
 # Exit codes, besides 0: bad input or a failed run; a wrong command line; Ctrl-C; SIGTERM.
 ERROR, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
@@ -38,7 +38,7 @@ def cli() -> None:
     """Quantises networks with GPFQ and compiles them to small CPU libraries."""
 
 
-for module in (importing, compiling, running, reporting):
+for module in (importing, compiling, running, reporting, exporting):
     for command in module.COMMANDS:
         cli.add_command(command)
 

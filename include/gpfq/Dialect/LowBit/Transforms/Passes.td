@@ -47,6 +47,30 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
                            "::mlir::tensor::TensorDialect", "::mlir::lowbit::LowBitDialect"];
 }
 
+def LowBitDequantize : Pass<"lowbit-dequantize", "func::FuncOp"> {
+  let summary = "Make a float network of a quantised one";
+  let description = [{
+    Level 2 to 0, with the weights that the quantisation chose: each `lowbit.dequantize` of constant levels
+    becomes a float constant that is named after the layer, w = float(l) * s rounded to f32, and each
+    `lowbit.dequantize` of a `lowbit.quantize` becomes the value that was quantised. Other tools can then
+    run or measure the quantised weights. Levels that are not constant are an error.
+
+    ```mlir
+    // Before
+    %w = lowbit.dequantize %l, %s axis 0 alphabet <mid_tread, [7]> layer "fc" : tensor<2x2xi8>, tensor<2xf32> -> tensor<2x2xf32>
+    %q = lowbit.quantize %x, %t : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
+    %y = lowbit.dequantize %q, %t : tensor<1x2xi8>, tensor<1xf32> -> tensor<1x2xf32>
+    // After: %x instead of %y, and
+    %w = arith.constant dense<[[0.5, -0.25], [3.0, 7.0]]> : tensor<2x2xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numWeights", "weights", "Constants of dequantised weights">,
+    Statistic<"numActivations", "activations", "Activations that are no longer quantised">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+}
+
 def LowBitPlanMemory : Pass<"lowbit-plan-memory", "func::FuncOp"> {
   let summary = "Place every buffer of a function in one arena";
   let description = [{
