@@ -22,6 +22,7 @@ from .data import Dataset, Preprocessing, read_dataset, read_labels
 from .errors import DataError, GpfqError, ImportNetworkError, MissingPackageError, ToolError, ToolNotFoundError
 from .evaluation import Evaluation, Latency, evaluate, measure_latency, run_batches
 from .library import CompiledModel, LoadError, TensorInfo, UnsupportedCpuError, load
+from .mlir_importer import ImportMlirError, import_mlir
 from .onnx_exporter import export_onnx
 from .onnx_importer import ImportOnnxError, import_onnx
 from .report import read_report, write_report
@@ -37,6 +38,7 @@ __all__ = [
     "Dataset",
     "Evaluation",
     "GpfqError",
+    "ImportMlirError",
     "ImportNetworkError",
     "ImportOnnxError",
     "ImportTorchError",
@@ -56,6 +58,7 @@ __all__ = [
     "evaluate",
     "export_onnx",
     "export_torch",
+    "import_mlir",
     "import_onnx",
     "import_torch",
     "load",

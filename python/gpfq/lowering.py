@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import tempfile
 from collections.abc import Sequence
@@ -41,14 +42,23 @@ class LoweringError(Exception):
         return list(dict.fromkeys(name for name in names if name != "torch.operator"))
 
 
+def find_torch_mlir_opt() -> Path | None:
+    """The tool in torch-mlir's package; None without that."""
+    spec = importlib.util.find_spec("torch_mlir")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        tool = Path(folder) / "_mlir_libs" / "torch-mlir-opt"
+        if tool.is_file():
+            return tool
+    return None
+
+
 def lower_to_linalg(module: Any, pipelines: Sequence[str]) -> str:
     """Runs torch-mlir's pipelines on a module of its dialects and prints it. Raises LoweringError.
 
     They run in a process of their own, torch-mlir-opt: on some unsupported ops they crash.
     """
-    import torch_mlir._mlir_libs
-
-    tool = Path(torch_mlir._mlir_libs.__file__).with_name("torch-mlir-opt")
+    tool = find_torch_mlir_opt()
+    assert tool is not None, "torch-mlir made the module"
     with tempfile.TemporaryDirectory(prefix="gpfq-") as folder:
         source, result = Path(folder) / "in.mlir", Path(folder) / "out.mlir"
         with open(source, "wb") as out:

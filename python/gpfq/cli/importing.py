@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from ..files import check_writable
+from ..mlir_importer import import_mlir
 from ..onnx_importer import import_onnx
 from ..torch_importer import import_torch
 from ..torch_source import load_module
@@ -24,6 +25,7 @@ from .common import FILE, examples, json_option, progress_bars, show
         "gpfq import model.onnx --input 1x3x224x224 -o net.mlir      # sizes for dynamic dimensions",
         "gpfq import my_package.nets:build --input 1x3x32x32 --dynamic-batch -o net.mlir",
         "gpfq import train.py:model --input 1x3x32x32 -o net.mlir",
+        "gpfq import jax-export.mlir -o net.mlir",
     ),
 )
 @click.argument("source")
@@ -41,16 +43,23 @@ from .common import FILE, examples, json_option, progress_bars, show
 def import_command(
     source: str, output: Path, inputs: tuple[str, ...], dynamic_batch: bool, name: str | None, as_json: bool
 ) -> None:
-    """Imports SOURCE: an ONNX file, or a PyTorch module as module:function or file.py:function.
+    """Imports SOURCE: an ONNX file; a PyTorch module as module:function or file.py:function; or StableHLO or TOSA text.
 
     The function, or module object, gives a torch.nn.Module, with its weights; or that and a tuple of example
-    inputs, which --input replaces. Needs pip install 'gpfq[torch]' or 'gpfq[onnx]'.
+    inputs, which --input replaces. A .mlir file has StableHLO, as JAX exports it, or TOSA, and keeps its shapes and
+    names. Needs pip install 'gpfq[torch]' or 'gpfq[onnx]'.
     """
     check_writable(output)
     started = time.perf_counter()
     with progress_bars() as bars:
         bars.add_task(f"importing {source}", total=None)
-        if ":" in source and not Path(source).exists():
+        if source.endswith(".mlir"):
+            if inputs or dynamic_batch or name:
+                raise click.UsageError(
+                    "a .mlir file keeps its shapes and names: leave out --input, --dynamic-batch, --name"
+                )
+            import_mlir(source, output)
+        elif ":" in source and not Path(source).exists():
             module, examples = load_module(source, inputs)
             import_torch(module, examples, output, dynamic_batch=dynamic_batch, function_name=name)
         else:
