@@ -49,6 +49,8 @@ DATA_NETWORKS = (
 )
 SAMPLES, SAMPLES_OF_LARGE, LARGE = 16, 4, 1 << 16  # inputs of more elements are large
 TOLERANCE = 1e-4
+# The moments of the 25,088 inputs of this layer do not fit the memory budget.
+SKIP = {"vgg11": r"classifier\.0"}
 TIMEOUT = 1800
 
 
@@ -245,6 +247,8 @@ def measure(name: str) -> dict:
         say(f"{name}: 8 bits")
         samples = SAMPLES_OF_LARGE if examples[0].numel() > LARGE else SAMPLES
         options = {"calibration": random_inputs(examples, samples, seed=2), "weight_bits": 8, "held_out": 0.0}
+        if name in SKIP:
+            options["skip"] = SKIP[name]
         try:
             done = gpfq.compile(file, folder / "libquantized.so", **options)
         except gpfq.GpfqError as error:

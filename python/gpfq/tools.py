@@ -75,6 +75,9 @@ def run_tool(command: Sequence[str | os.PathLike[str]], on_progress: ProgressCal
         stderr=subprocess.PIPE,
         text=True,
         errors="replace",
+        # Ctrl-C reaches this process alone, which passes it on once: a second one would end the tool while it
+        # removes its temporary files.
+        start_new_session=True,
     )
     messages: list[str] = []
     try:

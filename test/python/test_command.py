@@ -220,3 +220,22 @@ def test_interrupted_measurement(tmp_path: Path, digits_library: Path) -> None:
     result = interrupt(arguments, tmp_path, lambda: time.monotonic() > started + 1.5)
     assert result.returncode == 130, result.stderr
     assert result.stderr.strip() == "gpfq: interrupted"
+
+
+def test_terminated_quantisation_stops_the_tool(tmp_path: Path) -> None:
+    """As by a batch system: the tool ends as well and removes its temporary files."""
+    options = ["--calibration", CALIBRATION, "--quantize-options", "sweeps=20000", "--checkpoint", "work"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gpfq", "quantize", MODEL, *options, "-o", "net.q.mlir", "--weights", "w.safetensors"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "python"), "GPFQ_BUILD": str(BUILD)},
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 60
+    while not (tmp_path / "work" / "layer-0001").is_file():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.terminate()
+    assert process.wait(60) == 143
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]

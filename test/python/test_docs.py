@@ -12,6 +12,8 @@ All snippets of one page share an empty directory with the tools on PATH. A fenc
 - ``python run``: it is run by this Python;
 - with ``needs=PROGRAM`` behind the language, the rest of the page is skipped if there is no such program;
 - anything else: only read by people.
+
+A first line ``<!-- needs PACKAGE... -->`` skips the page where one of these Python packages is absent.
 """
 
 import os
@@ -36,6 +38,7 @@ def search_path() -> str:
 def run(command: list[str], text: str, directory: pathlib.Path, where: str) -> str:
     environment = {
         **os.environ,
+        "GPFQ_BUILD": str(build),
         "GPFQ_ROOT": str(ROOT),
         "PATH": search_path(),
     }
@@ -61,6 +64,9 @@ def check_output(expected: str, output: str, where: str) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_snippets(page: str, tmp_path: pathlib.Path) -> None:
     text = (ROOT / page).read_text()
+    if needs := re.match(r"<!-- needs ([\w ]+) -->", text):
+        for package in needs[1].split():
+            pytest.importorskip(package)
     output = ""
     for match in FENCE.finditer(text):
         info, body = match.group(1).split(), match.group(2)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import compile_network
 
 import gpfq
-from conftest import compile_network
 
 
 def test_runs(float_library: Path) -> None:

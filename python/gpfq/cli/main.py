@@ -16,7 +16,7 @@ from .. import __version__
 from ..errors import GpfqError
 from . import compiling, exporting, importing, reporting, running
 
-# Exit codes, besides 0: bad input or a failed run; a wrong command line; Ctrl-C; SIGTERM.
+# Exit codes, besides 0: bad input or a failed run; a wrong command line; Ctrl-C; SIGTERM or SIGHUP.
 ERROR, USAGE, INTERRUPTED, TERMINATED = 1, 2, 130, 143
 
 _EPILOG = """\b
@@ -45,7 +45,8 @@ for module in (importing, compiling, running, reporting, exporting):
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Runs the command line and ends the process with its exit status; errors are one line on stderr."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(TERMINATED))
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of torch and onnx, about themselves
     sys.exit(_run(arguments))
