@@ -28,17 +28,17 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = ["README.md", *sorted(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/*.md"))]
 FENCE = re.compile(r"^```([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+BUILD = pathlib.Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
 
 
 def search_path() -> str:
-    build = pathlib.Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
-    return os.pathsep.join([str(build / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
+    return os.pathsep.join([str(BUILD / "bin"), str(pathlib.Path(sys.executable).parent), os.environ["PATH"]])
 
 
 def run(command: list[str], text: str, directory: pathlib.Path, where: str) -> str:
     environment = {
         **os.environ,
-        "GPFQ_BUILD": str(build),
+        "GPFQ_BUILD": str(BUILD),
         "GPFQ_ROOT": str(ROOT),
         "PATH": search_path(),
     }
