@@ -113,13 +113,14 @@ void benchmark(const Layer &layer, Method method, double roof) {
   double operations =
       double(layer.outputChannels) * double(layer.columns) * double(layer.columns - 1);
   int64_t width = PanelSolver::width();
+  float step = 0.4f;
   std::vector<int8_t> levels(layer.outputChannels * layer.columns);
   double speed = measure(operations, [&] {
     for (int64_t first = 0; first < layer.outputChannels; first += width) {
       int64_t count = std::min(width, layer.outputChannels - first);
       std::vector<PanelSolver::Lane> lanes;
       for (int64_t lane = 0; lane < count; ++lane)
-        lanes.push_back({first + lane, 0.4f});
+        lanes.push_back({first + lane, &step});
       PanelSolver solver(system, spec);
       solver.solve(lanes);
       solver.store(count, levels.data() + first * layer.columns);

@@ -58,7 +58,7 @@ void ClippedTargets::evaluate(const LayerSolution &solution) {
   std::vector<float> weights(outputs * n), bias = getBiasDelta(context, solution);
   bias.resize(outputs, 0.0f);
   for (size_t i = 0; i < weights.size(); ++i)
-    weights[i] = solution.levels[i] * solution.steps[i / n];
+    weights[i] = solution.levels[i] * solution.step(context.blocks, i / n, i % n);
   multiplyRows(shape, rows.rows, rows.inputs, weights.data(), bias.data(), buffer.data(),
                context.parallelFor);
 
@@ -141,7 +141,8 @@ Result<ClipOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution
       if (!(isTensor ? isBetter : targets.errors[o] < bestErrors[o]))
         continue;
       bestErrors[o] = targets.errors[o];
-      best.steps[o] = solution.steps[o];
+      int64_t blocks = context.blocks.count;
+      std::copy_n(solution.steps.begin() + o * blocks, blocks, best.steps.begin() + o * blocks);
       best.targetMeans[o] = solution.targetMeans[o];
       std::copy_n(solution.levels.begin() + o * n, n, best.levels.begin() + o * n);
     }

@@ -5,6 +5,7 @@
 #include "GroupSystem.h"
 #include "PairMoves.h"
 #include "Recursion.h"
+#include "ScaleBlocks.h"
 #include <algorithm>
 #include <numeric>
 
@@ -31,6 +32,10 @@ GroupSystem gpfq::makeGroupSystem(const LayerProblem &problem, const LayerSpec &
       return energies[a] != energies[b] ? energies[a] > energies[b] : a < b;
     });
   }
+  ScaleBlocks blocks(problem, spec);
+  columns.blocks = blocks.count;
+  for (int64_t column : columns.order)
+    columns.blockOf.push_back(static_cast<int32_t>(blocks.of(column)));
   columns.weights.resize(columns.neurons * n);
   const float *weights = problem.weights + columns.firstChannel * n;
   for (int64_t o = 0; o < columns.neurons; ++o)

@@ -18,6 +18,9 @@ struct GroupColumns {
   int64_t firstChannel = 0;
   /// order[t]: column that is quantised t-th.
   std::vector<int64_t> order;
+  /// Blocks that have a step of their own, and the one of each column, ordered.
+  int64_t blocks = 1;
+  std::vector<int32_t> blockOf;
   /// neurons x count, ordered.
   std::vector<float> weights;
 };

@@ -44,6 +44,16 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     return "the ridge must be finite and not negative";
   if (spec.step == StepRule::Search && !(spec.searchLow > 0.0 && spec.searchHigh >= spec.searchLow))
     return "the step search needs a grid of positive, increasing multiples";
+  if (spec.granularity == Granularity::Block) {
+    int64_t channels = problem.inputChannels > 0 ? problem.inputChannels : problem.columns;
+    if (problem.columns % channels != 0)
+      return "the columns of a neuron are not its input channels times the taps of a kernel";
+    if (spec.scaleBlock < 1 || channels % spec.scaleBlock != 0)
+      return "blocks of " + std::to_string(spec.scaleBlock) + " do not divide " +
+             std::to_string(channels) + " input channels";
+    if (spec.pairSweeps > 0 || spec.accumulator.bits > 0)
+      return "pair sweeps and accumulator bounds need one step for each output channel";
+  }
   if (spec.scaleMatching != ScaleMatching::None && spec.granularity == Granularity::Tensor)
     return "output scales are matched by output channel; use a step for each channel";
   if (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)
@@ -152,7 +162,7 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
   std::string message = checkProblem(problem, spec);
   if (!message.empty())
     return Result<LayerResult>::failure(message);
-  LayerContext context{problem, spec, parallelFor, {}, {}};
+  LayerContext context{problem, spec, parallelFor, ScaleBlocks(problem, spec), {}, {}};
   if (problem.training && problem.training->rows == 0)
     context.problem.training = nullptr;
   if (spec.biasCorrection)

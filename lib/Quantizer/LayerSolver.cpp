@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LayerSolver.h"
+#include <Eigen/Dense>
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -32,7 +33,8 @@ forEachLanePanel(const LayerContext &context, const LayerSolution &solution,
     PanelSolver solver(system, context.spec);
     Lanes lanes;
     for (int64_t lane = 0; lane < count; ++lane)
-      lanes.push_back({first + lane, solution.steps[channel + lane]});
+      lanes.push_back(
+          {first + lane, solution.steps.data() + (channel + lane) * context.blocks.count});
     body(solver, lanes, channel);
   });
 }
@@ -69,7 +71,7 @@ std::vector<float> gpfq::getBiasDelta(const LayerContext &context, const LayerSo
     double sum = means.target.empty() ? 0.0 : means.target[o];
     for (int64_t t = 0; t < n; ++t)
       sum += problem.weights[o * n + t] * meanX[t] -
-             double(solution.levels[o * n + t]) * solution.steps[o] * meanXq[t];
+             double(solution.levels[o * n + t]) * solution.step(context.blocks, o, t) * meanXq[t];
     if (!solution.targetMeans.empty())
       sum += solution.targetMeans[o];
     delta[o] = static_cast<float>(sum);
@@ -87,7 +89,7 @@ static double sumOfCentred(const LayerContext &context, const LayerSolution &sol
     sum -= gram.rows * means.target[channel];
   for (int64_t t = 0; t < n; ++t) {
     double w = context.problem.weights[channel * n + t],
-           q = double(solution.levels[channel * n + t]) * solution.steps[channel];
+           q = double(solution.levels[channel * n + t]) * solution.step(context.blocks, channel, t);
     sum += w * (gram.sumX[g * n + t] - gram.rows * means.x[g * n + t]) -
            q * (gram.sumXq[g * n + t] - gram.rows * means.xq[g * n + t]);
   }
@@ -151,20 +153,51 @@ static double total(const std::vector<double> &values) {
   return sum;
 }
 
-bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
+/// Gives `candidate` the best steps for the levels of the solution, and the objective of each
+/// output channel before that.
+static std::vector<double> fitSteps(const LayerContext &context, const LayerSolution &solution,
+                                    LayerSolution &candidate) {
   bool isTensor = context.spec.granularity == Granularity::Tensor;
-  int64_t n = context.problem.columns;
   StepTerms before = getStepTerms(context, solution, /*withRidge=*/true);
   auto getFactor = [](double residual, double energy) {
     return energy > 0.0 ? 1.0 + residual / energy : 1.0;
   };
   double common = getFactor(total(before.residual), total(before.energy));
-  LayerSolution candidate = solution;
   for (size_t o = 0; o < candidate.steps.size(); ++o)
     candidate.steps[o] = scaleStep(
         solution.steps[o], isTensor ? common : getFactor(before.residual[o], before.energy[o]));
+  return std::move(before.objective);
+}
 
-  std::vector<double> after(candidate.steps.size());
+/// The same for several blocks: the factors 1 + f of the steps of a channel have (q_b'H q_c) f =
+/// q_b'X~'e.
+static std::vector<double> fitBlockSteps(const LayerContext &context, const LayerSolution &solution,
+                                         LayerSolution &candidate) {
+  int64_t blocks = context.blocks.count;
+  std::vector<double> objective(context.problem.outputChannels);
+  forEachStartedPanel(context, solution, [&](PanelSolver &solver, int64_t channel, int64_t count) {
+    std::vector<PanelSolver::BlockTerms> terms = solver.blockTerms();
+    for (int64_t lane = 0; lane < count; ++lane) {
+      objective[channel + lane] = terms[lane].error;
+      Eigen::Map<const Eigen::MatrixXd> energy(terms[lane].energy.data(), blocks, blocks);
+      Eigen::Map<const Eigen::VectorXd> residual(terms[lane].residual.data(), blocks);
+      Eigen::VectorXd change = energy.completeOrthogonalDecomposition().solve(residual);
+      float *steps = candidate.steps.data() + (channel + lane) * blocks;
+      for (int64_t b = 0; b < blocks; ++b)
+        steps[b] = scaleStep(steps[b], std::isfinite(change(b)) ? 1.0 + change(b) : 1.0);
+    }
+  });
+  return objective;
+}
+
+bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
+  bool isTensor = context.spec.granularity == Granularity::Tensor;
+  int64_t n = context.problem.columns, blocks = context.blocks.count;
+  LayerSolution candidate = solution;
+  std::vector<double> before = blocks == 1 ? fitSteps(context, solution, candidate)
+                                           : fitBlockSteps(context, solution, candidate);
+
+  std::vector<double> after(before.size());
   forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
     solver.sweeps();
     solver.pairSweeps(count);
@@ -173,17 +206,17 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
   });
 
   if (isTensor) {
-    if (!(total(after) < total(before.objective)))
+    if (!(total(after) < total(before)))
       return false;
     solution = std::move(candidate);
     return true;
   }
   bool improved = false;
-  for (size_t o = 0; o < candidate.steps.size(); ++o) {
-    if (!(after[o] < before.objective[o]))
+  for (size_t o = 0; o < after.size(); ++o) {
+    if (!(after[o] < before[o]))
       continue;
     improved = true;
-    solution.steps[o] = candidate.steps[o];
+    std::copy_n(candidate.steps.begin() + o * blocks, blocks, solution.steps.begin() + o * blocks);
     std::copy_n(candidate.levels.begin() + o * n, n, solution.levels.begin() + o * n);
   }
   return improved;
@@ -191,7 +224,8 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
 
 void gpfq::matchScales(const LayerContext &context, LayerSolution &solution) {
   StepTerms terms = getStepTerms(context, solution, /*withRidge=*/false);
-  for (size_t o = 0; o < solution.steps.size(); ++o) {
+  int64_t blocks = context.blocks.count;
+  for (int64_t o = 0; o < context.problem.outputChannels; ++o) {
     double energy = terms.energy[o];
     if (!(energy > 0.0))
       continue;
@@ -200,6 +234,7 @@ void gpfq::matchScales(const LayerContext &context, LayerSolution &solution) {
                         ? 1.0 + terms.residual[o] / energy
                         : std::sqrt(std::max(
                               1.0 + (2.0 * terms.residual[o] + terms.objective[o]) / energy, 0.0));
-    solution.steps[o] = scaleStep(solution.steps[o], factor);
+    for (int64_t b = o * blocks; b < (o + 1) * blocks; ++b)
+      solution.steps[b] = scaleStep(solution.steps[b], factor);
   }
 }

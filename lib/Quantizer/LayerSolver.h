@@ -8,6 +8,7 @@
 #define GPFQ_LIB_QUANTIZER_LAYERSOLVER_H
 
 #include "PanelSolver.h"
+#include "ScaleBlocks.h"
 #include <functional>
 
 namespace gpfq {
@@ -17,6 +18,7 @@ struct LayerContext {
   LayerProblem problem;
   const LayerSpec &spec;
   const ParallelFor &parallelFor;
+  ScaleBlocks blocks;
   /// Of the training rows with biasCorrection, otherwise empty.
   ColumnShift means;
   /// One for each group.
@@ -26,8 +28,12 @@ struct LayerContext {
 struct LayerSolution {
   /// outputChannels x columns, in the order of the layer.
   std::vector<int8_t> levels;
-  /// By output channel; all equal for Granularity::Tensor.
+  /// By output channel and block; all equal for Granularity::Tensor.
   std::vector<float> steps;
+  /// That of a column, in the order of the layer.
+  float step(const ScaleBlocks &blocks, int64_t channel, int64_t column) const {
+    return steps[channel * blocks.count + blocks.of(column)];
+  }
   /// What the mean of the target of each output channel has beyond that of T, or empty (0).
   std::vector<double> targetMeans;
 };
@@ -56,7 +62,8 @@ std::vector<double> measureErrors(const LayerContext &context, const LayerSoluti
 float scaleStep(float step, double factor);
 
 /// One round of: step *= q'X~'T / ||X~q||^2 (over the channel, or over all channels for
-/// Granularity::Tensor), which is the best step for the levels, then sweeps and pair sweeps. Of the
+/// Granularity::Tensor; jointly for the blocks of a channel), which is the best step for the
+/// levels, then sweeps and pair sweeps. Of the
 /// old and the new solution the one is kept that has the smaller ||T - X~q||^2 + ridge ||w - q||^2,
 /// for each channel or in total. False when the old one was.
 bool alternate(const LayerContext &context, LayerSolution &solution);

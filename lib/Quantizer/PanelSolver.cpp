@@ -47,7 +47,7 @@ static float uniformAt(uint64_t seed, uint64_t channel, uint64_t column) {
 void PanelSolver::setLevel(int64_t t, int64_t lane, int8_t level) {
   int64_t i = t * lanesPerPanel + lane;
   levels[i] = level;
-  differences[i] = weights[i] - level * lanes[lane].step;
+  differences[i] = weights[i] - level * step(t, lane);
 }
 
 void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<float> &source) {
@@ -55,10 +55,11 @@ void PanelSolver::setLanes(const std::vector<Lane> &newLanes, const std::vector<
   lanes.resize(lanesPerPanel, Lane(lanes.front()));
   steps.clear();
   lambdas.clear();
-  for (const Lane &lane : lanes) {
-    steps.push_back(lane.step);
-    lambdas.push_back(lambdaInSteps(spec, lane.step));
-  }
+  for (int64_t block = 0; block < system.columns.blocks; ++block)
+    for (const Lane &lane : lanes) {
+      steps.push_back(lane.steps[block]);
+      lambdas.push_back(lambdaInSteps(spec, lane.steps[block]));
+    }
   int64_t n = system.columns.count;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
     for (int64_t t = 0; t < n; ++t)
@@ -111,7 +112,7 @@ void PanelSolver::pairSweeps(int64_t count) {
   int64_t n = system.columns.count;
   multiply(moments, differences);
   for (int64_t lane = 0; lane < count; ++lane) {
-    NeuronLevels neuron{lanes[lane].step, {}, {}};
+    NeuronLevels neuron{steps[lane], {}, {}};
     for (int64_t t = 0; t < n; ++t) {
       float mismatch =
           moments.mismatch.empty() ? 0.0f : moments.mismatch[lanes[lane].neuron * n + t];
@@ -136,17 +137,17 @@ void PanelSolver::quantizeNearest() {
 }
 
 void PanelSolver::quantize(float target, int64_t t, int64_t lane) {
-  float z = target / lanes[lane].step;
+  float z = target / step(t, lane);
   if (budget.isActive())
     z = Rounding::shrink(z, budget.threshold(t, lane));
   int8_t level;
   if (spec.method == Method::Spfq) {
     const GroupColumns &columns = system.columns;
     level = rounding.stochastic(
-        z, lambdas[lane],
+        z, lambda(t, lane),
         uniformAt(spec.seed, columns.firstChannel + lanes[lane].neuron, columns.order[t]));
   } else {
-    level = rounding.nearest(z, lambdas[lane]);
+    level = rounding.nearest(z, lambda(t, lane));
   }
   if (budget.isActive()) {
     level = budget.fit(level, t, lane);
@@ -201,8 +202,13 @@ void PanelSolver::recurse() {
 
 LaneColumn PanelSolver::column(int64_t t, float factor) {
   int64_t i = t * lanesPerPanel;
-  return {lanesPerPanel, steps.data(),      weights.data() + i,    products.data() + i,
-          factor,        levels.data() + i, differences.data() + i};
+  return {lanesPerPanel,
+          steps.data() + stepIndex(t, 0),
+          weights.data() + i,
+          products.data() + i,
+          factor,
+          levels.data() + i,
+          differences.data() + i};
 }
 
 /// Is level `better` for the argument level + move, and by more than the margin?
@@ -219,20 +225,20 @@ bool PanelSolver::improveColumn(int64_t t, float *changes) {
   bool changed = false;
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
     int64_t i = t * lanesPerPanel + lane;
-    float step = lanes[lane].step;
-    float move = products[i] * system.training.inverseDiagonal[t] / step;
-    int8_t level = levels[i], better = rounding.nearest(level + move, lambdas[lane]);
+    float laneStep = step(t, lane), laneLambda = lambda(t, lane);
+    float move = products[i] * system.training.inverseDiagonal[t] / laneStep;
+    int8_t level = levels[i], better = rounding.nearest(level + move, laneLambda);
     changes[lane] = 0.0f;
     if (budget.isActive()) {
       budget.remove(level, t, lane);
       better = budget.fit(better, t, lane);
     }
-    bool isBetter = isImproved(level, better, move, lambdas[lane]);
+    bool isBetter = isImproved(level, better, move, laneLambda);
     if (budget.isActive())
       budget.add(isBetter ? better : level, t, lane);
     if (!isBetter)
       continue;
-    changes[lane] = (better - level) * step;
+    changes[lane] = (better - level) * laneStep;
     setLevel(t, lane, better);
     changed = true;
   }
@@ -314,7 +320,7 @@ std::vector<PanelSolver::StepTerms> PanelSolver::stepTerms(bool withRidge) {
   std::vector<StepTerms> terms(lanesPerPanel, StepTerms{0.0, 0.0, 0.0});
   AlignedBuffer<float> quantized(weights.size());
   for (size_t i = 0; i < quantized.size(); ++i)
-    quantized[i] = levels[i] * lanes[i % lanesPerPanel].step;
+    quantized[i] = levels[i] * step(i / lanesPerPanel, i % lanesPerPanel);
   multiply(moments, quantized);
   for (size_t i = 0; i < quantized.size(); ++i)
     terms[i % lanesPerPanel].energy +=
@@ -328,6 +334,40 @@ std::vector<PanelSolver::StepTerms> PanelSolver::stepTerms(bool withRidge) {
           moments.mismatch.empty() ? 0.0 : moments.mismatch[lanes[lane].neuron * n + t];
       terms[lane].residual +=
           moments.unit * quantized[i] * (mismatch + products[i] - excess * differences[i]);
+    }
+  }
+  return terms;
+}
+
+std::vector<PanelSolver::BlockTerms> PanelSolver::blockTerms() {
+  const GroupMoments &moments = system.training;
+  int64_t n = system.columns.count, blocks = system.columns.blocks;
+  std::vector<BlockTerms> terms(lanesPerPanel);
+  for (BlockTerms &lane : terms) {
+    lane.residual.assign(blocks, 0.0);
+    lane.energy.assign(blocks * blocks, 0.0);
+  }
+  AlignedBuffer<float> part(weights.size());
+  for (int64_t block = 0; block < blocks; ++block) {
+    for (int64_t t = 0; t < n; ++t)
+      for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+        part[t * lanesPerPanel + lane] =
+            system.columns.blockOf[t] == block ? level(t, lane) * step(t, lane) : 0.0f;
+    multiply(moments, part);
+    for (int64_t t = 0; t < n; ++t)
+      for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
+        terms[lane].energy[block * blocks + system.columns.blockOf[t]] +=
+            moments.unit * products[t * lanesPerPanel + lane] * level(t, lane) * step(t, lane);
+  }
+  multiply(moments, differences);
+  for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
+    terms[lane].error = laneError(moments, lane, /*excess=*/0.0);
+    for (int64_t t = 0; t < n; ++t) {
+      double mismatch =
+          moments.mismatch.empty() ? 0.0 : moments.mismatch[lanes[lane].neuron * n + t];
+      terms[lane].residual[system.columns.blockOf[t]] +=
+          moments.unit * level(t, lane) * step(t, lane) *
+          (mismatch + products[t * lanesPerPanel + lane]);
     }
   }
   return terms;

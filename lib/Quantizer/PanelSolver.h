@@ -20,7 +20,8 @@ class PanelSolver {
 public:
   struct Lane {
     int64_t neuron;
-    float step;
+    /// One for each block; borrowed until the lanes are set.
+    const float *steps;
   };
 
   PanelSolver(const GroupSystem &system, const LayerSpec &spec);
@@ -51,6 +52,14 @@ public:
   /// target is sqrt(ridge) w).
   std::vector<StepTerms> stepTerms(bool withRidge);
 
+  /// The same with a step for each block b, with the ridge: q_b'(X~'e - ridge d) and q_b'H q_c, and
+  /// the error. q_b is q in block b, and 0 elsewhere.
+  struct BlockTerms {
+    std::vector<double> residual, energy;
+    double error = 0.0;
+  };
+  std::vector<BlockTerms> blockTerms();
+
 private:
   void setLanes(const std::vector<Lane> &lanes, const std::vector<float> &weights);
   void quantizeNearest();
@@ -63,6 +72,12 @@ private:
   /// One sweep of coordinate descent; false when no level changed.
   bool sweep();
   void setLevel(int64_t t, int64_t lane, int8_t level);
+  /// Index into steps and lambdas.
+  int64_t stepIndex(int64_t t, int64_t lane) const {
+    return system.columns.blockOf[t] * lanesPerPanel + lane;
+  }
+  float step(int64_t t, int64_t lane) const { return steps[stepIndex(t, lane)]; }
+  float lambda(int64_t t, int64_t lane) const { return lambdas[stepIndex(t, lane)]; }
 
   int8_t level(int64_t t, int64_t lane) const { return levels[t * lanesPerPanel + lane]; }
   void multiply(const GroupMoments &moments, const AlignedBuffer<float> &vectors);
@@ -77,10 +92,8 @@ private:
   /// What the kernels round to; null when a rule takes more than that.
   const UniformLevels *uniform;
   std::vector<Lane> lanes;
-  /// By lane.
-  std::vector<float> steps;
-  /// By lane, in steps.
-  std::vector<float> lambdas;
+  /// By block and lane; lambdas in steps.
+  std::vector<float> steps, lambdas;
   /// Columns x lanes.
   std::vector<int8_t> levels;
   AlignedBuffer<float> weights, differences, products;

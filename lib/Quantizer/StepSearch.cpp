@@ -10,25 +10,31 @@
 
 using namespace gpfq;
 
-/// The quantile of |w| of each channel.
-static std::vector<double> rowQuantiles(const LayerProblem &problem, double quantile) {
-  std::vector<double> result(problem.outputChannels), magnitudes(problem.columns);
-  double position = quantile * (problem.columns - 1);
-  int64_t low = static_cast<int64_t>(position), high = std::min(low + 1, problem.columns - 1);
-  for (int64_t o = 0; o < problem.outputChannels; ++o) {
+/// The quantile of |w| of each channel and block.
+static std::vector<double> blockQuantiles(const LayerProblem &problem, const ScaleBlocks &blocks,
+                                          double quantile) {
+  std::vector<double> result, magnitudes(problem.columns / blocks.count);
+  int64_t last = int64_t(magnitudes.size()) - 1;
+  double position = quantile * last;
+  int64_t low = static_cast<int64_t>(position), high = std::min(low + 1, last);
+  for (int64_t i = 0; i < problem.outputChannels * blocks.count; ++i) {
+    const float *weights = problem.weights + i / blocks.count * problem.columns;
+    int64_t count = 0;
     for (int64_t t = 0; t < problem.columns; ++t)
-      magnitudes[t] = std::fabs(double(problem.weights[o * problem.columns + t]));
+      if (blocks.of(t) == i % blocks.count)
+        magnitudes[count++] = std::fabs(double(weights[t]));
     std::nth_element(magnitudes.begin(), magnitudes.begin() + low, magnitudes.end());
     double below = magnitudes[low],
            above = *std::min_element(magnitudes.begin() + high, magnitudes.end());
-    result[o] = below + (position - low) * (above - below);
+    result.push_back(below + (position - low) * (above - below));
   }
   return result;
 }
 
-/// Radius of each channel before any search.
-static std::vector<double> getRadii(const LayerProblem &problem, const LayerSpec &spec) {
-  std::vector<double> radii = rowQuantiles(problem, spec.radiusQuantile);
+/// Radius of each channel and block before any search.
+static std::vector<double> getRadii(const LayerProblem &problem, const ScaleBlocks &blocks,
+                                    const LayerSpec &spec) {
+  std::vector<double> radii = blockQuantiles(problem, blocks, spec.radiusQuantile);
   bool isConstant = spec.step == StepRule::Constant;
   if (spec.granularity == Granularity::Tensor) {
     double mean = std::accumulate(radii.begin(), radii.end(), 0.0) / radii.size();
@@ -61,19 +67,24 @@ static std::vector<double> getMultiples(const LayerSpec &spec) {
   return multiples;
 }
 
-/// The error of each output channel with each candidate, channels x candidates; getStep(channel,
-/// candidate).
+/// The error of each output channel with each candidate, channels x candidates; getStep(index of
+/// channel and block, candidate).
 template <typename GetStep>
 static std::vector<double> measureCandidates(const LayerContext &context, int64_t candidates,
                                              GetStep getStep) {
   std::vector<double> errors(context.problem.outputChannels * candidates);
+  int64_t blocks = context.blocks.count;
   forEachPanel(context, candidates, [&](int64_t g, int64_t first, int64_t count) {
     const GroupSystem &system = context.systems[g];
     PanelSolver solver(system, context.spec);
     std::vector<PanelSolver::Lane> lanes;
-    for (int64_t lane = first; lane < first + count; ++lane) {
-      int64_t neuron = lane / candidates;
-      lanes.push_back({neuron, getStep(system.columns.firstChannel + neuron, lane % candidates)});
+    std::vector<float> steps(count * blocks);
+    for (int64_t lane = 0; lane < count; ++lane) {
+      int64_t neuron = (first + lane) / candidates;
+      for (int64_t b = 0; b < blocks; ++b)
+        steps[lane * blocks + b] = getStep((system.columns.firstChannel + neuron) * blocks + b,
+                                           (first + lane) % candidates);
+      lanes.push_back({neuron, steps.data() + lane * blocks});
     }
     solver.solve(lanes);
     const GroupMoments &moments = system.heldOut.isEmpty() ? system.training : system.heldOut;
@@ -85,7 +96,7 @@ static std::vector<double> measureCandidates(const LayerContext &context, int64_
 
 std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
   const LayerSpec &spec = context.spec;
-  std::vector<double> radii = getRadii(context.problem, spec);
+  std::vector<double> radii = getRadii(context.problem, context.blocks, spec);
   std::vector<float> steps(radii.size());
   if (spec.step != StepRule::Search) {
     for (size_t o = 0; o < steps.size(); ++o)
@@ -95,8 +106,8 @@ std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
 
   std::vector<double> multiples = getMultiples(spec);
   int64_t candidates = multiples.size();
-  auto getStep = [&](int64_t channel, int64_t candidate) {
-    return toStep(radii[channel] * multiples[candidate], spec.alphabet);
+  auto getStep = [&](int64_t index, int64_t candidate) {
+    return toStep(radii[index] * multiples[candidate], spec.alphabet);
   };
   std::vector<double> errors = measureCandidates(context, candidates, getStep);
   // The largest step of those with the least error: without data that tells, no weight saturates.
@@ -114,7 +125,7 @@ std::vector<float> gpfq::chooseSteps(const LayerContext &context) {
     std::fill(steps.begin(), steps.end(), getStep(0, findBest(total.data())));
     return steps;
   }
-  for (size_t o = 0; o < steps.size(); ++o)
-    steps[o] = getStep(o, findBest(errors.data() + o * candidates));
+  for (int64_t i = 0; i < int64_t(steps.size()); ++i)
+    steps[i] = getStep(i, findBest(errors.data() + i / context.blocks.count * candidates));
   return steps;
 }

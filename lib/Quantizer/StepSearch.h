@@ -11,8 +11,8 @@
 
 namespace gpfq {
 
-/// The step of each output channel by the rule of the spec (all equal for Granularity::Tensor),
-/// positive.
+/// The step of each output channel and block by the rule of the spec (all equal for
+/// Granularity::Tensor), positive.
 std::vector<float> chooseSteps(const LayerContext &context);
 
 } // namespace gpfq

@@ -52,6 +52,9 @@ struct LayerProblem {
   const Gram *heldOut = nullptr;
   /// Null when no clipping activation function follows.
   const ClippedRows *clipped = nullptr;
+  /// C for Granularity::Block: column t reads input channel t % C of its group. 0: each column one
+  /// of its own.
+  int64_t inputChannels = 0;
 };
 
 struct LayerReport {
@@ -84,7 +87,8 @@ struct LayerReport {
 struct LayerResult {
   /// outputChannels x columns, row-major.
   std::vector<int8_t> levels;
-  /// 1 (Tensor) or outputChannels (Channel) scales, positive and finite; weight = level * scale.
+  /// 1 (Tensor), outputChannels (Channel) or outputChannels x blocks (Block) scales, positive and
+  /// finite; weight = level * scale.
   std::vector<float> scales;
   /// Empty, or one value for each output channel to add to the bias.
   std::vector<float> biasDelta;

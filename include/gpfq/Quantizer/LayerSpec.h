@@ -30,15 +30,16 @@ enum class Method {
   Spfq
 };
 
-/// One step for all output channels, or one for each.
-enum class Granularity { Tensor, Channel };
+/// One step for all output channels, one for each, or one for each and each block of
+/// LayerSpec::scaleBlock input channels, over all taps of a kernel.
+enum class Granularity { Tensor, Channel, Block };
 
 /// How the step is chosen. The radius is step * (largest magnitude of a level).
 enum class StepRule {
   /// radius = max |w| over the tensor or over the channel.
   AbsMax,
   /// radius = stepFactor * (mean over channels of max |w|) for Tensor, the paper's rule;
-  /// stepFactor * max |w| of the channel for Channel.
+  /// stepFactor * max |w| of the channel for Channel, of the block for Block.
   Constant,
   /// The multiple of the AbsMax radius, in a grid, that gives the smallest error on the held-out
   /// rows, or on the training rows when there are none. Labels are never used.
@@ -93,6 +94,9 @@ struct LayerSpec {
   bool refit = false;
   Alphabet alphabet;
   Granularity granularity = Granularity::Channel;
+  /// Input channels of a block of Granularity::Block; it must divide those of a neuron. The step
+  /// search takes one multiple for all blocks of an output channel.
+  int64_t scaleBlock = 0;
   StepRule step = StepRule::AbsMax;
   /// Quantile of the |w| of a channel (linear between two of them) that takes the place of max |w|
   /// in the rules: 1 is the maximum.
@@ -114,12 +118,13 @@ struct LayerSpec {
   /// ||X~_t||^2, are part of what the sweeps lower.
   int64_t sweeps = 2;
   /// Rounds, after the sweeps, of: the best step for the levels in closed form, <X~q, T> /
-  /// ||X~q||^2 (its change limited to [1/2, 2]), then sweeps. No round raises the training error
+  /// ||X~q||^2 (its change limited to [1/2, 2]), or for Granularity::Block the joint least squares
+  /// of all steps of the channel, then sweeps. No round raises the training error
   /// with its ridge, of a channel or, for Granularity::Tensor, in total.
   int64_t alternations = 0;
   /// Sweeps of moves of two levels at the end of each alternation (not for Msq, and neither with a
-  /// threshold nor with an accumulator bound): a column and one of the pairCandidates that are most
-  /// correlated with it. One is nearly all that they give.
+  /// threshold, an accumulator bound nor Granularity::Block): a column and one of the
+  /// pairCandidates that are most correlated with it. One is nearly all that they give.
   int64_t pairSweeps = 0;
   int64_t pairCandidates = 8;
   /// Rounds, after the alternations, that aim at ||clamp(z) - clamp(zq)||^2 over the rows of
@@ -127,7 +132,7 @@ struct LayerSpec {
   /// are clipped alike and to the bound where z alone is, then one alternation. That error never
   /// ends above where it started, of a channel or, for Granularity::Tensor, in total.
   int64_t clipRounds = 0;
-  /// Only for Granularity::Channel.
+  /// Not for Granularity::Tensor.
   ScaleMatching scaleMatching = ScaleMatching::None;
   /// Weight of ||w - q||^2 beside ||T - X~ q||^2, in units of the mean energy of a column times
   /// columns / rows. It keeps weights near the float ones where few rows say little about them. It

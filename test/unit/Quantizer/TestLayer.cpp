@@ -52,6 +52,7 @@ LayerProblem TestLayer::problem() const {
   result.columns = columns;
   result.groups = groups;
   result.weights = weights.data();
+  result.inputChannels = inputChannels;
   result.training = &training;
   result.heldOut = &heldOut;
   return result;
@@ -74,7 +75,7 @@ double TestLayer::errorOnRows(const LayerResult &result, const std::vector<float
       double y = 0.0, yq = result.biasDelta.empty() ? 0.0 : result.biasDelta[o];
       for (int64_t t = 0; t < columns; ++t) {
         y += double(patch(dataX, r, o)[t]) * weights[o * columns + t];
-        yq += double(patch(dataXq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o);
+        yq += double(patch(dataXq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o, t);
       }
       double e = y + (dataShift.empty() ? 0.0 : dataShift[r * outputChannels + o]) - yq;
       error += e * e;
@@ -107,10 +108,10 @@ std::vector<int8_t> TestLayer::directRecursion(const Alphabet &alphabet,
         norm += xqt * xqt;
       }
       double z = norm > 0.0 ? dot / norm : 0.0;
-      int8_t level = alphabet.nearest(static_cast<float>(z / scale(result, o)));
+      int8_t level = alphabet.nearest(static_cast<float>(z / scale(result, o, t)));
       levels[o * columns + t] = level;
       for (int64_t r = 0; r < rows; ++r)
-        u[r] -= double(level) * scale(result, o) * patch(xq, r, o)[t];
+        u[r] -= double(level) * scale(result, o, t) * patch(xq, r, o)[t];
     }
   }
   return levels;

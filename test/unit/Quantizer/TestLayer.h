@@ -15,6 +15,8 @@ namespace gpfq::test {
 /// Rows are group-major.
 struct TestLayer {
   int64_t outputChannels, columns, groups, rows, heldOutRows;
+  /// See LayerProblem.
+  int64_t inputChannels = 0;
   bool sharedInputs;
   std::vector<float> weights, x, xq, heldOutX, heldOutXq;
   /// Target shift R, rows x outputChannels, or empty.
@@ -32,8 +34,13 @@ struct TestLayer {
   const float *patch(const std::vector<float> &data, int64_t row, int64_t channel) const {
     return data.data() + (row * groups + group(channel)) * columns;
   }
-  float scale(const LayerResult &result, int64_t channel) const {
-    return result.scales[result.scales.size() == 1 ? 0 : channel];
+  /// That of a weight; of any of the channel where it has one.
+  float scale(const LayerResult &result, int64_t channel, int64_t column = 0) const {
+    if (result.scales.size() == 1)
+      return result.scales[0];
+    int64_t blocks = int64_t(result.scales.size()) / outputChannels;
+    int64_t channels = inputChannels > 0 ? inputChannels : columns;
+    return result.scales[channel * blocks + column % channels * blocks / channels];
   }
   /// T of the training rows without rounding.
   double target(int64_t row, int64_t channel) const;
