@@ -41,7 +41,8 @@ private:
       return;
     AlphabetAttr alphabet = AlphabetAttr::getDefault(&getContext(), bits);
     op->setAttr(lowbit::layerAttrName,
-                LayerAttr::get(&getContext(), layer.getName(), alphabet, layer.getGranularity()));
+                LayerAttr::get(&getContext(), layer.getName(), alphabet, layer.getGranularity(),
+                               layer.getBlockSize()));
     ++widened;
   }
 };

@@ -25,9 +25,19 @@ Result<Alphabet> mlir::gpfq::getAlphabet(lowbit::AlphabetAttr attribute) {
   llvm_unreachable("unknown alphabet kind");
 }
 
-::gpfq::Granularity mlir::gpfq::getGranularity(lowbit::LayerAttr attribute) {
-  return attribute.getGranularity() == lowbit::Granularity::Tensor ? ::gpfq::Granularity::Tensor
-                                                                   : ::gpfq::Granularity::Channel;
+void mlir::gpfq::setGranularity(lowbit::LayerAttr attribute, ::gpfq::LayerSpec &spec) {
+  switch (attribute.getGranularity()) {
+  case lowbit::Granularity::Tensor:
+    spec.granularity = ::gpfq::Granularity::Tensor;
+    break;
+  case lowbit::Granularity::Channel:
+    spec.granularity = ::gpfq::Granularity::Channel;
+    break;
+  case lowbit::Granularity::Block:
+    spec.granularity = ::gpfq::Granularity::Block;
+    spec.scaleBlock = attribute.getBlockSize();
+    break;
+  }
 }
 
 ::gpfq::LayerProblem mlir::gpfq::makeLayerProblem(const QuantizableOp &layer) {
@@ -35,6 +45,7 @@ Result<Alphabet> mlir::gpfq::getAlphabet(lowbit::AlphabetAttr attribute) {
   problem.outputChannels = layer.shape.outputChannels;
   problem.columns = layer.columns();
   problem.groups = layer.groups();
+  problem.inputChannels = layer.shape.channelsPerGroup();
   problem.weights = layer.weights.data();
   return problem;
 }
@@ -45,12 +56,14 @@ mlir::gpfq::collectMoments(StagedExecutor &executor, int64_t cut,
                            const MomentCollector::Options &options, uint64_t memoryBudget,
                            const ::gpfq::ParallelFor &parallelFor) {
   QuantizableOp &layer = layers[members.front()];
-  int64_t gramBytes =
-      6 * layer.groups() * layer.columns() * layer.columns() * int64_t(sizeof(double));
-  if (uint64_t(gramBytes) > memoryBudget)
+  // Of training and held-out samples.
+  uint64_t momentBytes =
+      2 * MomentCollector::getMomentShape({layer.shape, layer.isDepthwise, true, nullptr}, options)
+              .bytes();
+  if (momentBytes > memoryBudget)
     return layer.op->emitError("layer '")
            << layer.name() << "' has " << layer.columns() << " inputs a neuron, whose moments take "
-           << gramBytes
+           << momentBytes
            << " bytes, more than memory-budget; raise it, or leave the layer float with skip";
   std::vector<MomentCollector::Layer> collected;
   DenseMap<unsigned, unsigned> memberOf;

@@ -51,21 +51,21 @@ std::vector<int64_t> MomentCollector::drawPositions(int64_t total, int64_t count
   return result;
 }
 
-static GramAccumulator::Shape getGramShape(const MomentCollector::Layer &layer, bool sharedInputs) {
+GramAccumulator::Shape MomentCollector::getMomentShape(const Layer &layer, const Options &options) {
   GramAccumulator::Shape shape;
   shape.groups = layer.shape.groups;
   shape.columns = layer.shape.patchSize();
   shape.neuronsPerGroup = layer.shape.outputChannelsPerGroup();
   shape.layout = layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
-  shape.sharedInputs = sharedInputs;
+  shape.sharedInputs = options.sharedInputs;
+  shape.isExact = options.isExact;
   return shape;
 }
 
 MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Options &options)
-    : options(options), training(getGramShape(inputLayers.front(), options.sharedInputs),
-                                 inputLayers.front().weights),
-      heldOut(getGramShape(inputLayers.front(), options.sharedInputs),
-              inputLayers.front().weights) {
+    : options(options),
+      training(getMomentShape(inputLayers.front(), options), inputLayers.front().weights),
+      heldOut(getMomentShape(inputLayers.front(), options), inputLayers.front().weights) {
   rowElements = inputLayers.front().shape.groups * inputLayers.front().shape.patchSize();
   int64_t wanted = std::min(options.maxRows, rowsPerColumn * inputLayers.front().shape.patchSize());
   int64_t perSample = wanted / (options.samples * int64_t(inputLayers.size()));

@@ -12,11 +12,14 @@ using namespace mlir::gpfq;
 
 std::vector<float> mlir::gpfq::dequantizeWeights(const QuantizableOp &layer,
                                                  const ::gpfq::LayerResult &result) {
-  auto columns = size_t(layer.columns());
+  auto columns = size_t(layer.columns()), channels = size_t(layer.shape.channelsPerGroup());
+  // Scales of one output channel, by block of input channels.
+  size_t blocks = std::max<size_t>(result.scales.size() / size_t(layer.shape.outputChannels), 1);
   std::vector<float> weights(layer.weights.size());
-  for (size_t i = 0; i < weights.size(); ++i)
-    weights[i] =
-        float(result.levels[i]) * result.scales[result.scales.size() == 1 ? 0 : i / columns];
+  for (size_t i = 0; i < weights.size(); ++i) {
+    size_t scale = i / columns * blocks + i % channels * blocks / channels;
+    weights[i] = float(result.levels[i]) * result.scales[result.scales.size() == 1 ? 0 : scale];
+  }
   return weights;
 }
 

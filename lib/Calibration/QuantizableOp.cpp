@@ -238,12 +238,15 @@ Value QuantizableOp::createDequantizedWeights(OpBuilder &builder,
     inverse[p] = int64_t(i);
   levels = transpose(levels, inverse);
 
-  std::optional<int64_t> axis;
+  std::optional<int64_t> axis, blockAxis;
   bool isGrouped = isa<linalg::Conv2DNhwgcGfhwcOp>(op.getOperation());
   bool isPerChannel =
-      result.scales.size() > 1 || layer.getGranularity() == lowbit::Granularity::Channel;
+      result.scales.size() > 1 || layer.getGranularity() != lowbit::Granularity::Tensor;
   if (isPerChannel)
     axis = inverse[0] == 0 ? 0 : int64_t(shape.size()) - 1;
+  // Input channels are the last dimension of [OC, KH, KW, C] and [OC, K].
+  if (layer.getGranularity() == lowbit::Granularity::Block)
+    blockAxis = permutation.back();
   if (isGrouped) {
     // [G, F, H, W, C] has no single axis of output channels: dequantise [G*F, H, W, C].
     levels.shape[1] *= levels.shape[0];
@@ -252,17 +255,21 @@ Value QuantizableOp::createDequantizedWeights(OpBuilder &builder,
   bool isSingleBatch = isBatched && type.getDimSize(0) == 1;
   if (isSingleBatch) {
     levels.shape.insert(levels.shape.begin(), 1);
-    if (axis)
-      ++*axis;
+    for (std::optional<int64_t> *dim : {&axis, &blockAxis})
+      if (*dim)
+        ++**dim;
   }
   std::string name = this->name();
   Value codes = createByteConstant(builder, loc, levels.shape, levels.values, name + ".levels");
-  Value scales = createFloatConstant(builder, loc, {int64_t(result.scales.size())}, result.scales,
-                                     name + ".scales");
+  SmallVector<int64_t> scaleShape{int64_t(result.scales.size())};
+  if (blockAxis)
+    scaleShape = {this->shape.outputChannels, scaleShape[0] / this->shape.outputChannels};
+  Value scales = createFloatConstant(builder, loc, scaleShape, result.scales, name + ".scales");
   auto floatType = RankedTensorType::get(levels.shape, builder.getF32Type());
   Value weights = lowbit::DequantizeOp::create(
       builder, loc, floatType, codes, scales, builder.getI32IntegerAttr(0),
-      axis ? builder.getI64IntegerAttr(*axis) : IntegerAttr(), layer.getAlphabet(),
+      axis ? builder.getI64IntegerAttr(*axis) : IntegerAttr(),
+      blockAxis ? builder.getI64IntegerAttr(*blockAxis) : IntegerAttr(), layer.getAlphabet(),
       builder.getStringAttr(name));
   if (isGrouped)
     weights = tensor::ExpandShapeOp::create(builder, loc, type, weights,

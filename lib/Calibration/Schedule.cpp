@@ -42,7 +42,8 @@ Schedule mlir::gpfq::scheduleLayers(func::FuncOp function, MutableArrayRef<Quant
   std::vector<llvm::BitVector> dependencies = getLayerDependencies(function, layers);
   auto isSame = [&](const QuantizableOp &a, const QuantizableOp &b) {
     return a.layer && b.layer && a.layer.getAlphabet() == b.layer.getAlphabet() &&
-           a.layer.getGranularity() == b.layer.getGranularity() && a.groups() == b.groups() &&
+           a.layer.getGranularity() == b.layer.getGranularity() &&
+           a.layer.getBlockSize() == b.layer.getBlockSize() && a.groups() == b.groups() &&
            a.columns() == b.columns() && a.weights == b.weights;
   };
   // Groups of equal weights, by first member.

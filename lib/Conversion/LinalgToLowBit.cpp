@@ -44,14 +44,29 @@ static SmallVector<int64_t> getWindow(Operation *op, StringRef name) {
   return attribute ? llvm::to_vector(attribute.getValues<int64_t>()) : SmallVector<int64_t>{1, 1};
 }
 
+/// The channels of one of the blocks.
+static Value sliceChannels(OpBuilder &builder, Location loc, Value value, int64_t block,
+                           int64_t blocks) {
+  if (blocks == 1)
+    return value;
+  auto type = cast<RankedTensorType>(value.getType());
+  SmallVector<OpFoldResult> offsets(type.getRank(), builder.getIndexAttr(0)),
+      strides(type.getRank(), builder.getIndexAttr(1)), sizes;
+  for (int64_t size : type.getShape())
+    sizes.push_back(builder.getIndexAttr(size));
+  int64_t size = type.getShape().back() / blocks;
+  sizes.back() = builder.getIndexAttr(size);
+  offsets.back() = builder.getIndexAttr(block * size);
+  return tensor::ExtractSliceOp::create(builder, loc, value, offsets, sizes, strides);
+}
+
 /// The op without its region.
 static Operation *createComputeOp(OpBuilder &builder, linalg::LinalgOp op,
-                                  const QuantizedLayer &layer, Value weights, ValueRange fused,
-                                  Value init) {
+                                  const QuantizedLayer &layer, Value input, Value weights,
+                                  ValueRange fused, Value init) {
   Location loc = op.getLoc();
   AlphabetAttr alphabet = DequantizeOp(layer.weights).getAlphabetAttr();
   StringAttr name = DequantizeOp(layer.weights).getLayerAttr();
-  Value input = mergeChannels(builder, loc, layer.input);
   Type type = init.getType();
   if (layer.kind == LayerKind::Matmul)
     return MatmulOp::create(builder, loc, type, input, weights, fused, init, alphabet, name,
@@ -71,7 +86,9 @@ namespace {
 ///
 ///     acc * (s_w s_x) + (bias - z s_w s_x sum(levels)) [+ init]
 ///
-/// whose constants are computed in double precision and rounded once.
+/// whose constants are computed in double precision and rounded once. A layer with scales for
+/// blocks of input channels becomes one op for each block, on the channels of that block; the
+/// result of the blocks so far is what the next one adds last.
 struct ConvertLayer : OpInterfaceRewritePattern<linalg::LinalgOp> {
   using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
@@ -84,7 +101,30 @@ struct ConvertLayer : OpInterfaceRewritePattern<linalg::LinalgOp> {
       return rewriter.notifyMatchFailure(op, reason);
     QuantizedLayer &layer = *found;
     Location loc = op.getLoc();
-    std::string name = layer.weights.getLayer().value_or("layer").str();
+    auto type = cast<RankedTensorType>(op->getResult(0).getType());
+    SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
+    if (shape.size() == 5)
+      shape = {shape[0], shape[1], shape[2], shape[3] * shape[4]};
+    Value input = mergeChannels(rewriter, loc, layer.input);
+    Value result = layer.init ? mergeChannels(rewriter, loc, layer.init) : Value();
+    for (int64_t block = 0; block < layer.blocks; ++block)
+      result = createBlock(rewriter, op, layer.blocks == 1 ? layer : layer.getBlock(block),
+                           sliceChannels(rewriter, loc, input, block, layer.blocks), result, shape);
+    if (type.getRank() == 5) {
+      SmallVector<ReassociationIndices> reassociation{{0}, {1}, {2}, {3, 4}};
+      result = tensor::ExpandShapeOp::create(rewriter, loc, type, result, reassociation);
+    }
+    rewriter.replaceOp(op, result);
+    return success();
+  }
+
+private:
+  /// The compute op of one block; `addend`, if there is one, is added last.
+  static Value createBlock(PatternRewriter &rewriter, linalg::LinalgOp op,
+                           const QuantizedLayer &layer, Value input, Value addend,
+                           ArrayRef<int64_t> shape) {
+    Location loc = op.getLoc();
+    std::string name = DequantizeOp(layer.weights).getLayer().value_or("layer").str();
     int64_t channels = layer.getNumChannels();
     std::vector<float> scale(channels), offset(channels);
     for (auto [i, sum] : llvm::enumerate(layer.getLevelSums())) {
@@ -99,28 +139,15 @@ struct ConvertLayer : OpInterfaceRewritePattern<linalg::LinalgOp> {
     SmallVector<Value> fused{
         createFloatConstant(rewriter, loc, {channels}, scale, name + ".scale"),
         createFloatConstant(rewriter, loc, {channels}, offset, name + ".bias")};
-    if (layer.init)
-      fused.push_back(mergeChannels(rewriter, loc, layer.init));
-    auto type = cast<RankedTensorType>(op->getResult(0).getType());
-    SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
-    if (shape.size() == 5)
-      shape = {shape[0], shape[1], shape[2], shape[3] * shape[4]};
+    if (addend)
+      fused.push_back(addend);
     Value init = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getF32Type());
-    Operation *compute = createComputeOp(rewriter, op, layer, weights, fused, init);
-    {
-      OpBuilder::InsertionGuard guard(rewriter);
-      buildEpilogue(rewriter, compute, layer.isInteger, fused.size());
-    }
-    Value result = compute->getResult(0);
-    if (type.getRank() == 5) {
-      SmallVector<ReassociationIndices> reassociation{{0}, {1}, {2}, {3, 4}};
-      result = tensor::ExpandShapeOp::create(rewriter, loc, type, result, reassociation);
-    }
-    rewriter.replaceOp(op, result);
-    return success();
+    Operation *compute = createComputeOp(rewriter, op, layer, input, weights, fused, init);
+    OpBuilder::InsertionGuard guard(rewriter);
+    buildEpilogue(rewriter, compute, layer.isInteger, fused.size());
+    return compute->getResult(0);
   }
 
-private:
   static void buildEpilogue(PatternRewriter &rewriter, Operation *op, bool isInteger,
                             size_t numFused) {
     Location loc = op->getLoc();

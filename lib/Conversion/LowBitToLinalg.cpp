@@ -89,6 +89,12 @@ struct LowerDequantize : OpRewritePattern<DequantizeOp> {
         getSingleElementMap(getContext(), type.getRank(), op.getScale().getType().getRank());
     if (std::optional<int64_t> axis = op.getAxis())
       map = AffineMap::get(type.getRank(), 0, getAffineDimExpr(*axis, getContext()));
+    if (std::optional<int64_t> blockAxis = op.getBlockAxis())
+      map =
+          AffineMap::get(type.getRank(), 0,
+                         {getAffineDimExpr(*op.getAxis(), getContext()),
+                          getAffineDimExpr(*blockAxis, getContext()).floorDiv(*op.getBlockSize())},
+                         getContext());
     rewriter.replaceOp(
         op, createScaledGeneric(rewriter, op.getLoc(), op.getInput(), op.getScale(), map, type,
                                 [&](OpBuilder &builder, Value q, Value scale) {

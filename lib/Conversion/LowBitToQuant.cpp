@@ -38,6 +38,10 @@ static Type getQuantType(DequantizeOp op, StringRef &reason) {
     reason = "the levels of its alphabet are not consecutive";
     return {};
   }
+  if (op.getBlockAxis()) {
+    reason = "it has a scale for each block of input channels";
+    return {};
+  }
   unsigned flags = quant::QuantizationFlags::Signed;
   if (!op.getAxis())
     return quant::UniformQuantizedType::get(flags, storage, expressed, scales->values[0], 0, low,

@@ -96,8 +96,9 @@ struct DcastToDequantize : OpRewritePattern<quant::DequantizeCastOp> {
     if (parameters->axis)
       axis = rewriter.getI64IntegerAttr(*parameters->axis);
     Value stored = op.getInput().getDefiningOp<quant::StorageCastOp>().getInput();
-    rewriter.replaceOpWithNewOp<DequantizeOp>(
-        op, op.getType(), stored, scale, parameters->zeroPoint, axis, parameters->alphabet, layer);
+    rewriter.replaceOpWithNewOp<DequantizeOp>(op, op.getType(), stored, scale,
+                                              parameters->zeroPoint, axis, IntegerAttr(),
+                                              parameters->alphabet, layer);
     return success();
   }
 };

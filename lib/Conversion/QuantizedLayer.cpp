@@ -16,7 +16,26 @@ using namespace mlir::lowbit;
 int64_t QuantizedLayer::getReductionLength() const {
   if (kind == LayerKind::DepthwiseConv2D)
     return levels.shape[0] * levels.shape[1];
-  return int64_t(levels.values.size()) / getNumChannels();
+  return int64_t(levels.values.size()) / getNumChannels() / blocks;
+}
+
+QuantizedLayer QuantizedLayer::getBlock(int64_t block) const {
+  QuantizedLayer part = *this;
+  part.blocks = 1;
+  part.levelsValue = nullptr;
+  part.init = nullptr;
+  int64_t channels = getNumChannels(), depth = levels.shape.back(), size = depth / blocks;
+  part.levels.shape.back() = size;
+  part.levels.values.clear();
+  for (int64_t row = 0; row < int64_t(levels.values.size()); row += depth)
+    part.levels.values.insert(part.levels.values.end(), levels.values.begin() + row + block * size,
+                              levels.values.begin() + row + (block + 1) * size);
+  part.weightScales.clear();
+  for (int64_t channel = 0; channel < channels; ++channel)
+    part.weightScales.push_back(weightScales[channel * blocks + block]);
+  if (block > 0)
+    part.bias.assign(channels, 0.0f);
+  return part;
 }
 
 std::vector<int64_t> QuantizedLayer::getLevelSums() const {
@@ -54,8 +73,17 @@ static std::optional<ConstantTensor<float>> getScalePerLevel(DequantizeOp op) {
     for (int64_t size : ArrayRef(result.shape).drop_front(*axis + 1))
       inner *= size;
   result.values.resize(count);
+  int64_t indices = op.getAxis() ? result.shape[*op.getAxis()] : 1;
+  int64_t blockInner = 1, blocks = 1, blockSize = 1;
+  if (std::optional<int64_t> blockAxis = op.getBlockAxis()) {
+    for (int64_t size : ArrayRef(result.shape).drop_front(*blockAxis + 1))
+      blockInner *= size;
+    blocks = op.getScale().getType().getDimSize(1);
+    blockSize = *op.getBlockSize();
+  }
   for (int64_t i = 0; i < count; ++i)
-    result.values[i] = scales->values[op.getAxis() ? i / inner % scales->values.size() : 0];
+    result.values[i] = scales->values[i / inner % indices * blocks +
+                                      i / blockInner % (blocks * blockSize) / blockSize];
   return result;
 }
 
@@ -138,16 +166,25 @@ static LogicalResult readWeights(linalg::LinalgOp op, QuantizedLayer &layer, std
     levels->shape.erase(levels->shape.begin());
   }
   bool channelsLast = layer.kind == LayerKind::DepthwiseConv2D;
+  if (layer.weights.getBlockAxis()) {
+    if (channelsLast || layer.groups > 1)
+      return fail("its channel groups have scales for blocks of input channels");
+    layer.blocks = layer.weights.getScale().getType().getDimSize(1);
+  }
   int64_t channels = channelsLast ? levels->shape.back() : levels->shape.front();
   int64_t length = int64_t(levels->values.size()) / channels;
-  layer.weightScales.resize(channels);
+  int64_t depth = channelsLast ? 1 : levels->shape.back();
+  if (depth % layer.blocks != 0)
+    return fail("its blocks do not divide its input channels");
+  layer.weightScales.assign(channels * layer.blocks, 0.0f);
   for (auto [i, scale] : llvm::enumerate(scales->values)) {
-    int64_t channel = channelsLast ? i % channels : i / length;
-    bool isFirst = channelsLast ? int64_t(i) < channels : int64_t(i) % length == 0;
-    if (isFirst)
-      layer.weightScales[channel] = scale;
-    else if (layer.weightScales[channel] != scale)
-      return fail("its weight scales are not one for each output channel");
+    int64_t index = channelsLast ? i % channels
+                                 : i / length * layer.blocks + i % depth / (depth / layer.blocks);
+    // Scales are positive.
+    if (layer.weightScales[index] == 0.0f)
+      layer.weightScales[index] = scale;
+    else if (layer.weightScales[index] != scale)
+      return fail("its weight scales are not one for each output channel, or each of its blocks");
   }
   layer.levels = std::move(*levels);
   if (layer.levels.shape == sourceLevels->shape && layer.levels.values == sourceLevels->values)

@@ -26,8 +26,9 @@ struct QuantizedLayer {
   lowbit::DequantizeOp weights;
   /// The operand of `weights` if it holds `levels` as they are; else null.
   Value levelsValue;
-  /// One scale for each output channel.
+  /// One scale for each output channel and each of `blocks` blocks of input channels.
   std::vector<float> weightScales;
+  int64_t blocks = 1;
 
   /// u8 codes, or f32.
   Value input;
@@ -41,8 +42,12 @@ struct QuantizedLayer {
   std::vector<float> bias;
   Value init;
 
-  int64_t getNumChannels() const { return weightScales.size(); }
+  int64_t getNumChannels() const { return int64_t(weightScales.size()) / blocks; }
+  /// Of one block.
   int64_t getReductionLength() const;
+  /// The layer of one block: its levels and scales, with the bias for the first one and no init.
+  /// `input` is still that of all.
+  QuantizedLayer getBlock(int64_t block) const;
   /// The sum of the levels of each output channel.
   std::vector<int64_t> getLevelSums() const;
 };

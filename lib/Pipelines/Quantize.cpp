@@ -26,6 +26,7 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   annotate.weightBits = options.weightBits;
   annotate.alphabet = options.alphabet;
   annotate.granularity = options.granularity;
+  annotate.blockSize = options.blockSize;
   annotate.skip = options.skip;
   annotate.policy = options.policy;
   pm.addNestedPass<func::FuncOp>(createGPFQAnnotateLayers(annotate));

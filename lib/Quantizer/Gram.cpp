@@ -47,6 +47,25 @@ static Gram makeGram(const GramAccumulator::Shape &shape) {
   return gram;
 }
 
+uint64_t GramAccumulator::Shape::bytes() const {
+  auto n = uint64_t(columns), all = uint64_t(groups);
+  uint64_t matrices = sharedInputs ? 1 : 3;
+  return all * sizeof(double) * (matrices * n * n + 2 * n + uint64_t(neuronsPerGroup));
+}
+
+/// m[i][j] += sum over rows of a[r * stride + i * step] * b[r * stride + j * step], in f64.
+static void accumulateExactly(int64_t rows, int64_t n, const float *a, const float *b,
+                              int64_t stride, int64_t step, double *m,
+                              const ParallelFor &parallelFor) {
+  runParallel(parallelFor, n, [&](int64_t i) {
+    for (int64_t r = 0; r < rows; ++r) {
+      double factor = a[r * stride + i * step];
+      for (int64_t j = 0; j < n; ++j)
+        m[i * n + j] += factor * b[r * stride + j * step];
+    }
+  });
+}
+
 GramAccumulator::GramAccumulator(const Shape &shape, const float *weights)
     : shape(shape), gram(makeGram(shape)) {
   if (!gram.outputEnergy.empty())
@@ -76,7 +95,23 @@ void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
   if (shape.sharedInputs)
     xq = x;
   int64_t n = shape.columns;
-  if (shape.layout == RowLayout::Interleaved) {
+  if (shape.isExact) {
+    bool isInterleaved = shape.layout == RowLayout::Interleaved;
+    int64_t stride = shape.groups * n, step = isInterleaved ? shape.groups : 1;
+    for (int64_t g = 0; g < shape.groups; ++g) {
+      int64_t first = isInterleaved ? g : g * n;
+      auto accumulate = [&](const float *a, const float *b, std::vector<double> &m) {
+        if (!m.empty())
+          accumulateExactly(rows, n, a + first, b + first, stride, step, m.data() + g * n * n,
+                            parallelFor);
+      };
+      accumulate(xq, xq, gram.h);
+      accumulate(xq, x, gram.g);
+      accumulate(x, x, gram.xx);
+    }
+    if (!gram.outputEnergy.empty())
+      addOutputs(x, rows, parallelFor);
+  } else if (shape.layout == RowLayout::Interleaved) {
     accumulateInterleavedGram(rows, n, shape.groups, xq, xq, gram.h.data(), parallelFor);
     if (!shape.sharedInputs) {
       accumulateInterleavedGram(rows, n, shape.groups, xq, x, gram.g.data(), parallelFor);

@@ -165,7 +165,7 @@ LogicalResult AllocateBitsPass::quantizeCandidates(MutableArrayRef<QuantizableOp
       if (!alphabet)
         return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
       spec.alphabet = *alphabet;
-      spec.granularity = getGranularity(layer.layer);
+      setGranularity(layer.layer, spec);
       Result<LayerResult> result = ::gpfq::quantizeLayer(problem, spec, pool.parallelFor());
       if (!result)
         return layer.op->emitError("layer '")
@@ -298,7 +298,8 @@ LogicalResult AllocateBitsPass::run() {
       LayerAttr old = (*layers)[member].layer;
       (*layers)[member].op->setAttr(lowbit::layerAttrName,
                                     LayerAttr::get(&getContext(), old.getName(),
-                                                   unit.alphabets[choice], old.getGranularity()));
+                                                   unit.alphabets[choice], old.getGranularity(),
+                                                   old.getBlockSize()));
       ++numLayers;
     }
   }

@@ -84,8 +84,12 @@ private:
     }
     std::optional<Granularity> parsed = symbolizeGranularity(granularity);
     if (!parsed)
-      return emitError() << "granularity must be tensor or channel, got '" << granularity << "'";
+      return emitError() << "granularity must be tensor, channel or block, got '" << granularity
+                         << "'";
     defaults.granularity = *parsed;
+    if (blockSize < 1)
+      return emitError() << "block-size must be at least 1, got " << blockSize.getValue();
+    defaults.blockSize = blockSize;
     if (!this->policy.empty()) {
       FailureOr<LayerPolicy> loaded = LayerPolicy::load(&getContext(), this->policy, emitError);
       if (failed(loaded))
@@ -101,7 +105,8 @@ private:
     if (!isLayer(op))
       return;
     std::string reason;
-    if (!QuantizableOp::match(op, reason)) {
+    std::optional<QuantizableOp> layer = QuantizableOp::match(op, reason);
+    if (!layer) {
       op->emitRemark("is not quantised: it ") << reason;
       ++numUnsupported;
       return;
@@ -122,8 +127,29 @@ private:
       return;
     }
     ++numAnnotated;
+    checkBlocks(*layer, name, setting);
+    int64_t block = setting.granularity == Granularity::Block ? setting.blockSize : 0;
     op->setAttr(layerAttrName,
-                LayerAttr::get(&getContext(), name, setting.alphabet, setting.granularity));
+                LayerAttr::get(&getContext(), name, setting.alphabet, setting.granularity, block));
+  }
+
+  /// Layers that blocks do not divide get a scale for each channel.
+  static void checkBlocks(QuantizableOp &layer, StringRef name, LayerSetting &setting) {
+    if (setting.granularity != Granularity::Block)
+      return;
+    int64_t channels = layer.shape.channelsPerGroup();
+    bool isOneBlock = channels <= setting.blockSize;
+    if (!isOneBlock && layer.shape.groups == 1 && channels % setting.blockSize == 0)
+      return;
+    setting.granularity = Granularity::Channel;
+    if (isOneBlock)
+      return;
+    auto remark = layer.op->emitRemark("layer '") << name << "' has ";
+    if (layer.shape.groups > 1)
+      remark << layer.shape.groups << " channel groups";
+    else
+      remark << channels << " input channels, no multiple of " << setting.blockSize;
+    remark << "; it gets one scale for each output channel";
   }
 
   /// Layers of each name.

@@ -98,14 +98,19 @@ FailureOr<LayerPolicy> LayerPolicy::load(MLIRContext *context, StringRef path,
       } else if (name == "granularity") {
         entry.granularity = symbolizeGranularity(setting.getAsString().value_or(""));
         if (!entry.granularity)
-          return emitEntryError() << "\"granularity\" must be \"tensor\" or \"channel\"";
+          return emitEntryError() << "\"granularity\" must be \"tensor\", \"channel\" or \"block\"";
+      } else if (name == "block-size") {
+        entry.blockSize = setting.getAsInteger();
+        if (!entry.blockSize || *entry.blockSize < 1)
+          return emitEntryError() << "\"block-size\" must be an integer of at least 1";
       } else if (name == "skip") {
         entry.skip = setting.getAsBoolean();
         if (!entry.skip)
           return emitEntryError() << "\"skip\" must be true or false";
       } else {
-        return emitEntryError() << "unknown key \"" << name
-                                << "\"; known are match, bits, alphabet, granularity, skip";
+        return emitEntryError()
+               << "unknown key \"" << name
+               << "\"; known are match, bits, alphabet, granularity, block-size, skip";
       }
     }
     policy.entries.push_back(std::move(entry));
@@ -131,6 +136,7 @@ void LayerPolicy::apply(StringRef name, LayerSetting &setting) {
     entry.matched = true;
     setting.alphabet = entry.alphabet.value_or(setting.alphabet);
     setting.granularity = entry.granularity.value_or(setting.granularity);
+    setting.blockSize = entry.blockSize.value_or(setting.blockSize);
     setting.skip = entry.skip.value_or(setting.skip);
   }
 }

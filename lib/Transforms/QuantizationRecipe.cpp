@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Transforms/QuantizationRecipe.h"
+#include "gpfq/Calibration/LayerData.h"
 
 #include "llvm/ADT/StringExtras.h"
 #include "llvm/Support/raw_ostream.h"
@@ -162,14 +163,14 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
 }
 
 LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
-                                           ::gpfq::Granularity granularity) const {
+                                           lowbit::LayerAttr layer) const {
   LayerSpec result = spec;
   result.alphabet = alphabet;
-  result.granularity = granularity;
+  setGranularity(layer, result);
   // Least squares shrinks the outputs of few levels; with more, matching costs more than it gives.
   constexpr int64_t mostMatchedLevels = 8;
   if (isScaleMatchingOptional &&
-      (alphabet.size() > mostMatchedLevels || granularity == ::gpfq::Granularity::Tensor ||
+      (alphabet.size() > mostMatchedLevels || result.granularity == ::gpfq::Granularity::Tensor ||
        (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)))
     result.scaleMatching = ScaleMatching::None;
   if (isLambdaLeastLevel) {

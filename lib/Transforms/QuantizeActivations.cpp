@@ -136,9 +136,9 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
   Value scaleValue = createFloatConstant(builder, loc, {1}, {scale.scale});
   auto codes = lowbit::QuantizeOp::create(builder, loc, type.clone(builder.getI8Type()), value,
                                           scaleValue, uint32_t(scale.zeroPoint), uint32_t(bits));
-  auto floats = lowbit::DequantizeOp::create(builder, loc, type, codes, scaleValue,
-                                             builder.getI32IntegerAttr(scale.zeroPoint),
-                                             IntegerAttr(), lowbit::AlphabetAttr(), StringAttr());
+  auto floats = lowbit::DequantizeOp::create(
+      builder, loc, type, codes, scaleValue, builder.getI32IntegerAttr(scale.zeroPoint),
+      IntegerAttr(), IntegerAttr(), lowbit::AlphabetAttr(), StringAttr());
   value.replaceAllUsesExcept(floats, codes);
   ++numQuantized;
 }

@@ -136,7 +136,8 @@ std::string QuantizeWeightsPass::Run::getSampling() const {
   std::string text;
   llvm::raw_string_ostream os(text);
   os << "held-out=" << double(pass.heldOut) << " max-rows=" << int64_t(pass.maxRows)
-     << " patches=" << pass.patches << " retain-rate=" << double(pass.retainRate);
+     << " patches=" << pass.patches << " retain-rate=" << double(pass.retainRate)
+     << " exact-moments=" << bool(pass.exactMoments);
   return text;
 }
 
@@ -218,6 +219,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.maxRows = pass.maxRows;
   options.patches = pass.patches == "paper" ? ::gpfq::Patches::Paper : ::gpfq::Patches::Real;
   options.retainRate = pass.retainRate;
+  options.isExact = pass.exactMoments;
   options.seed = members.front();
   // A tail belongs to one layer, and to one whose output has no other addend.
   LayerTail tail;
@@ -249,7 +251,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet());
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
-  LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, getGranularity(layer.layer));
+  LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, layer.layer);
   bool readsCodes = setInputRange(layer, layerSpec);
   ::gpfq::LayerProblem problem = makeLayerProblem(layer);
   problem.training = &moments->training;

@@ -25,7 +25,7 @@ func.func @wrong_axis(%x: tensor<1x2xf32>, %init: tensor<1x4xf32>) -> tensor<1x4
   %s = arith.constant dense<[0.5, 0.25]> : tensor<2xf32>
   %l = arith.constant dense<1> : tensor<2x4xi8>
   %w = lowbit.dequantize %l, %s axis 0 alphabet <mid_tread, [7]> layer "fc" : tensor<2x4xi8>, tensor<2xf32> -> tensor<2x4xf32>
-  // expected-remark @+1 {{layer "fc" stays in float: its weight scales are not one for each output channel}}
+  // expected-remark @+1 {{layer "fc" stays in float: its weight scales are not one for each output channel, or each of its blocks}}
   %y = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x4xf32>) outs(%init : tensor<1x4xf32>) -> tensor<1x4xf32>
   return %y : tensor<1x4xf32>
 }
@@ -79,4 +79,30 @@ func.func @float_input(%a: tensor<1x2xf32>, %init: tensor<1x2xf32>) -> (tensor<1
   // expected-remark @+1 {{layer "float" multiplies in float: its input is not quantised}}
   %z = linalg.matmul ins(%a, %v : tensor<1x2xf32>, tensor<2x2xf32>) outs(%init : tensor<1x2xf32>) -> tensor<1x2xf32>
   return %y, %z : tensor<1x2xf32>, tensor<1x2xf32>
+}
+
+// -----
+
+// Blocks of input channels of a depthwise convolution make no sense.
+
+func.func @depthwise_blocks(%x: tensor<1x4x4x4xf32>, %init: tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32> {
+  %s = arith.constant dense<0.5> : tensor<4x3xf32>
+  %l = arith.constant dense<1> : tensor<3x3x4xi8>
+  %w = lowbit.dequantize %l, %s axis 2 block_axis 0 alphabet <mid_tread, [7]> layer "d" : tensor<3x3x4xi8>, tensor<4x3xf32> -> tensor<3x3x4xf32>
+  // expected-remark @+1 {{layer "d" stays in float: its channel groups have scales for blocks of input channels}}
+  %y = linalg.depthwise_conv_2d_nhwc_hwc ins(%x, %w : tensor<1x4x4x4xf32>, tensor<3x3x4xf32>) outs(%init : tensor<1x2x2x4xf32>) -> tensor<1x2x2x4xf32>
+  return %y : tensor<1x2x2x4xf32>
+}
+
+// -----
+
+// Blocks of the kernel's rows, not of the channels.
+
+func.func @wrong_blocks(%x: tensor<1x4x4x2xf32>, %init: tensor<1x3x3x3xf32>) -> tensor<1x3x3x3xf32> {
+  %s = arith.constant dense<[[0.5, 0.25], [0.5, 0.25], [0.5, 0.25]]> : tensor<3x2xf32>
+  %l = arith.constant dense<1> : tensor<3x2x2x2xi8>
+  %w = lowbit.dequantize %l, %s axis 0 block_axis 1 alphabet <mid_tread, [7]> layer "c" : tensor<3x2x2x2xi8>, tensor<3x2xf32> -> tensor<3x2x2x2xf32>
+  // expected-remark @+1 {{layer "c" stays in float: its weight scales are not one for each output channel, or each of its blocks}}
+  %y = linalg.conv_2d_nhwc_fhwc ins(%x, %w : tensor<1x4x4x2xf32>, tensor<3x2x2x2xf32>) outs(%init : tensor<1x3x3x3xf32>) -> tensor<1x3x3x3xf32>
+  return %y : tensor<1x3x3x3xf32>
 }

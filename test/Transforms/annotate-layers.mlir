@@ -19,12 +19,22 @@
 
 // BITS: error: weight-bits must be 1 to 8, got 9
 // ALPHABET: error: 'mid_rise' is not an alphabet; write mid_tread:7
-// GRANULARITY: error: granularity must be tensor or channel, got 'row'
+// GRANULARITY: error: granularity must be tensor, channel or block, got 'row'
 // ABSENT: error: no layer is named 'absent'
 // REGEX: error: 'a(' is not a regular expression
 // UNMATCHED: error: no layer is named 'block.*' (policy file '{{.*}}policy-unmatched.json')
-// KEY: error: policy file '{{.*}}policy-unknown-key.json', entry 0: unknown key "width"; known are match, bits, alphabet, granularity, skip
+// KEY: error: policy file '{{.*}}policy-unknown-key.json', entry 0: unknown key "width"; known are match, bits, alphabet, granularity, block-size, skip
 // FILE: error: policy file: cannot open input file '{{.*}}absent.json'
+
+// RUN: gpfq-opt %s -gpfq-annotate-layers="granularity=block block-size=2" 2>&1 | FileCheck %s --check-prefix=BLOCK
+// RUN: not gpfq-opt %s -gpfq-annotate-layers="granularity=block block-size=0" 2>&1 | FileCheck %s --check-prefix=BLOCK-SIZE
+// BLOCK-SIZE: error: block-size must be at least 1, got 0
+// BLOCK: remark: layer 'fc' has 3 input channels, no multiple of 2; it gets one scale for each output channel
+// One block is one scale for each output channel.
+// BLOCK: conv_2d_nhwc_fhwc {lowbit.layer = #lowbit.layer<"stem", <mid_tread, [7]>, channel>}
+// RUN: gpfq-opt %s -gpfq-annotate-layers="granularity=block block-size=1" 2>&1 | FileCheck %s --check-prefix=ONE
+// ONE-NOT: remark: layer 'fc'
+// ONE: linalg.matmul {lowbit.layer = #lowbit.layer<"fc", <mid_tread, [7]>, block, 1>}
 
 // CHECK-LABEL: func @layers
 // TWO-LABEL: func @layers

@@ -86,6 +86,20 @@ def test_packed_kernels_are_exact(compile_digits: Compile, weight_bits: int, act
     np.testing.assert_array_equal(packed.view(np.uint32), reference.view(np.uint32))
 
 
+@pytest.mark.parametrize("activation_bits", [8, 0])
+def test_blocks_of_input_channels_are_exact(
+    compile_digits: Compile, float_outputs: np.ndarray, activation_bits: int
+) -> None:
+    channels = options("gpfq", 3, activation_bits)
+    blocks = (*channels, "--granularity=block", "--quantize-options=block-size=16")
+    packed = outputs(compile_digits(*blocks))
+    for target in ("--reference", "--target=generic"):
+        other = outputs(compile_digits(*blocks, target))
+        np.testing.assert_array_equal(packed.view(np.uint32), other.view(np.uint32))
+    assert not np.array_equal(packed, outputs(compile_digits(*channels)))
+    assert error(packed, float_outputs) < 0.2
+
+
 def test_portable_target_is_exact(compile_digits: Compile) -> None:
     host = outputs(compile_digits(*options("gpfq", 4)))
     generic = outputs(compile_digits(*options("gpfq", 4), "--target=generic"))

@@ -13,6 +13,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import ablation
+import frontier
 import tables
 import theory
 
@@ -80,3 +81,23 @@ def test_sections_are_replaced(tmp_path: Path) -> None:
     assert document.read_text() == "a\n<!-- x -->\n| h |\n| --- |\n| 1 |\n<!-- end x -->\nb\n"
     with pytest.raises(ValueError, match="no section 'y'"):
         tables.replace_section(document, "y", "")
+
+
+def test_frontier_and_equal_bits(tmp_path: Path) -> None:
+    report = {
+        "units": [
+            {"weights": 80, "choices": [{"bits": 2, "output_error": 0.3}, {"bits": 4, "output_error": 0.03}]},
+            {"weights": 16, "choices": [{"bits": 4, "output_error": 0.04}]},
+        ],
+        "chosen": {"weight_bytes": 28.0, "predicted_error": 0.31, "bits": [2, 4]},
+        "frontier": [
+            {"weight_bytes": 28.0, "predicted_error": 0.31, "bits": [2, 4]},
+            {"weight_bytes": 48.0, "predicted_error": 0.05, "bits": [4, 4]},
+        ],
+    }
+    assert frontier.uniform_allocations(report) == [
+        {"bits": 4, "weight_bytes": 48.0, "predicted_error": pytest.approx(0.05)}
+    ]
+    pytest.importorskip("matplotlib")
+    frontier.draw("net", report, tmp_path / "frontier.svg")
+    assert "same bits everywhere" in (tmp_path / "frontier.svg").read_text()

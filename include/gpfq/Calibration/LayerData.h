@@ -15,7 +15,8 @@ namespace mlir::gpfq {
 /// The alphabet of the quantiser that has the levels of `attribute`.
 ::gpfq::Result<::gpfq::Alphabet> getAlphabet(lowbit::AlphabetAttr attribute);
 
-::gpfq::Granularity getGranularity(lowbit::LayerAttr attribute);
+/// Sets granularity and block of `spec`.
+void setGranularity(lowbit::LayerAttr attribute, ::gpfq::LayerSpec &spec);
 
 /// The shape and the weights of a layer, which must outlive the problem. Without moments.
 ::gpfq::LayerProblem makeLayerProblem(const QuantizableOp &layer);

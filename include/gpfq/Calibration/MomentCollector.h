@@ -68,6 +68,8 @@ public:
     bool hasShortcut = false;
     /// The shortcut's error is part of the target. Needs hasShortcut.
     bool targetsShortcut = false;
+    /// Sums of the moments are formed in f64; see GramAccumulator::Shape.
+    bool isExact = false;
     /// Without it only rows are kept.
     bool withMoments = true;
     /// Bytes for rows of training samples that are kept as they are, for targets that depend on the
@@ -82,6 +84,9 @@ public:
 
   /// The layers have the same number of groups, columns and output channels.
   MomentCollector(const std::vector<Layer> &layers, const Options &options);
+
+  /// What the moments of such layers are, of training or of held-out samples.
+  static GramAccumulator::Shape getMomentShape(const Layer &layer, const Options &options);
 
   /// Samples per batch: what keeps the rows of a batch within some megabytes. At least 1.
   int64_t batchSize() const { return batch; }

@@ -23,7 +23,10 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> alphabet{*this, "alphabet", llvm::cl::desc("Levels of weights")};
   PassOptions::Option<std::string> granularity{
       *this, "granularity", llvm::cl::init("channel"),
-      llvm::cl::desc("tensor or channel: what shares a scale")};
+      llvm::cl::desc("tensor, channel or block: what shares a scale")};
+  PassOptions::Option<int64_t> blockSize{
+      *this, "block-size", llvm::cl::init(32),
+      llvm::cl::desc("Input channels of a block, for granularity=block")};
   PassOptions::Option<std::string> skip{
       *this, "skip", llvm::cl::desc("Layers left in float, a regular expression")};
   PassOptions::Option<std::string> policy{*this, "policy",

@@ -73,6 +73,11 @@ public:
     RowLayout layout = RowLayout::GroupMajor;
     /// X == X~ for all rows (the first quantised layer): half the work and memory.
     bool sharedInputs = false;
+    /// Forms all sums in f64. Slow; to see what the f32 sums change.
+    bool isExact = false;
+
+    /// Size of the moments, without those of a target shift.
+    uint64_t bytes() const;
   };
 
   /// `weights`: (groups * neuronsPerGroup) x columns floats, the layer's; copied. Needed for ||X

@@ -22,6 +22,8 @@ FailureOr<lowbit::AlphabetAttr> parseLayerAlphabet(MLIRContext *context, StringR
 struct LayerSetting {
   lowbit::AlphabetAttr alphabet;
   lowbit::Granularity granularity = lowbit::Granularity::Channel;
+  /// Input channels of a block, for Granularity::Block.
+  int64_t blockSize = 32;
   bool skip = false;
 };
 
@@ -47,6 +49,7 @@ private:
     std::string pattern;
     std::optional<lowbit::AlphabetAttr> alphabet;
     std::optional<lowbit::Granularity> granularity;
+    std::optional<int64_t> blockSize;
     std::optional<bool> skip;
     bool matched = false;
   };

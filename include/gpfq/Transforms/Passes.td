@@ -184,6 +184,10 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
     weights are constant. A layer is named after the resource that holds its weights (without `.weight`), else after a
     name in its location, else by kind and position (`conv_3`); a name that occurs again gets a suffix.
 
+    `granularity=block` gives each output channel a scale for every `block-size` consecutive input channels, over all
+    taps of the kernel. Layers with no more input channels than that have one block, which is a scale for each channel;
+    so have, with a remark, those whose input channels are no multiple of `block-size` and grouped convolutions.
+
     `weight-bits` chooses the default alphabet of a width, `alphabet` any other. `skip` is a regular expression: layers
     whose whole name matches stay float. `policy` is a JSON file of exceptions; `match` is a regular expression for the
     whole name, a later entry overrides an earlier one, and an entry that matches no layer is an error:
@@ -209,7 +213,9 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
            "levels of a weight, e.g. mid_tread:7, mid_rise:2, range:-8:7, levels:-3:0:1, hard_threshold:3:1.5; "
            "overrides weight-bits">,
     Option<"granularity", "granularity", "std::string", "\"channel\"",
-           "one scale for each output channel (channel) or one for the layer (tensor)">,
+           "one scale for each output channel (channel), one for the layer (tensor), or one for each output channel "
+           "and block-size input channels (block)">,
+    Option<"blockSize", "block-size", "int64_t", "32", "input channels of a block, for granularity=block">,
     Option<"skip", "skip", "std::string", "\"\"", "regular expression of layers that stay float">,
     Option<"policy", "policy", "std::string", "\"\"", "JSON file of settings for named layers">
   ];
@@ -466,6 +472,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     Option<"patches", "patches", "std::string", "\"real\"",
            "Patches of a convolution that are rows: real, those that it reads, or paper, as the paper's code has them">,
     Option<"retainRate", "retain-rate", "double", "0.25", "Share of the patches that patches=paper draws, in (0, 1]">,
+    Option<"exactMoments", "exact-moments", "bool", "false",
+           "Form the sums of the moments in f64, slowly, to see what f32 sums change">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
     Option<"memoryBudget", "memory-budget", "uint64_t", "1610612736",
            "Bytes of activations to keep in memory; the rest goes to a temporary file in TMPDIR">,

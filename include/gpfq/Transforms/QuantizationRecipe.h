@@ -7,6 +7,7 @@
 #ifndef GPFQ_TRANSFORMS_QUANTIZATIONRECIPE_H
 #define GPFQ_TRANSFORMS_QUANTIZATIONRECIPE_H
 
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Quantizer/LayerQuantizer.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/ADT/StringRef.h"
@@ -43,8 +44,7 @@ struct QuantizationRecipe {
   ResidualTargets residualTargets = ResidualTargets::None;
 
   /// The settings of one layer.
-  ::gpfq::LayerSpec getLayerSpec(const ::gpfq::Alphabet &alphabet,
-                                 ::gpfq::Granularity granularity) const;
+  ::gpfq::LayerSpec getLayerSpec(const ::gpfq::Alphabet &alphabet, lowbit::LayerAttr layer) const;
 
   /// Names and values of all options, in one line: two recipes with the same line give the same
   /// levels.

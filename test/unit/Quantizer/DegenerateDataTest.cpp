@@ -139,6 +139,11 @@ TEST(DegenerateData, DynamicRange) {
     layer.accumulate();
     expectSoundResults(layer, "scaled weights");
   }
+  reset();
+  layer.change([](const float *row, int64_t, int64_t t) {
+    return row[t] * std::pow(10.0f, -20.0f + 40.0f / 23.0f * t);
+  });
+  expectSoundResults(layer, "columns from 1e-20 to 1e20");
   // Squares that overflow are an error with a message.
   reset();
   layer.change([](const float *row, int64_t, int64_t t) { return row[t] * 1e30f; });
@@ -168,4 +173,24 @@ TEST(DegenerateData, ResultsScaleWithTheData) {
     scaled.accumulate();
     EXPECT_EQ(quantizeLayer(scaled.problem(), spec)->levels, reference.levels);
   }
+}
+
+TEST(DegenerateData, WidestLayers) {
+  // The first dense layer of VGG-11 has no moments that fit; the baseline needs none.
+  LayerProblem problem;
+  problem.outputChannels = 3;
+  problem.columns = 25088;
+  std::vector<float> weights = RandomData(1).normals(problem.outputChannels * problem.columns);
+  problem.weights = weights.data();
+  LayerSpec spec;
+  spec.method = Method::Msq;
+  Result<LayerResult> result = quantizeLayer(problem, spec);
+  ASSERT_TRUE(result) << result.message();
+  for (size_t i = 0; i < weights.size(); ++i)
+    ASSERT_EQ(result->levels[i],
+              spec.alphabet.nearest(weights[i] / result->scales[i / problem.columns]));
+  spec.method = Method::Gpfq;
+  result = quantizeLayer(problem, spec);
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.message().find("no calibration rows"), std::string::npos);
 }

@@ -159,3 +159,39 @@ TEST(Gram, NonFiniteDataIsSeen) {
   c.xq[5] = std::nanf("");
   EXPECT_FALSE(c.accumulate({}).isFinite());
 }
+
+TEST(Gram, ExactSumsAgreeWithTheOthers) {
+  for (bool isInterleaved : {false, true})
+    for (bool isShared : {false, true}) {
+      GramAccumulator::Shape shape{
+          3, 7, 2, isInterleaved ? RowLayout::Interleaved : RowLayout::GroupMajor, isShared};
+      RandomData random(5);
+      std::vector<float> weights = random.normals(3 * 2 * 7), x = random.normals(300 * 21),
+                         xq = random.normals(300 * 21);
+      GramAccumulator fast(shape, weights.data());
+      shape.isExact = true;
+      GramAccumulator exact(shape, weights.data());
+      fast.add(x.data(), xq.data(), 300);
+      exact.add(x.data(), xq.data(), 300);
+      Gram a = fast.take(), b = exact.take();
+      auto expectNear = [](const std::vector<double> &u, const std::vector<double> &v) {
+        ASSERT_EQ(u.size(), v.size());
+        for (size_t i = 0; i < u.size(); ++i)
+          EXPECT_NEAR(u[i], v[i], 300 * 1e-5);
+      };
+      expectNear(a.h, b.h);
+      expectNear(a.g, b.g);
+      expectNear(a.xx, b.xx);
+      EXPECT_EQ(a.sumX, b.sumX);
+      // Not the sums of f32 products.
+      EXPECT_NE(a.h, b.h);
+    }
+}
+
+TEST(Gram, SizeIsKnownBeforehand) {
+  // The first dense layer of VGG-11: nothing is allocated to find out.
+  GramAccumulator::Shape shape{1, 25088, 4096, RowLayout::GroupMajor, false};
+  EXPECT_EQ(shape.bytes(), 8 * (3 * uint64_t(25088) * 25088 + 2 * 25088 + 4096));
+  shape.sharedInputs = true;
+  EXPECT_EQ(shape.bytes(), 8 * (uint64_t(25088) * 25088 + 2 * 25088 + 4096));
+}

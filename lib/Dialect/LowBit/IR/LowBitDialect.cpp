@@ -161,6 +161,18 @@ AlphabetAttr AlphabetAttr::getDefault(MLIRContext *context, unsigned bits) {
 }
 
 //===----------------------------------------------------------------------===//
+// LayerAttr
+//===----------------------------------------------------------------------===//
+
+LogicalResult LayerAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
+                                AlphabetAttr, Granularity granularity, int64_t blockSize) {
+  if ((granularity == Granularity::Block) != (blockSize > 0) || blockSize < 0)
+    return emitError()
+           << "granularity block, and no other, has a positive number of input channels";
+  return success();
+}
+
+//===----------------------------------------------------------------------===//
 // LayoutAttr
 //===----------------------------------------------------------------------===//
 

@@ -91,6 +91,28 @@ static LogicalResult verifyLevels(Operation *op, Value weights, AlphabetAttr alp
   return success();
 }
 
+std::optional<int64_t> DequantizeOp::getBlockSize() {
+  if (!getBlockAxis())
+    return std::nullopt;
+  return getInput().getType().getDimSize(*getBlockAxis()) / getScale().getType().getDimSize(1);
+}
+
+/// A scale for each index of `axis` and each block of `blockAxis`.
+static LogicalResult verifyBlocks(DequantizeOp op, int64_t blockAxis) {
+  RankedTensorType type = op.getInput().getType(), scale = op.getScale().getType();
+  std::optional<int64_t> axis = op.getAxis();
+  if (!axis || !op.getAlphabet())
+    return op.emitOpError("block_axis needs an axis and an alphabet");
+  if (blockAxis < 0 || blockAxis >= type.getRank() || blockAxis == *axis)
+    return op.emitOpError("block_axis ") << blockAxis << " is not another dimension of " << type;
+  if (scale.getRank() != 2 || scale.getDimSize(0) != type.getDimSize(*axis) ||
+      scale.getDimSize(1) < 1 || type.getDimSize(blockAxis) % scale.getDimSize(1) != 0)
+    return op.emitOpError("needs a scale of ")
+           << type.getDimSize(*axis) << " x (a number of blocks that divides "
+           << type.getDimSize(blockAxis) << "), got " << scale;
+  return success();
+}
+
 LogicalResult DequantizeOp::verify() {
   RankedTensorType type = getInput().getType();
   if (type.getShape() != getResult().getType().getShape())
@@ -99,13 +121,17 @@ LogicalResult DequantizeOp::verify() {
   if (std::optional<int64_t> axis = getAxis()) {
     if (*axis < 0 || *axis >= type.getRank())
       return emitOpError("axis ") << *axis << " is not a dimension of " << type;
-    if (getScale().getType().getRank() != 1 || scales != type.getDimSize(*axis))
+    if (!getBlockAxis() &&
+        (getScale().getType().getRank() != 1 || scales != type.getDimSize(*axis)))
       return emitOpError("axis ") << *axis << " needs one scale for each of its "
                                   << type.getDimSize(*axis) << " indices, got "
                                   << getScale().getType();
-  } else if (scales != 1) {
+  } else if (scales != 1 && !getBlockAxis()) {
     return emitOpError("takes one scale without an axis, got ") << getScale().getType();
   }
+  if (std::optional<int64_t> blockAxis = getBlockAxis())
+    if (failed(verifyBlocks(*this, *blockAxis)))
+      return failure();
   if (AlphabetAttr alphabet = getAlphabetAttr()) {
     if (getZeroPoint() != 0)
       return emitOpError("levels of an alphabet have no zero point");

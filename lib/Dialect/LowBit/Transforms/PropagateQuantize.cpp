@@ -66,7 +66,8 @@ static Value createQuantize(OpBuilder &builder, Value value, QuantizeOp like) {
 static Value createDequantize(OpBuilder &builder, Value codes, DequantizeOp like) {
   auto type = cast<RankedTensorType>(codes.getType()).clone(builder.getF32Type());
   return DequantizeOp::create(builder, like.getLoc(), type, codes, like.getScale(),
-                              like.getZeroPoint(), IntegerAttr(), AlphabetAttr(), StringAttr());
+                              like.getZeroPoint(), IntegerAttr(), IntegerAttr(), AlphabetAttr(),
+                              StringAttr());
 }
 
 static Value createCode(OpBuilder &builder, Location loc, int32_t code) {

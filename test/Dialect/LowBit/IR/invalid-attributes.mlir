@@ -52,3 +52,13 @@
 
 // expected-error @+1 {{run 3 does not divide the reduction of the kernel}}
 #layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 3, kernel = [4, 8]>
+
+// -----
+
+// expected-error @+1 {{granularity block, and no other, has a positive number of input channels}}
+#layer = #lowbit.layer<"conv", <mid_tread, [7]>, block>
+
+// -----
+
+// expected-error @+1 {{granularity block, and no other, has a positive number of input channels}}
+#layer = #lowbit.layer<"conv", <mid_tread, [7]>, channel, 32>

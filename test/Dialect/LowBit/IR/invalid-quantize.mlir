@@ -120,3 +120,35 @@ func.func @f(%q: tensor<4x2xi8>, %s: tensor<1xf32>, %t: tensor<2xf32>) {
   %x = lowbit.dequantize %q, %c axis 1 alphabet <mid_tread, [7]> : tensor<4x2xi8>, tensor<2xf32> -> tensor<4x2xf32>
   return
 }
+
+// -----
+
+func.func @f(%q: tensor<4x6xi8>, %s: tensor<4x2xf32>) {
+  // expected-error @+1 {{block_axis needs an axis and an alphabet}}
+  %x = lowbit.dequantize %q, %s block_axis 1 alphabet <mid_tread, [7]> : tensor<4x6xi8>, tensor<4x2xf32> -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6xi8>, %s: tensor<4x2xf32>) {
+  // expected-error @+1 {{block_axis 0 is not another dimension of 'tensor<4x6xi8>'}}
+  %x = lowbit.dequantize %q, %s axis 0 block_axis 0 alphabet <mid_tread, [7]> : tensor<4x6xi8>, tensor<4x2xf32> -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6xi8>, %s: tensor<4x4xf32>) {
+  // expected-error @+1 {{needs a scale of 4 x (a number of blocks that divides 6), got 'tensor<4x4xf32>'}}
+  %x = lowbit.dequantize %q, %s axis 0 block_axis 1 alphabet <mid_tread, [7]> : tensor<4x6xi8>, tensor<4x4xf32> -> tensor<4x6xf32>
+  return
+}
+
+// -----
+
+func.func @f(%q: tensor<4x6xi8>, %s: tensor<4xf32>) {
+  // expected-error @+1 {{needs a scale of 4 x (a number of blocks that divides 6), got 'tensor<4xf32>'}}
+  %x = lowbit.dequantize %q, %s axis 0 block_axis 1 alphabet <mid_tread, [7]> : tensor<4x6xi8>, tensor<4xf32> -> tensor<4x6xf32>
+  return
+}

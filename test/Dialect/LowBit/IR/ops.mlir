@@ -18,6 +18,14 @@ func.func @weights(%l: tensor<16x3x3x4xi8>, %s: tensor<16xf32>) -> tensor<16x3x3
   return %w : tensor<16x3x3x4xf32>
 }
 
+// CHECK-LABEL: func @block_scales
+func.func @block_scales(%l: tensor<16x3x3x4xi8>, %s: tensor<16x2xf32>) -> tensor<16x3x3x4xf32> {
+  // CHECK: lowbit.dequantize %{{.*}}, %{{.*}} axis 0 block_axis 3 alphabet <mid_tread, [7]> layer "conv1" : tensor<16x3x3x4xi8>, tensor<16x2xf32>
+  %w = lowbit.dequantize %l, %s axis 0 block_axis 3 alphabet <mid_tread, [7]> layer "conv1"
+     : tensor<16x3x3x4xi8>, tensor<16x2xf32> -> tensor<16x3x3x4xf32>
+  return %w : tensor<16x3x3x4xf32>
+}
+
 // CHECK-LABEL: func @conv_2d
 func.func @conv_2d(%x: tensor<1x8x8x4xi8>, %w: tensor<16x3x3x4xi8>, %s: tensor<16xf32>, %b: tensor<16xf32>,
                    %init: tensor<1x8x8x16xf32>) -> tensor<1x8x8x16xf32> {
@@ -64,3 +72,7 @@ func.func @matmul(%x: tensor<2x5x64xf32>, %w: tensor<10x64xi8>, %init: tensor<2x
 // CHECK-LABEL: func @layer
 // CHECK-SAME: lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>
 func.func @layer() attributes {lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>} { return }
+
+// CHECK-LABEL: func @block_layer
+// CHECK-SAME: lowbit.layer = #lowbit.layer<"block.1.conv", <mid_tread, [7]>, block, 32>
+func.func @block_layer() attributes {lowbit.layer = #lowbit.layer<"block.1.conv", <mid_tread, [7]>, block, 32>} { return }

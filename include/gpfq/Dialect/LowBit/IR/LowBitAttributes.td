@@ -75,7 +75,8 @@ def LowBit_AlphabetAttr : LowBit_Attr<"Alphabet", "alphabet"> {
 
 def LowBit_Granularity : I32EnumAttr<"Granularity", "how many weights share a scale", [
   I32EnumAttrCase<"Tensor", 0, "tensor">,
-  I32EnumAttrCase<"Channel", 1, "channel">
+  I32EnumAttrCase<"Channel", 1, "channel">,
+  I32EnumAttrCase<"Block", 2, "block">
 ]> {
   let cppNamespace = "::mlir::lowbit";
   let genSpecializedAttr = 0;
@@ -90,14 +91,27 @@ def LowBit_LayerAttr : LowBit_Attr<"Layer", "layer"> {
 
     ```mlir
     lowbit.layer = #lowbit.layer<"block.0.conv", <mid_tread, [7]>, channel>
+    lowbit.layer = #lowbit.layer<"block.1.conv", <mid_tread, [7]>, block, 32>
     ```
+
+    `tensor`: one scale for all weights; `channel`: one for each output channel; `block`: one for each output channel
+    and block of so many consecutive input channels, over all taps of the kernel.
   }];
   let parameters = (ins
     StringRefParameter<"name of the layer, unique in the function">:$name,
     "AlphabetAttr":$alphabet,
-    EnumParameter<LowBit_Granularity>:$granularity
+    EnumParameter<LowBit_Granularity>:$granularity,
+    DefaultValuedParameter<"int64_t", "0", "input channels of a block; 0 if not block">:$block_size
   );
-  let assemblyFormat = "`<` $name `,` $alphabet `,` $granularity `>`";
+  let assemblyFormat = "`<` $name `,` $alphabet `,` $granularity (`,` $block_size^)? `>`";
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$name, "AlphabetAttr":$alphabet, "Granularity":$granularity,
+                     CArg<"int64_t", "0">:$blockSize), [{
+      return $_get($_ctxt, name, alphabet, granularity, blockSize);
+    }]>
+  ];
+  let skipDefaultBuilders = 1;
+  let genVerifyDecl = 1;
 }
 
 //===----------------------------------------------------------------------===//

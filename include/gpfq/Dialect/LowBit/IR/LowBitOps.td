@@ -61,12 +61,19 @@ def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
 
         w[.., i, ..] = float(l[.., i, ..]) * s[i]
 
+    or, with `block_axis` as well, one for each index i of `axis` and each of B blocks of equal size k of that other
+    dimension; the scale is then a matrix of B columns:
+
+        w[.., i, .., j, ..] = float(l[.., i, .., j, ..]) * s[i, floor(j / k)]
+
     `layer` names the layer that the weights belong to.
 
     ```mlir
     %x = lowbit.dequantize %q, %s zero_point 3 : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
     %w = lowbit.dequantize %l, %t axis 0 alphabet <mid_tread, [7]> layer "conv1"
        : tensor<16x3x3x4xi8>, tensor<16xf32> -> tensor<16x3x3x4xf32>
+    %v = lowbit.dequantize %l, %b axis 0 block_axis 3 alphabet <mid_tread, [7]> layer "conv1"
+       : tensor<16x3x3x4xi8>, tensor<16x2xf32> -> tensor<16x3x3x4xf32>
     ```
   }];
   let arguments = (ins
@@ -74,13 +81,18 @@ def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
     RankedTensorOf<[F32]>:$scale,
     DefaultValuedAttr<I32Attr, "0">:$zero_point,
     OptionalAttr<I64Attr>:$axis,
+    OptionalAttr<I64Attr>:$block_axis,
     OptionalAttr<LowBit_AlphabetAttr>:$alphabet,
     OptionalAttr<StrAttr>:$layer
   );
   let results = (outs RankedTensorOf<[F32]>:$result);
   let assemblyFormat = [{
-    $input `,` $scale (`zero_point` $zero_point^)? (`axis` $axis^)? (`alphabet` $alphabet^)?
-    (`layer` $layer^)? attr-dict `:` type($input) `,` type($scale) `->` type($result)
+    $input `,` $scale (`zero_point` $zero_point^)? (`axis` $axis^)? (`block_axis` $block_axis^)?
+    (`alphabet` $alphabet^)? (`layer` $layer^)? attr-dict `:` type($input) `,` type($scale) `->` type($result)
+  }];
+  let extraClassDeclaration = [{
+    /// Indices of `block_axis` that share a scale; nothing without it.
+    std::optional<int64_t> getBlockSize();
   }];
   let hasVerifier = 1;
 }
