@@ -57,9 +57,11 @@ template <typename ComputeOp> struct SimplifyFusedOperands : OpRewritePattern<Co
       unsigned first = llvm::find(op.getFused(), operand) - op.getFused().begin();
       if (first + 1 != i)
         rewriter.replaceAllUsesWith(argument, body.getArgument(first + 1));
-      if (argument.use_empty())
-        unused.set(i);
     }
+    // Only now: an operand without uses may have got those of an equal one behind it.
+    for (unsigned i = 1; i < body.getNumArguments(); ++i)
+      if (body.getArgument(i).use_empty())
+        unused.set(i);
     if (unused.none())
       return failure();
     rewriter.modifyOpInPlace(op, [&] {

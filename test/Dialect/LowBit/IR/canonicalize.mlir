@@ -71,3 +71,18 @@ func.func @unused(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>
   } -> tensor<2x4xi32>
   return
 }
+
+// The first of two equal operands is not used, and takes up the uses of the second.
+// CHECK-LABEL: func @first_of_equal_operands
+// CHECK: lowbit.matmul ins({{.*}}) fused(%arg2 : tensor<4xf32>)
+// CHECK-NEXT: ^bb0(%[[A:.*]]: f32, %[[S:.*]]: f32):
+// CHECK-NEXT: arith.mulf %[[A]], %[[S]]
+func.func @first_of_equal_operands(%x: tensor<2x8xf32>, %w: tensor<4x8xi8>, %s: tensor<4xf32>, %init: tensor<2x4xf32>) -> tensor<2x4xf32> {
+  %r = lowbit.matmul ins(%x, %w : tensor<2x8xf32>, tensor<4x8xi8>) fused(%s, %s : tensor<4xf32>, tensor<4xf32>) outs(%init : tensor<2x4xf32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: f32, %unused: f32, %scale: f32):
+    %m = arith.mulf %acc, %scale : f32
+    lowbit.yield %m : f32
+  } -> tensor<2x4xf32>
+  return %r : tensor<2x4xf32>
+}
