@@ -72,6 +72,8 @@ func.func @unused(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>
   return
 }
 
+// -----
+
 // The first of two equal operands is not used, and takes up the uses of the second.
 // CHECK-LABEL: func @first_of_equal_operands
 // CHECK: lowbit.matmul ins({{.*}}) fused(%arg2 : tensor<4xf32>)
