@@ -111,6 +111,9 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   if (!created)
     return pass.getOperation().emitError() << created.message();
   recipe = *created;
+  // Without layers before it whose errors it could make up for.
+  if (pass.inputs == "float" && recipe.residualTargets == ResidualTargets::Clipped)
+    recipe.residualTargets = ResidualTargets::None;
   if (!(pass.heldOut >= 0.0 && pass.heldOut < 1.0))
     return pass.getOperation().emitError("held-out is not in [0, 1)");
   if (pass.maxRows < 1)
@@ -233,9 +236,9 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
     options.hasShortcut = (*executor)->hasShortcut(members.front());
   }
   options.targetsShortcut =
-      options.hasShortcut && (recipe.residualTargets == ResidualTargets::All ||
-                              (recipe.residualTargets == ResidualTargets::Clipped &&
-                               tail.isClipped() && pass.inputs != "float"));
+      options.hasShortcut &&
+      (recipe.residualTargets == ResidualTargets::All ||
+       (recipe.residualTargets == ResidualTargets::Clipped && tail.isClipped()));
   bool isClipped =
       tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
   if (isClipped) {
