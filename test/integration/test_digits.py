@@ -93,7 +93,8 @@ def test_blocks_of_input_channels_are_exact(
     channels = options("gpfq", 3, activation_bits)
     blocks = (*channels, "--granularity=block", "--quantize-options=block-size=16")
     packed = outputs(compile_digits(*blocks))
-    for target in ("--reference", "--target=generic"):
+    # The portable target has no fused multiply-add for float inputs.
+    for target in ("--reference", "--target=generic")[: 2 if activation_bits else 1]:
         other = outputs(compile_digits(*blocks, target))
         np.testing.assert_array_equal(packed.view(np.uint32), other.view(np.uint32))
     assert not np.array_equal(packed, outputs(compile_digits(*channels)))
