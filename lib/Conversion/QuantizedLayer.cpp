@@ -68,22 +68,9 @@ static std::optional<ConstantTensor<float>> getScalePerLevel(DequantizeOp op) {
     return std::nullopt;
   ConstantTensor<float> result;
   result.shape = llvm::to_vector(op.getInput().getType().getShape());
-  int64_t inner = 1, count = ShapedType::getNumElements(result.shape);
-  if (std::optional<int64_t> axis = op.getAxis())
-    for (int64_t size : ArrayRef(result.shape).drop_front(*axis + 1))
-      inner *= size;
-  result.values.resize(count);
-  int64_t indices = op.getAxis() ? result.shape[*op.getAxis()] : 1;
-  int64_t blockInner = 1, blocks = 1, blockSize = 1;
-  if (std::optional<int64_t> blockAxis = op.getBlockAxis()) {
-    for (int64_t size : ArrayRef(result.shape).drop_front(*blockAxis + 1))
-      blockInner *= size;
-    blocks = op.getScale().getType().getDimSize(1);
-    blockSize = *op.getBlockSize();
-  }
-  for (int64_t i = 0; i < count; ++i)
-    result.values[i] = scales->values[i / inner % indices * blocks +
-                                      i / blockInner % (blocks * blockSize) / blockSize];
+  result.values.resize(ShapedType::getNumElements(result.shape));
+  for (auto [i, scale] : llvm::enumerate(result.values))
+    scale = scales->values[op.getScaleIndex(int64_t(i))];
   return result;
 }
 

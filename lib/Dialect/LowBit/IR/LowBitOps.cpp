@@ -97,6 +97,20 @@ std::optional<int64_t> DequantizeOp::getBlockSize() {
   return getInput().getType().getDimSize(*getBlockAxis()) / getScale().getType().getDimSize(1);
 }
 
+/// Where `element` of a tensor of `shape` is in dimension `dim`.
+static int64_t getIndex(ArrayRef<int64_t> shape, int64_t dim, int64_t element) {
+  return element / ShapedType::getNumElements(shape.drop_front(dim + 1)) % shape[dim];
+}
+
+int64_t DequantizeOp::getScaleIndex(int64_t element) {
+  ArrayRef<int64_t> shape = getInput().getType().getShape();
+  int64_t index = getAxis() ? getIndex(shape, *getAxis(), element) : 0;
+  if (!getBlockAxis())
+    return index;
+  return index * getScale().getType().getDimSize(1) +
+         getIndex(shape, *getBlockAxis(), element) / *getBlockSize();
+}
+
 /// A scale for each index of `axis` and each block of `blockAxis`.
 static LogicalResult verifyBlocks(DequantizeOp op, int64_t blockAxis) {
   RankedTensorType type = op.getInput().getType(), scale = op.getScale().getType();

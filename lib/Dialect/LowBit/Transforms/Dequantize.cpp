@@ -23,14 +23,10 @@ static Value createWeights(DequantizeOp op) {
     op.emitError("has levels or scales that are not constant, so it has no constant float weights");
     return nullptr;
   }
-  // With an axis, `inner` elements in a row have one scale.
-  int64_t inner = int64_t(levels->values.size()), numScales = int64_t(scales->values.size());
-  if (std::optional<uint64_t> axis = op.getAxis())
-    inner = ShapedType::getNumElements(ArrayRef(levels->shape).drop_front(*axis + 1));
   std::vector<float> weights;
   weights.reserve(levels->values.size());
   for (auto [i, level] : llvm::enumerate(levels->values))
-    weights.push_back(float(level) * scales->values[(int64_t(i) / inner) % numScales]);
+    weights.push_back(float(level) * scales->values[op.getScaleIndex(int64_t(i))]);
   OpBuilder builder(op);
   StringRef layer = op.getLayer().value_or("");
   return gpfq::createFloatConstant(builder, op.getLoc(), levels->shape, weights,

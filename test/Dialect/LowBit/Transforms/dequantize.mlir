@@ -22,6 +22,18 @@ func.func @network(%x: tensor<1x2xf32>) -> (tensor<1x2xf32>, tensor<2x2xf32>, te
 
 // -----
 
+// Two blocks of two rows for each column.
+// CHECK-LABEL: func.func @blocks(
+// CHECK: arith.constant dense<{{\[\[}}5.000000e-01, -2.500000e-01], [7.500000e-01, 1.750000e+00], [4.000000e+00, 4.000000e+00], [8.000000e+00, -3.200000e+01]]>
+func.func @blocks() -> tensor<4x2xf32> {
+  %l = arith.constant dense<[[2, -1], [3, 7], [4, 1], [8, -8]]> : tensor<4x2xi8>
+  %s = arith.constant dense<[[0.25, 1.0], [0.25, 4.0]]> : tensor<2x2xf32>
+  %w = lowbit.dequantize %l, %s axis 1 block_axis 0 alphabet <mid_tread, [8]> layer "fc" : tensor<4x2xi8>, tensor<2x2xf32> -> tensor<4x2xf32>
+  return %w : tensor<4x2xf32>
+}
+
+// -----
+
 func.func @unknown(%l: tensor<2x2xi8>, %s: tensor<1xf32>) -> tensor<2x2xf32> {
   // expected-error @below {{has levels or scales that are not constant}}
   %w = lowbit.dequantize %l, %s alphabet <mid_tread, [7]> : tensor<2x2xi8>, tensor<1xf32> -> tensor<2x2xf32>

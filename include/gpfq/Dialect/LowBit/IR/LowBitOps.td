@@ -93,6 +93,8 @@ def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
   let extraClassDeclaration = [{
     /// Indices of `block_axis` that share a scale; nothing without it.
     std::optional<int64_t> getBlockSize();
+    /// Number of the scale of an element; both are counted in row-major order.
+    int64_t getScaleIndex(int64_t element);
   }];
   let hasVerifier = 1;
 }
