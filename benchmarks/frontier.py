@@ -20,10 +20,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-import compiling
+import gpfq
 import networks
 import theory_report
 from compiling import say
+from gpfq.tools import find_tool
 
 
 def uniform_allocations(report: dict) -> list[dict]:
@@ -42,7 +43,7 @@ def uniform_allocations(report: dict) -> list[dict]:
 
 
 def allocate(network: str, args: argparse.Namespace) -> dict:
-    """The report of gpfq-allocate-bits. Raises CompileError with what the tool says."""
+    """The report of gpfq-allocate-bits. Raises gpfq.ToolError with what the tool says."""
     stem = networks.exported(network)
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
@@ -56,7 +57,7 @@ def allocate(network: str, args: argparse.Namespace) -> dict:
         if args.cache:
             options.append(f"cache={args.cache}")
         command = [
-            str(compiling.build_folder() / "bin" / "gpfq-opt"),
+            str(find_tool("gpfq-opt")),
             f"{stem}.mlir",
             "--gpfq-prepare",
             f"--gpfq-allocate-bits={' '.join(options)}",
@@ -64,7 +65,7 @@ def allocate(network: str, args: argparse.Namespace) -> dict:
         ]
         done = subprocess.run(command, capture_output=True, text=True)
         if done.returncode != 0:
-            raise compiling.CompileError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
+            raise gpfq.ToolError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
         return json.loads(report.read_text())
 
 
@@ -125,7 +126,7 @@ def main() -> int:
         print(json.dumps({"network": args.network, **report}), flush=True)
         if args.out:
             draw(args.network, report, args.out)
-    except (OSError, ValueError, KeyError, ImportError, compiling.CompileError) as error:
+    except (OSError, ValueError, KeyError, ImportError, gpfq.ToolError) as error:
         say(f"frontier: {error}")
         return 1
     return 0

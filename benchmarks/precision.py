@@ -22,27 +22,30 @@ from pathlib import Path
 
 import numpy as np
 
-import compiling
+import gpfq
 import networks
 from compiling import say
+from gpfq.tools import find_tool
 
-LEVELS = re.compile(r'([^\s"]+\.levels(?:_\d+)*): "0x([0-9A-Fa-f]*)"')
+# A line of the section of resources.
+LEVELS = re.compile(r'\s*([^\s":]+\.levels(?:_\d+)*): "0x([0-9A-Fa-f]*)"')
 # Before the bytes of a resource: its alignment, four bytes.
 HEADER = 8
 
 
 def read_levels(path: Path) -> dict[str, np.ndarray]:
     """The levels of each layer in a printed module."""
-    text = path.read_text()
-    return {name: np.frombuffer(bytes.fromhex(data[HEADER:]), np.int8) for name, data in LEVELS.findall(text)}
+    with path.open() as lines:
+        matches = [match for line in lines if (match := LEVELS.match(line))]
+    return {match[1]: np.frombuffer(bytes.fromhex(match[2][HEADER:]), np.int8) for match in matches}
 
 
 def quantize(network: str, bits: int, options: str, folder: Path) -> tuple[dict[str, np.ndarray], dict]:
-    """Levels and the report. Raises CompileError with what the tool says."""
+    """Levels and the report. Raises gpfq.ToolError with what the tool says."""
     stem = networks.exported(network)
     output, report = folder / "quantized.mlir", folder / "report.json"
     command = [
-        str(compiling.build_folder() / "bin" / "gpfq-opt"),
+        str(find_tool("gpfq-opt")),
         f"{stem}.mlir",
         f"--gpfq-prepare=weight-bits={bits}",
         f"--gpfq-quantize-weights=calibration={stem}.calib.npy report={report} {options}",
@@ -50,7 +53,7 @@ def quantize(network: str, bits: int, options: str, folder: Path) -> tuple[dict[
     ]
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode != 0:
-        raise compiling.CompileError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
+        raise gpfq.ToolError(f"status {done.returncode} of {' '.join(command)}\n{done.stderr.strip()}")
     return read_levels(output), json.loads(report.read_text())
 
 
@@ -89,7 +92,7 @@ def main() -> int:
     try:
         for network in args.networks:
             print(json.dumps(compare(network, args)), flush=True)
-    except (OSError, ValueError, compiling.CompileError) as error:
+    except (OSError, ValueError, gpfq.ToolError) as error:
         say(f"precision: {error}")
         return 1
     return 0

@@ -53,15 +53,27 @@ uint64_t GramAccumulator::Shape::bytes() const {
   return all * sizeof(double) * (matrices * n * n + 2 * n + uint64_t(neuronsPerGroup));
 }
 
-/// m[i][j] += sum over rows of a[r * stride + i * step] * b[r * stride + j * step], in f64.
-static void accumulateExactly(int64_t rows, int64_t n, const float *a, const float *b,
-                              int64_t stride, int64_t step, double *m,
+/// Columns i of rows x[r * stride + i * step], in f64.
+static std::vector<double> toDouble(int64_t rows, int64_t n, const float *x, int64_t stride,
+                                    int64_t step) {
+  std::vector<double> result(rows * n);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t i = 0; i < n; ++i)
+      result[r * n + i] = x[r * stride + i * step];
+  return result;
+}
+
+/// m[i][j] += sum over rows of a[r][i] * b[r][j], in the order of the rows.
+static void accumulateExactly(int64_t rows, int64_t n, const std::vector<double> &a,
+                              const std::vector<double> &b, double *m,
                               const ParallelFor &parallelFor) {
   runParallel(parallelFor, n, [&](int64_t i) {
+    double *sums = m + i * n;
     for (int64_t r = 0; r < rows; ++r) {
-      double factor = a[r * stride + i * step];
+      double factor = a[r * n + i];
+      const double *row = b.data() + r * n;
       for (int64_t j = 0; j < n; ++j)
-        m[i * n + j] += factor * b[r * stride + j * step];
+        sums[j] += factor * row[j];
     }
   });
 }
@@ -100,14 +112,17 @@ void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
     int64_t stride = shape.groups * n, step = isInterleaved ? shape.groups : 1;
     for (int64_t g = 0; g < shape.groups; ++g) {
       int64_t first = isInterleaved ? g : g * n;
-      auto accumulate = [&](const float *a, const float *b, std::vector<double> &m) {
+      std::vector<double> exactX = toDouble(rows, n, x + first, stride, step);
+      std::vector<double> exactXq =
+          shape.sharedInputs ? exactX : toDouble(rows, n, xq + first, stride, step);
+      auto accumulate = [&](const std::vector<double> &a, const std::vector<double> &b,
+                            std::vector<double> &m) {
         if (!m.empty())
-          accumulateExactly(rows, n, a + first, b + first, stride, step, m.data() + g * n * n,
-                            parallelFor);
+          accumulateExactly(rows, n, a, b, m.data() + g * n * n, parallelFor);
       };
-      accumulate(xq, xq, gram.h);
-      accumulate(xq, x, gram.g);
-      accumulate(x, x, gram.xx);
+      accumulate(exactXq, exactXq, gram.h);
+      accumulate(exactXq, exactX, gram.g);
+      accumulate(exactX, exactX, gram.xx);
     }
     if (!gram.outputEnergy.empty())
       addOutputs(x, rows, parallelFor);

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import ablation
 import frontier
+import precision
 import tables
 import theory
 
@@ -101,3 +102,15 @@ def test_frontier_and_equal_bits(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     frontier.draw("net", report, tmp_path / "frontier.svg")
     assert "same bits everywhere" in (tmp_path / "frontier.svg").read_text()
+
+
+def test_levels_are_read_from_a_module(tmp_path: Path) -> None:
+    path = tmp_path / "net.mlir"
+    path.write_text(
+        '{-#\n      conv.levels: "0x0100000003FE00",\n      fc.levels_1: "0x0100000001",\n      fc.bias: "0x00"\n#-}'
+    )
+    levels = precision.read_levels(path)
+    assert {name: values.tolist() for name, values in levels.items()} == {
+        "conv.levels": [3, -2, 0],
+        "fc.levels_1": [1],
+    }
