@@ -175,17 +175,16 @@ def main() -> int:
     parser.add_argument("--bits", default=[4, 3, 2], type=numbers, metavar="N,..", help="2 to 8 (default 4,3,2)")
     parser.add_argument("--samples", default=1000, type=int, metavar="N", help="calibration samples (default 1000)")
     parser.add_argument("--cache", type=Path, metavar="FILE", help="JSON lines of the classes found; resumes")
-    parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with a section for the table")
+    parser.add_argument("--out", type=Path, metavar="FILE.md", help="document with sections for the tables")
     args = parser.parse_args()
     try:
-        results = []
         with tempfile.TemporaryDirectory() as folder:
             bench = Bench(args, Path(folder))
             for network in args.networks:
-                results += bench.run(network)
-        if args.out:
-            text = tables.provenance("brevitas") + "\n" + format_table(results)
-            tables.replace_section(args.out, "brevitas", text)
+                table = format_table(bench.run(network))
+                if args.out:
+                    text = tables.provenance("brevitas") + "\n" + table
+                    tables.replace_section(args.out, f"brevitas {network}", text)
     except (OSError, ValueError, subprocess.CalledProcessError, gpfq.ToolError, gpfq.ImportTorchError) as error:
         say(f"brevitas: {error}")
         return 1
