@@ -37,6 +37,7 @@ import networks
 import tables
 from compiling import say
 from gpfq import evaluation
+from gpfq.tools import find_tool
 from peers.environment import environment
 
 FOLDER = Path(__file__).resolve().parent
@@ -95,7 +96,7 @@ class Bench:
     points: dict[str, dict] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.compiler = compiling.sha256(compiling.compiler())[:16]
+        self.compiler = compiling.sha256(find_tool("gpfq-compile"))[:16]
         if self.args.cache and self.args.cache.is_file():
             for line in self.args.cache.read_text().splitlines():
                 point = json.loads(line)
