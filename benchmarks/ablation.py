@@ -17,7 +17,6 @@ Points that the cache file has are not run again. A line of it is one point: set
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
 import sys
@@ -34,7 +33,7 @@ import networks
 import tables
 from compiling import say
 from gpfq import evaluation
-from gpfq.tools import find_tool
+from points import Points, compiler_hash
 
 PASSES = compiling.ROOT / "docs" / "reference" / "TransformsPasses.md"
 
@@ -114,20 +113,14 @@ def make_rows(best: dict[str, str], paper: dict[str, str], extra: Sequence[str] 
     return added, removed
 
 
-@dataclass
 class Bench:
     """Runs points and keeps them in the cache file."""
 
-    args: argparse.Namespace
-    folder: Path
-    points: dict[str, dict] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.compiler = compiling.sha256(find_tool("gpfq-compile"))[:16]
-        if self.args.cache and self.args.cache.is_file():
-            for line in self.args.cache.read_text().splitlines():
-                point = json.loads(line)
-                self.points[json.dumps(point["settings"], sort_keys=True)] = point
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        self.args = args
+        self.folder = folder
+        self.compiler = compiler_hash()
+        self.points = Points(args.cache)
 
     def settings(self, network: str, bits: int, subset: int, row: Row) -> dict:
         return {
@@ -142,19 +135,15 @@ class Bench:
         }
 
     def find(self, network: str, bits: int, subset: int, row: Row) -> dict | None:
-        return self.points.get(json.dumps(self.settings(network, bits, subset, row), sort_keys=True))
+        return self.points.find(self.settings(network, bits, subset, row))
 
     def run(self, network: str, bits: int, subset: int, row: Row, calibration: Path) -> None:
         """Measures one point, unless it is there."""
         if self.find(network, bits, subset, row):
             return
         settings = self.settings(network, bits, subset, row)
-        point = {"settings": settings} | self.measure(network, bits, row, calibration)
+        point = self.points.add(settings, self.measure(network, bits, row, calibration))
         say(f"{network}, {bits} bits, subset {subset}, {row.label}: {point['top1']:.2f}, error {point['error']:.4f}")
-        self.points[json.dumps(settings, sort_keys=True)] = point
-        if self.args.cache:
-            with open(self.args.cache, "a") as file:
-                file.write(json.dumps(point) + "\n")
 
     def measure(self, network: str, bits: int, row: Row, calibration: Path) -> dict:
         stem = networks.exported(network)

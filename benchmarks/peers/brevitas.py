@@ -24,7 +24,6 @@ import resource
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -37,8 +36,8 @@ import networks
 import tables
 from compiling import say
 from gpfq import evaluation
-from gpfq.tools import find_tool
 from peers.environment import environment
+from points import Points, compiler_hash
 
 FOLDER = Path(__file__).resolve().parent
 OURS = "recipe=best"
@@ -87,39 +86,29 @@ def children_seconds() -> float:
     return usage.ru_utime + usage.ru_stime
 
 
-@dataclass
 class Bench:
     """Runs methods on networks, or takes from the cache file what it has of them."""
 
-    args: argparse.Namespace
-    folder: Path
-    points: dict[str, dict] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self.compiler = compiling.sha256(find_tool("gpfq-compile"))[:16]
-        if self.args.cache and self.args.cache.is_file():
-            for line in self.args.cache.read_text().splitlines():
-                point = json.loads(line)
-                self.points[json.dumps(point["settings"], sort_keys=True)] = point
+    def __init__(self, args: argparse.Namespace, folder: Path) -> None:
+        self.args = args
+        self.folder = folder
+        self.compiler = compiler_hash()
+        self.points = Points(args.cache)
 
     def measure(self, stem: Path, bits: int, method: str, samples: int) -> dict:
         """What the worker or ours printed, and `classes`, the largest output of each test image."""
         settings = {"network": stem.name, "bits": bits, "method": method, "samples": samples}
         if method == OURS:
             settings["compiler"] = self.compiler
-        key = json.dumps(settings, sort_keys=True)
-        if key not in self.points:
-            say(f"{stem.name}, {bits} bits: {method}")
-            if method == OURS:
-                outputs, info = run_ours(bits, stem, samples, self.folder)
-            else:
-                outputs, info = run_peer(environment("brevitas"), method, bits, stem, samples, self.folder)
-            classes = outputs.reshape(len(outputs), -1).argmax(1).tolist()
-            self.points[key] = {"settings": settings, "info": info, "classes": classes}
-            if self.args.cache:
-                with open(self.args.cache, "a") as file:
-                    file.write(json.dumps(self.points[key]) + "\n")
-        return self.points[key]
+        if found := self.points.find(settings):
+            return found
+        say(f"{stem.name}, {bits} bits: {method}")
+        if method == OURS:
+            outputs, info = run_ours(bits, stem, samples, self.folder)
+        else:
+            outputs, info = run_peer(environment("brevitas"), method, bits, stem, samples, self.folder)
+        classes = outputs.reshape(len(outputs), -1).argmax(1).tolist()
+        return self.points.add(settings, {"info": info, "classes": classes})
 
     def run(self, network: str) -> list[dict]:
         """One result for each width and method, ours first; printed as they come."""
