@@ -54,9 +54,15 @@ quantize_options = compose(
     click.option("--checkpoint", type=FILE, help="Folder of finished layers; an interrupted run goes on from it."),
 )
 
-output_options = compose(
+# What both commands take, behind their own options.
+shared_options = compose(
+    calibration_option,
+    quantize_options,
     click.option("--report", type=FILE, help="Write layers, errors, sizes and times as JSON, for gpfq report."),
     click.option("--weights", type=FILE, help="Write levels and scales as safetensors, for gpfq export."),
+    preprocessing_options,
+    json_option,
+    click.argument("extra", nargs=-1, type=click.UNPROCESSED),
 )
 
 
@@ -95,12 +101,7 @@ def _run(
 )
 @click.argument("model", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="The quantised network, .mlir.")
-@calibration_option
-@quantize_options
-@output_options
-@preprocessing_options
-@json_option
-@click.argument("extra", nargs=-1, type=click.UNPROCESSED)
+@shared_options
 def quantize_command(model: Path, output: Path, calibration: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Quantises MODEL, a float network (.mlir).
 
@@ -125,12 +126,7 @@ def quantize_command(model: Path, output: Path, calibration: tuple[Path, ...], a
 @click.option("--float", "keep_float", is_flag=True, help="Compile the float network.")
 @click.option("--target", help="host (default), avx512vnni, avxvnni, avx2 or generic.")
 @click.option("--name", help="Prefix of the C functions (default: libnet.so gives net).")
-@calibration_option
-@quantize_options
-@output_options
-@preprocessing_options
-@json_option
-@click.argument("extra", nargs=-1, type=click.UNPROCESSED)
+@shared_options
 def compile_command(model: Path, output: Path, calibration: tuple[Path, ...], as_json: bool, **options: Any) -> None:
     """Compiles MODEL (.mlir) to a library with a C header.
 
