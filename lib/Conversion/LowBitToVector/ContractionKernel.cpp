@@ -92,15 +92,8 @@ static int64_t getBytes(Value memref) {
   return type.getNumElements() * type.getElementTypeBitWidth() / 8;
 }
 
-int64_t ContractionKernel::countOuterTiles() const {
-  int64_t tiles = 0;
-  for (const TileRange &range : getOuterRanges())
-    tiles += range.count;
-  return tiles;
-}
-
 int64_t ContractionKernel::getBlockTiles() const {
-  int64_t tiles = countOuterTiles();
+  int64_t tiles = countTiles(getOuterRanges());
   int64_t imageBytes = (getBytes(b.input) + getBytes(b.init)) / batch / g.groups;
   int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
   // Weights that are large leave no room for a block beside them.
@@ -112,14 +105,9 @@ int64_t ContractionKernel::getBlockTiles() const {
 /// Where images are large and weights small, all panels go over one block of the image after the
 /// other, so that its input and results stay in the second-level cache.
 void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
-  int64_t tiles = countOuterTiles(), tilesAtOnce = getBlockTiles();
-  if (tileChunk.begin || tilesAtOnce == tiles)
+  if (tileChunk.begin)
     return body(tileChunk);
-  b.buildLoop(llvm::divideCeil(tiles, tilesAtOnce), [&](Value block) {
-    Value begin = b.scale(block, tilesAtOnce);
-    Value end = b.createOrFold<arith::MinUIOp>(b.add(begin, tilesAtOnce), b.index(tiles));
-    body({begin, end});
-  });
+  b.buildParts(getBlockTiles(), countTiles(getOuterRanges()), body);
 }
 
 /// Chunks are made of groups, panels or tiles, whichever divides most evenly. Chunks of tiles each
@@ -127,9 +115,7 @@ void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
 void ContractionKernel::chooseChunks() {
   if (!b.isSplit())
     return;
-  int64_t panels = 0, tiles = countOuterTiles();
-  for (const TileRange &range : panelRanges)
-    panels += range.count;
+  int64_t panels = countTiles(panelRanges), tiles = countTiles(getOuterRanges());
   double byGroup = b.getSpeedup(g.groups), byPanel = b.getSpeedup(panels),
          byTile = b.getSpeedup(tiles) * (isUnpackedOnce ? 0.8 : 0.95);
   if (byGroup >= std::max(byPanel, byTile))

@@ -63,7 +63,6 @@ private:
 
   /// Ranges of tiles of the outer dimension: rows, or where there is one row, columns.
   ArrayRef<TileRange> getOuterRanges() const { return height > 1 ? rowRanges : columnRanges; }
-  int64_t countOuterTiles() const;
   /// Tiles of the outer dimension that a block of the second-level cache holds, as part of an
   /// image.
   int64_t getBlockTiles() const;

@@ -187,9 +187,7 @@ void DepthwiseKernel::buildLastPanel(Value batchIndex, IndexRange tiles) {
 void DepthwiseKernel::build() {
   auto inputType = cast<MemRefType>(b.input.getType());
   int64_t imageBytes = inputType.getNumElements() * inputType.getElementTypeBitWidth() / 8 / batch;
-  int64_t tiles = 0;
-  for (const TileRange &range : rowRanges)
-    tiles += range.count;
+  int64_t tiles = countTiles(rowRanges);
   int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
   int64_t tilesAtOnce = llvm::divideCeil(tiles, blocks);
   IndexRange tileChunk;
@@ -202,13 +200,9 @@ void DepthwiseKernel::build() {
       tileChunk = b.takeChunk(tiles, tilesAtOnce);
   }
   b.buildLoop(batch, [&](Value batchIndex) {
-    if (tileChunk.begin || blocks == 1)
+    if (tileChunk.begin)
       return buildPanels(batchIndex, tileChunk);
-    b.buildLoop(llvm::divideCeil(tiles, tilesAtOnce), [&](Value block) {
-      Value first = b.scale(block, tilesAtOnce);
-      Value last = b.createOrFold<arith::MinUIOp>(b.add(first, tilesAtOnce), b.index(tiles));
-      buildPanels(batchIndex, {first, last});
-    });
+    b.buildParts(tilesAtOnce, tiles, [&](IndexRange part) { buildPanels(batchIndex, part); });
   });
 }
 

@@ -24,6 +24,13 @@ SmallVector<TileRange, 2> mlir::gpfq::getBalancedTiles(int64_t total, int64_t li
   return ranges;
 }
 
+int64_t mlir::gpfq::countTiles(ArrayRef<TileRange> ranges) {
+  int64_t tiles = 0;
+  for (const TileRange &range : ranges)
+    tiles += range.count;
+  return tiles;
+}
+
 bool mlir::gpfq::hasUnitInnerStride(MemRefType type) {
   SmallVector<int64_t> strides;
   int64_t offset;
@@ -143,6 +150,17 @@ void KernelBuilder::buildTileLoops(ArrayRef<TileRange> ranges, IndexRange tiles,
   }
 }
 
+IndexRange KernelBuilder::getPart(Value part, int64_t size, int64_t count) {
+  Value begin = scale(part, size);
+  return {begin, createOrFold<arith::MinUIOp>(add(begin, size), index(count))};
+}
+
+void KernelBuilder::buildParts(int64_t size, int64_t count, function_ref<void(IndexRange)> body) {
+  if (size >= count)
+    return body({});
+  buildLoop(llvm::divideCeil(count, size), [&](Value part) { body(getPart(part, size, count)); });
+}
+
 //===----------------------------------------------------------------------===//
 // Chunks
 //===----------------------------------------------------------------------===//
@@ -155,8 +173,7 @@ IndexRange KernelBuilder::takeChunk(int64_t count, int64_t most) {
   int64_t size =
       std::min<int64_t>(most, llvm::divideCeil(count, std::min<int64_t>(count, mostChunks)));
   numChunks = llvm::divideCeil(count, size);
-  Value begin = scale(chunkIndex, size);
-  return {begin, createOrFold<arith::MinUIOp>(add(begin, size), index(count))};
+  return getPart(chunkIndex, size, count);
 }
 
 void KernelBuilder::buildInLastChunk(function_ref<void()> body) {

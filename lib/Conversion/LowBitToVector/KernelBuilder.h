@@ -20,6 +20,9 @@ struct TileRange {
 /// Cuts `total` in the least number of tiles of at most `limit`, whose sizes differ by at most one.
 SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
 
+/// Tiles of all ranges together.
+int64_t countTiles(ArrayRef<TileRange> ranges);
+
 /// Consecutive indices from `begin` to `end`; all that there are if null.
 struct IndexRange {
   Value begin, end;
@@ -105,6 +108,11 @@ public:
   /// The same for the tiles whose numbers, counted over all ranges, are in `tiles`.
   void buildTileLoops(ArrayRef<TileRange> ranges, IndexRange tiles,
                       function_ref<void(Value, int64_t)> body);
+
+  /// Part number `part` of `count` indices, of which each part but the last has `size`.
+  IndexRange getPart(Value part, int64_t size, int64_t count);
+  /// Builds `body` in a loop over the parts; once, for all indices, where one part has them.
+  void buildParts(int64_t size, int64_t count, function_ref<void(IndexRange)> body);
 
   /// Makes the kernel one that computes a part of its result in each call: part number `chunk` of
   /// at most `most`.
