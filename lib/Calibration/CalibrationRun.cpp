@@ -5,6 +5,7 @@
 #include "gpfq/Calibration/CalibrationRun.h"
 
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Support/Gathers.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/IR/AsmState.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -16,6 +17,7 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 using ::gpfq::CalibrationData;
+using ::gpfq::ElementType;
 using ::gpfq::Failure;
 
 FailureOr<func::FuncOp> mlir::gpfq::getNetwork(ModuleOp module) {
@@ -37,6 +39,15 @@ FailureOr<func::FuncOp> mlir::gpfq::getNetwork(ModuleOp module) {
             "make the others private";
 }
 
+/// The type of data for an argument that verifyCalibratable() accepts.
+static ElementType getElementType(Type type) {
+  if (type.isInteger(64))
+    return ElementType::I64;
+  if (type.isInteger(32))
+    return ElementType::I32;
+  return type.isInteger(8) ? ElementType::I8 : ElementType::F32;
+}
+
 FailureOr<std::vector<CalibrationData>> mlir::gpfq::openCalibrationData(func::FuncOp function,
                                                                         ArrayRef<std::string> files,
                                                                         int64_t &samples) {
@@ -47,11 +58,13 @@ FailureOr<std::vector<CalibrationData>> mlir::gpfq::openCalibrationData(func::Fu
            << " calibration files are given; name one for each, separated by "
               "commas: calibration=a.npy,b.npy";
   std::vector<CalibrationData> result;
-  for (auto [path, type] : llvm::zip(files, function.getArgumentTypes())) {
-    ::gpfq::Result<CalibrationData> data = CalibrationData::open(path);
+  for (auto [path, argument] : llvm::zip(files, function.getArgumentTypes())) {
+    auto type = cast<RankedTensorType>(argument);
+    ::gpfq::Result<CalibrationData> data =
+        CalibrationData::open(path, getElementType(type.getElementType()));
     if (!data)
       return function.emitError() << data.message();
-    ArrayRef<int64_t> shape = cast<RankedTensorType>(type).getShape();
+    ArrayRef<int64_t> shape = type.getShape();
     if (Failure failure = data->checkShape({shape.begin(), shape.end()}))
       return function.emitError() << *failure;
     result.push_back(std::move(*data));
@@ -69,9 +82,13 @@ FailureOr<std::vector<CalibrationData>> mlir::gpfq::openCalibrationData(func::Fu
                                 << available;
   if (samples == 0)
     samples = available;
-  for (const CalibrationData &data : result)
-    if (Failure failure = data.checkFinite(samples))
+  for (auto [i, data] : llvm::enumerate(result)) {
+    Failure failure = data.checkFinite(samples);
+    if (std::optional<IndexBounds> bounds = getIndexBounds(function, unsigned(i)))
+      failure = data.checkRange(samples, bounds->low, bounds->high);
+    if (failure)
       return function.emitError() << *failure;
+  }
   return result;
 }
 
@@ -106,7 +123,7 @@ std::string mlir::gpfq::hashRun(func::FuncOp function, ArrayRef<CalibrationData>
   });
   for (const CalibrationData &file : data)
     addBytes(ArrayRef(reinterpret_cast<const uint8_t *>(file.sample(0)),
-                      size_t(samples * file.sampleElements()) * sizeof(float)));
+                      size_t(samples * file.sampleBytes())));
   llvm::XXH128_hash_t hash =
       llvm::xxh3_128bits(ArrayRef(reinterpret_cast<const uint8_t *>(text.data()), text.size()));
   return llvm::utohexstr(hash.high64, /*LowerCase=*/true, 16) +

@@ -6,12 +6,14 @@
 
 #include "gpfq/Conversion/LowBitToLinalg.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Support/Gathers.h"
 #include "mlir/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/Transforms/BufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/IR/Bufferization.h"
 #include "mlir/Dialect/Bufferization/Pipelines/Passes.h"
 #include "mlir/Dialect/Bufferization/Transforms/FuncBufferizableOpInterfaceImpl.h"
 #include "mlir/Dialect/Bufferization/Transforms/Passes.h"
+#include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/Passes.h"
 #include "mlir/Dialect/Linalg/Transforms/BufferizableOpInterfaceImpl.h"
@@ -171,6 +173,9 @@ static void optimize(llvm::Module &module, llvm::TargetMachine &machine) {
 }
 
 FailureOr<std::unique_ptr<StageCompiler>> StageCompiler::compile(OwningOpRef<ModuleOp> module) {
+  // An assertion would end this process.
+  clampGathers(*module);
+  module->walk([](cf::AssertOp op) { op.erase(); });
   Location loc = module->getLoc();
   auto fail = [&](llvm::Error error) -> FailureOr<std::unique_ptr<StageCompiler>> {
     emitError(loc) << "compilation for the calibration run failed: "

@@ -136,7 +136,7 @@ private:
       return pointers[index];
     const StagedProgram::LiveValue &live = network->program.values[index];
     if (live.argument >= 0)
-      return pointers[index] = const_cast<float *>(executor.data[live.argument].sample(sample));
+      return pointers[index] = const_cast<void *>(executor.data[live.argument].sample(sample));
     const ValueStore::Block &block = network->stored[index][sample];
     if (block.memory())
       return pointers[index] = block.memory();

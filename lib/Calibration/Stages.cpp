@@ -32,9 +32,14 @@ LogicalResult mlir::gpfq::verifyCalibratable(func::FuncOp function) {
   }
   for (auto [i, type] : llvm::enumerate(function.getArgumentTypes())) {
     auto tensor = dyn_cast<RankedTensorType>(type);
-    if (!tensor || !tensor.getElementType().isF32() || !tensor.hasStaticShape())
+    Type element = tensor ? tensor.getElementType() : Type();
+    if (!tensor || !(element.isF32() || element.isSignlessInteger(8) ||
+                     element.isSignlessInteger(32) || element.isSignlessInteger(64)))
+      return function.emitError("argument ")
+             << i << " is " << type << ", and calibration takes tensors of f32, i8, i32 or i64";
+    if (!tensor.hasStaticShape())
       return function.emitError("argument ") << i << " is " << type
-                                             << ", and calibration needs f32 tensors of static "
+                                             << ", and calibration needs tensors of static "
                                                 "shape; run gpfq-specialize-batch, or "
                                                 "export the network with fixed sizes";
   }

@@ -4,6 +4,8 @@
 
 #include "gpfq/Transforms/Passes.h"
 
+#include "gpfq/Support/Gathers.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/ControlFlow/IR/ControlFlowOps.h"
 
 namespace mlir::gpfq {
@@ -19,6 +21,7 @@ struct RemoveAsserts : mlir::gpfq::impl::GPFQRemoveAssertsBase<RemoveAsserts> {
   using GPFQRemoveAssertsBase::GPFQRemoveAssertsBase;
 
   void runOnOperation() override {
+    numClamped += mlir::gpfq::clampGathers(getOperation());
     getOperation()->walk([&](cf::AssertOp op) {
       op.erase();
       ++numRemoved;

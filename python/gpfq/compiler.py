@@ -81,8 +81,9 @@ def quantize(
     """Quantises the float network `model` (.mlir) and writes it as `output` (.mlir): integer levels and scales,
     float arithmetic.
 
-    calibration: one file (.npy, .npz) or f32 array for each argument of the network; the
-        first axis is the sample, the others are those of the argument without its batch.
+    calibration: one file (.npy, .npz, or data.npz:NAME for an array of several) or array for each
+        argument of the network, of its type (float32, int8, int32 or int64); the first axis is
+        the sample, the others are those of the argument without its batch.
     weights: also write levels, scales and alphabets to this safetensors file, from which
         `gpfq.export_onnx`, `gpfq.export_torch` go on.
     report: also write the report on each layer to this JSON file.

@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 
@@ -52,15 +52,24 @@ class Latency:
         return asdict(self)
 
 
-def run_batches(model: CompiledModel, images: np.ndarray, threads: int | None = None) -> np.ndarray:
-    """Outputs of a library with one input and one output for all images, on several threads (default: all CPUs)."""
+def run_batches(
+    model: CompiledModel, images: np.ndarray | Sequence[np.ndarray], threads: int | None = None
+) -> np.ndarray:
+    """Outputs of a library with one output for all samples, on several threads (default: all CPUs).
+
+    images: the samples of its input, or of each of its inputs.
+    """
+    arrays = [images] if isinstance(images, np.ndarray) else images
     size = _batch_size(model)
-    parts = [images[i : i + size] for i in range(0, len(images), size)]
-    missing = 0 if model.inputs[0].dynamic_batch else size - len(parts[-1])
-    if missing:  # of the last part, for a static batch
-        parts[-1] = np.concatenate([parts[-1], np.repeat(parts[-1][-1:], missing, 0)])
+    columns = []
+    for array in arrays:
+        parts = [array[i : i + size] for i in range(0, len(array), size)]
+        missing = 0 if model.inputs[0].dynamic_batch else size - len(parts[-1])
+        if missing:  # of the last part, for a static batch
+            parts[-1] = np.concatenate([parts[-1], np.repeat(parts[-1][-1:], missing, 0)])
+        columns.append(parts)
     with ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-        return np.concatenate(list(pool.map(model, parts)))[: len(images)]
+        return np.concatenate(list(pool.map(model, *columns)))[: len(arrays[0])]
 
 
 def evaluate(

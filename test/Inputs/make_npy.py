@@ -1,5 +1,5 @@
 # Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
-"""Writes a small .npy file without numpy: make_npy.py OUT AxBxC [random|zeros|ones|signed|nan|inf] [TYPE]."""
+"""Writes a small .npy file without numpy: make_npy.py OUT AxBxC [random|zeros|ones|signed|nan|inf|words] [TYPE]."""
 
 import random
 import struct
@@ -16,13 +16,16 @@ def main(path, shape, kind="random", dtype="<f4"):
         "zeros": lambda: 0.0,
         "ones": lambda: 1.0,
         "signed": lambda: generator.uniform(-1.0, 1.0),
+        "words": lambda: generator.randrange(8),
     }.get(kind, generator.random)
     data = [values() for _ in range(count)]
     if kind in ("nan", "inf"):
         data[-1] = float(kind)
     header = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({', '.join(map(str, extents))},), }}"
     header += " " * (-(len(header) + 11) % 64) + "\n"
-    code = {"f4": "f", "f8": "d"}[dtype[1:]]
+    code = {"f4": "f", "f8": "d", "i4": "i", "i8": "q"}[dtype[1:]]
+    if code in "iq":
+        data = [int(value) for value in data]
     with open(path, "wb") as file:
         file.write(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
         file.write(struct.pack(f"{dtype[0]}{count}{code}", *data))

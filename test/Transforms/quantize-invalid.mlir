@@ -43,7 +43,7 @@ func.func @blocks(%x: tensor<1x4xf32>) -> tensor<1x4xf32> {
 
 // -----
 
-// expected-error @+1 {{argument 0 is 'tensor<1x?xf32>', and calibration needs f32 tensors of static shape}}
+// expected-error @+1 {{argument 0 is 'tensor<1x?xf32>', and calibration needs tensors of static shape}}
 func.func @dynamic(%x: tensor<1x?xf32>) -> tensor<1x?xf32> {
   return %x : tensor<1x?xf32>
 }

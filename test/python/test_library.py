@@ -12,6 +12,7 @@ import pytest
 from conftest import compile_network
 
 import gpfq
+from gpfq.evaluation import run_batches
 
 
 def test_runs(float_library: Path) -> None:
@@ -49,6 +50,63 @@ def test_rejects_other_files(tmp_path: Path) -> None:
     text.write_text("not a library")
     with pytest.raises(gpfq.LoadError, match="cannot be loaded"):
         gpfq.load(text)
+
+
+EMBEDDING = """
+func.func @net(%words: tensor<1x3xi64>, %mask: tensor<1x3xi32>) -> tensor<1x3x2xf32> {
+  %size = arith.constant 4 : index
+  %table = arith.constant dense<[[0.0, 1.0], [2.0, 3.0], [4.0, 5.0], [6.0, 7.0]]> : tensor<4x2xf32>
+  %e = tensor.empty() : tensor<1x3x2xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(b, i, k) -> (b, i)>, affine_map<(b, i, k) -> (b, i)>,
+                                        affine_map<(b, i, k) -> (b, i, k)>],
+                       iterator_types = ["parallel", "parallel", "parallel"]}
+      ins(%words, %mask : tensor<1x3xi64>, tensor<1x3xi32>) outs(%e : tensor<1x3x2xf32>) {
+  ^bb0(%word: i64, %m: i32, %out: f32):
+    %row = arith.index_cast %word : i64 to index
+    %column = linalg.index 2 : index
+    %ok = arith.cmpi slt, %row, %size : index
+    cf.assert %ok, "index must be smaller than dim size"
+    %x = tensor.extract %table[%row, %column] : tensor<4x2xf32>
+    %f = arith.sitofp %m : i32 to f32
+    %y = arith.mulf %x, %f : f32
+    linalg.yield %y : f32
+  } -> tensor<1x3x2xf32>
+  return %r : tensor<1x3x2xf32>
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def embedding_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("embedding")
+    (folder / "net.mlir").write_text(EMBEDDING)
+    result = compile_network(folder / "net.mlir", "--float", "-o", folder / "libnet.so")
+    assert result.returncode == 0, result.stderr
+    return folder / "libnet.so"
+
+
+def test_integer_inputs(embedding_library: Path) -> None:
+    model = gpfq.load(embedding_library)
+    words, mask = np.array([[3, 0, 1]], np.int64), np.array([[1, 1, 0]], np.int32)
+    np.testing.assert_array_equal(model(words, mask), [[[6, 7], [0, 1], [0, 0]]])
+    assert [str(info.dtype) for info in model.inputs] == ["int64", "int32"]
+    with pytest.raises(TypeError, match=r"input 0 .*got dtype int32; convert it with .astype\('int64'\)"):
+        model(words.astype(np.int32), mask)
+    with pytest.raises(TypeError, match=r"input 1 .*got dtype float32; convert it with .astype\('int32'\)"):
+        model(words, mask.astype(np.float32))
+
+
+def test_words_outside_of_the_table_read_its_ends(embedding_library: Path) -> None:
+    words = np.array([[4, -1, 1 << 40]], np.int64)
+    result = gpfq.load(embedding_library)(words, np.ones((1, 3), np.int32))
+    np.testing.assert_array_equal(result, [[[6, 7], [0, 1], [6, 7]]])
+
+
+def test_batches_of_several_inputs(embedding_library: Path) -> None:
+    model = gpfq.load(embedding_library)
+    words = np.arange(15).reshape(5, 3) % 4
+    outputs = run_batches(model, [words, np.ones((5, 3), np.int32)])
+    np.testing.assert_array_equal(outputs[:, :, 0], 2 * words)
 
 
 @pytest.fixture(scope="module")

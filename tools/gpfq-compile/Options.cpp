@@ -132,7 +132,8 @@ struct Flags {
 
   cl::list<std::string> calibration{
       "calibration", cl::CommaSeparated, cl::value_desc("file.npy,.."), cl::cat(dataCategory),
-      cl::desc("Inputs of the network, one file for each argument; axis 0 is the sample")};
+      cl::desc("Inputs of the network, one file for each argument (data.npz:NAME for one of several "
+               "arrays); axis 0 is the sample")};
   cl::opt<int64_t> samples{"samples", cl::init(0), cl::value_desc("n"), cl::cat(dataCategory),
                            cl::desc("Use the first n samples (default all)")};
   cl::opt<double> heldOut{"held-out", cl::init(0.1), cl::value_desc("fraction"),

@@ -20,19 +20,25 @@ namespace gpfq {
 /// What went wrong and what to do; nothing on success.
 using Failure = std::optional<std::string>;
 
-/// The samples of one argument, f32, row-major.
+/// Types of the elements of an argument. Numbers of words and masks are integers.
+enum class ElementType { F32, I8, I32, I64 };
+/// Bytes of an element.
+int64_t getBytes(ElementType type);
+
+/// The samples of one argument, row-major.
 ///
-/// `.npy` (format versions 1 to 3) or `.npz` with one array, stored or deflated. A little-endian
+/// `.npy` (format versions 1 to 3) or an array of a `.npz`, stored or deflated. A little-endian
 /// `.npy` in C order is mapped, not copied; Fortran order, big-endian data and archives are
-/// converted to memory. Any element type but 32-bit float is an error.
+/// converted to memory. Elements of another type than that of the argument are an error.
 class CalibrationData {
 public:
   CalibrationData(CalibrationData &&) noexcept;
   CalibrationData &operator=(CalibrationData &&) noexcept;
   ~CalibrationData();
 
-  /// Opens `path`; fails on a file that is not readable, is truncated or has no samples.
-  static Result<CalibrationData> open(const std::string &path);
+  /// Opens `path`, which is x.npy, x.npz with one array, or x.npz:NAME for the array NAME of
+  /// several; fails on a file that is not readable, is truncated, has other elements or no samples.
+  static Result<CalibrationData> open(const std::string &path, ElementType type = ElementType::F32);
 
   const std::string &path() const { return filePath; }
   /// At least 1.
@@ -40,7 +46,13 @@ public:
   /// Shape of one sample: all axes but the first.
   const std::vector<int64_t> &sampleShape() const { return shape; }
   int64_t sampleElements() const { return elements; }
-  const float *sample(int64_t index) const { return data + index * elements; }
+  ElementType elementType() const { return type; }
+  int64_t sampleBytes() const { return elements * getBytes(type); }
+  const void *sample(int64_t index) const { return data + index * sampleBytes(); }
+  /// The same as elements of the C++ type that goes with `elementType()`.
+  template <typename T> const T *sampleAs(int64_t index) const {
+    return static_cast<const T *>(sample(index));
+  }
   /// Whether the samples are read straight from the mapped file.
   bool isMapped() const;
 
@@ -48,8 +60,11 @@ public:
   /// `argument` with a leading 1 (its batch dimension).
   Failure checkShape(const std::vector<int64_t> &argument) const;
   /// Fails when one of the first `count` samples has a NaN or an infinity; the message names the
-  /// sample.
+  /// sample. Integers have none.
   Failure checkFinite(int64_t count) const;
+  /// Fails when one of the first `count` samples, of integers, has a number below `low` or above
+  /// `high`, the rows of a table that the network has; the message names the sample.
+  Failure checkRange(int64_t count, int64_t low, int64_t high) const;
 
 private:
   struct Storage;
@@ -57,7 +72,8 @@ private:
 
   std::string filePath;
   std::unique_ptr<Storage> storage;
-  const float *data = nullptr;
+  ElementType type = ElementType::F32;
+  const char *data = nullptr;
   int64_t numSamples = 0, elements = 1;
   std::vector<int64_t> shape;
 };

@@ -295,9 +295,24 @@ def GPFQRemoveAsserts : Pass<"gpfq-remove-asserts"> {
   let description = [{
     Front ends guard divisions by `cf.assert` (torch-mlir: "unimplemented: tensor with zero element"). A
     compiled library has no way to stop its host, so the assertions go and IEEE arithmetic decides: the
-    quotient is infinite, as it is in the source framework.
+    quotient is infinite, as it is in the source framework. They also guard the rows that data choose from a table, as
+    numbers of words do from an embedding; such an index is clamped, so that no data make a library read elsewhere:
+
+    ```mlir
+    %ok = arith.cmpi slt, %i, %c6100 : index
+    cf.assert %ok, "index must be smaller than dim size"
+    %x = tensor.extract %table[%i, %k] : tensor<6100x384xf32>
+    // becomes
+    %j = arith.maxsi %i, %c0 : index
+    %l = arith.minsi %j, %c6099 : index
+    %x = tensor.extract %table[%l, %k] : tensor<6100x384xf32>
+    ```
   }];
-  let statistics = [Statistic<"numRemoved", "removed", "Assertions removed">];
+  let dependentDialects = ["::mlir::arith::ArithDialect"];
+  let statistics = [
+    Statistic<"numRemoved", "removed", "Assertions removed">,
+    Statistic<"numClamped", "clamped", "Indices of tables clamped">
+  ];
 }
 
 def GPFQLayoutFloatWeights : Pass<"gpfq-layout-float-weights", "func::FuncOp"> {

@@ -152,7 +152,10 @@ def convert(dataset: Dataset, path: Path) -> Path:
 
 def _is_plain(path: Path) -> bool:
     """Is it for gpfq-compile to read, or to complain about?"""
-    if path.suffix == ".npy" and path.is_file():
-        with contextlib.suppress(ValueError, OSError):
-            return np.load(path, mmap_mode="r", allow_pickle=False).dtype != np.uint8
+    if path.suffix in (".npy", ".npz") and path.is_file():
+        with contextlib.suppress(ValueError, OSError, EOFError):
+            content = np.load(path, mmap_mode="r", allow_pickle=False)
+            if isinstance(content, np.ndarray):
+                return content.dtype != np.uint8
+            return len(content.files) == 1 and content[content.files[0]].dtype != np.uint8
     return path.suffix == ".npy" or not path.exists()

@@ -29,7 +29,8 @@ calibration_option = click.option(
     "--calibration",
     type=FILE,
     multiple=True,
-    help="Inputs to quantise with, one for each argument: .npy, .npz, CIFAR .bin, idx, or a folder of pictures.",
+    help="Inputs to quantise with, one for each argument: .npy, .npz, data.npz:NAME, CIFAR .bin, idx, or a folder of "
+    "pictures.",
 )
 
 # Names, values and defaults are those of gpfq-compile, which checks them.

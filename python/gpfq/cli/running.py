@@ -38,14 +38,15 @@ def _read_array(path: Path) -> np.ndarray:
 def run_command(library: Path, inputs: tuple[Path, ...], output: Path | None, as_json: bool) -> None:
     """Runs LIBRARY on one .npy file for each of its INPUTS, as it reads them.
 
-    For a library of one input and a static batch the file may hold any number of samples.
+    For a library of a static batch and one output the files may hold any number of samples.
     """
     if output is not None:
         check_writable(output)
     model = load(library)
     arrays = [_read_array(path) for path in inputs]
-    several = len(arrays) == 1 and len(model.inputs) == 1 and len(model.outputs) == 1 and arrays[0].ndim > 0
-    results = run_batches(model, arrays[0]) if several and len(arrays[0]) else model(*arrays)
+    counts = {len(array) if array.ndim else 0 for array in arrays}
+    several = len(arrays) == len(model.inputs) and len(model.outputs) == 1 and len(counts) == 1 and counts != {0}
+    results = run_batches(model, arrays) if several else model(*arrays)
     outputs = results if isinstance(results, tuple) else (results,)
     names = [info.name for info in model.outputs]
     if output is not None:

@@ -55,7 +55,7 @@ TEST_F(CalibrationDataTest, MapsLittleEndianRowMajor) {
     EXPECT_TRUE(data->isMapped());
     EXPECT_EQ(data->samples(), 3);
     EXPECT_EQ(data->sampleShape(), std::vector<int64_t>{2});
-    EXPECT_EQ(data->sample(2)[1], 6.0f);
+    EXPECT_EQ(data->sampleAs<float>(2)[1], 6.0f);
   }
 }
 
@@ -93,7 +93,61 @@ TEST_F(CalibrationDataTest, ReadsArchives) {
     auto data = CalibrationData::open(path);
     ASSERT_TRUE(data) << data.message();
     EXPECT_EQ(data->samples(), 2);
-    EXPECT_EQ(data->sample(1)[2], 6.0f);
+    EXPECT_EQ(data->sampleAs<float>(1)[2], 6.0f);
+  }
+}
+
+TEST_F(CalibrationDataTest, ReadsIntegers) {
+  std::vector<int64_t> numbers = {1, -2, 3, 4, 5, int64_t(1) << 40};
+  std::string content = npy("<i8", false, "(3, 2)", bytesOf(numbers));
+  auto data = CalibrationData::open(directory.write("x.npy", content), ElementType::I64);
+  ASSERT_TRUE(data) << data.message();
+  EXPECT_TRUE(data->isMapped());
+  EXPECT_EQ(data->sampleBytes(), 16);
+  EXPECT_EQ(data->sampleAs<int64_t>(2)[1], int64_t(1) << 40);
+  EXPECT_FALSE(data->checkFinite(3));
+  EXPECT_FALSE(data->checkRange(1, -2, 1));
+  Failure failure = data->checkRange(3, -2, 100);
+  ASSERT_TRUE(failure);
+  EXPECT_NE(failure->find("has 1099511627776 in sample 2, element 1"), std::string::npos)
+      << *failure;
+
+  std::vector<int32_t> columns = {0x01000000, 0x04000000, 0x02000000, -1};
+  auto swapped = CalibrationData::open(
+      directory.write("y.npy", npy(">i4", true, "(2, 2)", bytesOf(columns))), ElementType::I32);
+  ASSERT_TRUE(swapped) << swapped.message();
+  EXPECT_EQ(swapped->sampleAs<int32_t>(0)[1], 2);
+  EXPECT_EQ(swapped->sampleAs<int32_t>(1)[0], 4);
+  EXPECT_TRUE(swapped->checkRange(2, 0, 4));
+
+  auto wrong = CalibrationData::open(directory.file("x.npy"), ElementType::I32);
+  ASSERT_FALSE(wrong);
+  EXPECT_NE(wrong.message().find("array.astype(numpy.int32)"), std::string::npos)
+      << wrong.message();
+}
+
+TEST_F(CalibrationDataTest, PicksAnArrayOfAnArchive) {
+  std::string path = directory.file("x.npz");
+  std::vector<int64_t> numbers = {7, 8};
+  std::string floats = npy("<f4", false, "(2, 3)", bytesOf(values)),
+              integers = npy("<i8", false, "(2, 1)", bytesOf(numbers));
+  zip_t *archive = zip_open(path.c_str(), ZIP_CREATE, nullptr);
+  zip_file_add(archive, "images.npy", zip_source_buffer(archive, floats.data(), floats.size(), 0),
+               0);
+  zip_file_add(archive, "words.npy",
+               zip_source_buffer(archive, integers.data(), integers.size(), 0), 0);
+  ASSERT_EQ(zip_close(archive), 0);
+  auto words = CalibrationData::open(path + ":words", ElementType::I64);
+  ASSERT_TRUE(words) << words.message();
+  EXPECT_EQ(words->sampleAs<int64_t>(1)[0], 8);
+  auto images = CalibrationData::open(path + ":images");
+  ASSERT_TRUE(images) << images.message();
+  EXPECT_EQ(images->sampleAs<float>(1)[2], 6.0f);
+  for (auto [name, text] : {std::pair("", "holds 2 arrays (images, words), and one is expected"),
+                            std::pair(":mask", "holds no array 'mask'; it has images, words")}) {
+    auto wrong = CalibrationData::open(path + name);
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.message().find(text), std::string::npos) << wrong.message();
   }
 }
 
