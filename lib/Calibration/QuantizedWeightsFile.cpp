@@ -76,11 +76,17 @@ static llvm::json::Object describe(const QuantizedWeights &layer) {
   for (const QuantizedWeights &layer : layers) {
     ArrayRef<int64_t> shape = layer.shape;
     int64_t outputs = shape[0], scales = int64_t(layer.result.scales.size());
-    if (layer.isMatrix)
-      writer.add(layer.name + ".levels", "I8", {outputs, shape[3]}, ArrayRef(layer.result.levels));
-    else
-      writer.add(layer.name + ".levels", "I8", {outputs, shape[3], shape[1], shape[2]},
-                 ArrayRef(toChannelsFirst(layer.result.levels, shape)));
+    std::vector<int8_t> levels = layer.result.levels;
+    if (layer.flattenedImage) {
+      auto [rows, columns, channels] = *layer.flattenedImage;
+      levels = toChannelsFirst(levels, {outputs, rows, columns, channels});
+    } else if (!layer.isMatrix) {
+      levels = toChannelsFirst(levels, shape);
+    }
+    SmallVector<int64_t> fileShape{outputs, shape[3]};
+    if (!layer.isMatrix)
+      fileShape.append({shape[1], shape[2]});
+    writer.add(layer.name + ".levels", "I8", fileShape, ArrayRef(levels));
     SmallVector<int64_t> scaleShape{scales};
     if (scales > outputs)
       scaleShape = {outputs, scales / outputs};

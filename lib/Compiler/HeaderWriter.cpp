@@ -24,6 +24,8 @@ typedef struct {
 } gpfq_tensor_info;
 
 /* How a run is spread over threads; a host that has its own fills one in. */
+#ifndef GPFQ_PARALLEL_DECLARED
+#define GPFQ_PARALLEL_DECLARED
 typedef struct gpfq_parallel {
   /* Calls body(context, i) once for each i from 0 to count - 1, on any threads, in any order, and
      returns after the last call has returned. */
@@ -31,6 +33,7 @@ typedef struct gpfq_parallel {
                        void *context);
   void *self; /* passed to parallel_for */
 } gpfq_parallel;
+#endif /* GPFQ_PARALLEL_DECLARED */
 
 typedef struct gpfq_model_info {
   uint32_t abi_version;  /* GPFQ_MODEL_ABI_VERSION */

@@ -11,15 +11,25 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 
-void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options) {
+/// One function of static shapes.
+static void addShapePasses(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
   pm.addNestedPass<func::FuncOp>(createGPFQSpecializeBatch());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+/// Layers in the forms that have kernels.
+static void addLayerPasses(OpPassManager &pm) {
   pm.addNestedPass<func::FuncOp>(createGPFQFoldBatchNorm());
   pm.addNestedPass<func::FuncOp>(createGPFQChannelsLast());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());
+}
+
+void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options) {
+  addShapePasses(pm);
+  addLayerPasses(pm);
   if (options.weightBits == 0)
     return;
   GPFQAnnotateLayersOptions annotate;
@@ -110,6 +120,12 @@ void mlir::gpfq::buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions 
   pm.addPass(createGPFQQuantizeWeights(getWeightOptions(options)));
 }
 
+void mlir::gpfq::buildImportQdqPipeline(OpPassManager &pm) {
+  addShapePasses(pm);
+  pm.addNestedPass<func::FuncOp>(createGPFQQdqToLowBit());
+  addLayerPasses(pm);
+}
+
 void mlir::gpfq::registerQuantizePipelines() {
   PassPipelineRegistration<QuantizeOptions>(
       "gpfq-prepare", "A float network to channels-last layers with names", buildPreparePipeline);
@@ -118,4 +134,7 @@ void mlir::gpfq::registerQuantizePipelines() {
       [](OpPassManager &pm, const QuantizeOptions &options) {
         buildQuantizePipeline(pm, options);
       });
+  PassPipelineRegistration<>("gpfq-import-qdq",
+                             "A network that another tool has quantised to one with lowbit weights",
+                             buildImportQdqPipeline);
 }

@@ -193,6 +193,13 @@ std::optional<ConstantTensor<int8_t>> mlir::gpfq::getConstantBytes(Value value) 
   return readValue<int8_t, DenseI8ResourceElementsAttr>(value);
 }
 
+std::optional<ConstantTensor<int32_t>> mlir::gpfq::getConstantIntegers(Value value) {
+  auto type = dyn_cast<RankedTensorType>(value.getType());
+  if (!type || !type.getElementType().isInteger(32))
+    return std::nullopt;
+  return readValue<int32_t, DenseI32ResourceElementsAttr>(value);
+}
+
 static DialectResourceBlobManager &getBlobs(MLIRContext *context) {
   return DenseResourceElementsHandle::getManagerInterface(context).getBlobManager();
 }

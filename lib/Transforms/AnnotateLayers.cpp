@@ -2,15 +2,14 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "LayerName.h"
 #include "gpfq/Calibration/QuantizableOp.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Transforms/LayerPolicy.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
-#include "mlir/Dialect/Linalg/IR/LinalgInterfaces.h"
 #include "llvm/ADT/StringMap.h"
-#include "llvm/Support/Regex.h"
 
 namespace mlir::gpfq {
 #define GEN_PASS_DEF_GPFQANNOTATELAYERS
@@ -20,28 +19,6 @@ namespace mlir::gpfq {
 using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
-
-/// Whether a reader of the network would call `op` a convolution or a matmul.
-static bool isLayer(linalg::LinalgOp op) {
-  if (isa<linalg::ConvolutionOpInterface>(op.getOperation()))
-    return !op->getName().getStringRef().contains("pooling");
-  return linalg::isaContractionOpInterface(op);
-}
-
-/// Name of the layer after its weights or its location; empty if neither says anything.
-static std::string getGivenName(Operation *op, StringRef resource) {
-  // A resource has a number behind its name for each time that a pass replaced it.
-  SmallVector<StringRef> parts;
-  if (llvm::Regex("^(.*)\\.weight(_[0-9]+)*$").match(resource, &parts))
-    return parts[1].str();
-  bool isAnonymous =
-      resource.empty() || resource.starts_with("torch_tensor_") || resource.starts_with("constant");
-  if (!isAnonymous)
-    return resource.str();
-  if (auto location = op->getLoc()->findInstanceOf<NameLoc>())
-    return location.getName().str();
-  return "";
-}
 
 namespace {
 
@@ -111,10 +88,9 @@ private:
       ++numUnsupported;
       return;
     }
-    std::string name = getGivenName(op, getConstantFloats(op.getDpsInputs()[1])->name);
+    std::string name = getGivenLayerName(op, getConstantFloats(op.getDpsInputs()[1])->name);
     if (name.empty())
-      name = (isa<linalg::ConvolutionOpInterface>(op.getOperation()) ? "conv_" : "linear_") +
-             std::to_string(position);
+      name = getPositionalLayerName(op, position);
     ++position;
     unsigned use = uses[name]++;
     if (use > 0)

@@ -7,6 +7,7 @@
 
 #include "mlir/IR/AffineMap.h"
 #include "mlir/IR/Value.h"
+#include "llvm/ADT/STLExtras.h"
 #include <optional>
 #include <string>
 #include <vector>
@@ -23,6 +24,13 @@ struct ConstantView {
 
   /// Whether elements at different indices of `dim` are stored apart.
   bool variesAlong(int64_t dim) const { return shape[dim] != 1 && strides[dim] != 0; }
+
+  float at(ArrayRef<int64_t> index) const {
+    int64_t offset = 0;
+    for (auto [position, stride] : llvm::zip_equal(index, strides))
+      offset += position * stride;
+    return values[offset];
+  }
 };
 
 /// The view that `value` is of a constant: through fill, broadcast, transpose, copying generics,

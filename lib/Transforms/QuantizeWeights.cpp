@@ -11,6 +11,7 @@
 #include "gpfq/Calibration/QuantizedWeightsFile.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Support/Progress.h"
+#include "gpfq/Transforms/ChannelsLast.h"
 #include "gpfq/Transforms/Passes.h"
 #include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -347,6 +348,15 @@ LogicalResult QuantizeWeightsPass::Run::exportWeights() {
     weights.shape = {layer.shape.outputChannels, layer.shape.kernelHeight, layer.shape.kernelWidth,
                      layer.shape.channelsPerGroup()};
     weights.isMatrix = isa<linalg::MatmulOp, linalg::BatchMatmulOp>(layer.op.getOperation());
+    if (auto image = layer.op->getAttrOfType<DenseI64ArrayAttr>(flattenedImageAttrName)) {
+      weights.flattenedImage = {image[0], image[1], image[2]};
+      if (int64_t(entry->scales.size()) > layer.shape.outputChannels)
+        return layer.op->emitError("layer '")
+               << layer.name()
+               << "' reads a flattened image, whose blocks of channels are no blocks of the "
+                  "weights "
+                  "of the source; to export them, give the layer granularity channel";
+    }
     if (lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize) {
       auto quantize = dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>();
       auto scale = getConstantFloats(dequantize.getScale());

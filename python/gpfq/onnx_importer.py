@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .errors import ImportNetworkError, MissingPackageError
+from .errors import ImportNetworkError, MissingPackageError, ToolError
 from .files import check_writable, write_text
 from .lowering import TO_LINALG, LoweringError, check_function_name, check_text, lower_to_linalg
 from .onnx_model import ImportOnnxError, import_onnx_package, open_model, set_input_shapes
+from .onnx_quantized import is_quantized, rewrite_quantized
+from .tools import find_tool, run_tool
 
 if TYPE_CHECKING:
     import onnx
@@ -31,11 +34,17 @@ def import_onnx(
     input_shapes: Sequence[str] = (),
     dynamic_batch: bool = False,
     function_name: str | None = None,
+    on_remark: Callable[[str], None] | None = None,
 ) -> Path:
     """Writes the ONNX file `model` as MLIR text to `path` and returns the path.
 
     The weights are in the file as `dense_resource` constants that bear the names of
     their initialisers. Opsets below 17 are converted to it.
+
+    A model that another tool has quantised, with QuantizeLinear and DequantizeLinear (QDQ, or
+    QCDQ as Brevitas writes it), becomes what `gpfq.quantize` makes: its weights are `lowbit`
+    levels, exactly those of the model, and its activations codes of 8 bits; compile it without
+    calibration data. `on_remark` is called with a line for each part that stays in float.
 
     input_shapes: sizes for dimensions that have none in the model, "1x3x224x224", one for
         each input. The batch, the first dimension, is 1 where nothing is said.
@@ -44,8 +53,8 @@ def import_onnx(
         file's stem.
 
     Raises FileNotFoundError; ValueError for a wrong name or shape; MissingPackageError
-    without onnx or torch-mlir; ImportOnnxError, which names the file and the node, for
-    models that cannot be imported.
+    without onnx or torch-mlir, ToolNotFoundError without gpfq-opt for a quantised model;
+    ImportOnnxError, which names the file and the node, for models that cannot be imported.
     """
     onnx = import_onnx_package()
     try:
@@ -59,15 +68,17 @@ def import_onnx(
     name = check_function_name(function_name, path)
     proto = open_model(model)
     try:
-        set_input_shapes(proto, input_shapes, dynamic_batch)
         _name_nodes(proto.graph)
+        quantized = is_quantized(proto.graph)
+        codes = rewrite_quantized(proto.graph) if quantized else set()
+        set_input_shapes(proto, input_shapes, dynamic_batch)
         _use_raw_data(proto.graph)
         proto.graph.name = name
         context = Context()
         torch_dialect.register_dialect(context)
         info = onnx_importer.ModelInfo(proto)
         module = info.create_module(context=context)
-        _import_graph(onnx_importer, info, module, context)
+        _import_graph(onnx_importer, info, module, context, codes)
     except ImportOnnxError as error:
         raise ImportOnnxError(f"{model}: {error}") from None
     except (onnx_importer.OnnxImportError, onnx.shape_inference.InferenceError, KeyError) as error:
@@ -78,11 +89,32 @@ def import_onnx(
         raise ImportOnnxError(_explain(model, error)) from error
     except ImportNetworkError as error:
         raise ImportOnnxError(f"{model}: {error}") from error
-    write_text(path, text)
+    write_text(path, _read_codes(model, text, on_remark) if quantized else text)
     return path
 
 
-def _import_graph(onnx_importer: Any, info: Any, module: Any, context: Any) -> None:
+def _read_codes(model: str | os.PathLike[str], text: str, on_remark: Callable[[str], None] | None) -> str:
+    """The network with its weights and activations in the lowbit dialect."""
+    with tempfile.TemporaryDirectory(prefix="gpfq-") as folder:
+        source, result = Path(folder) / "in.mlir", Path(folder) / "out.mlir"
+        source.write_text(text)
+        arguments = ["--gpfq-import-qdq", "--mlir-print-op-on-diagnostic=false", "-o", result]
+        try:
+            run = run_tool([find_tool("gpfq-opt"), source, *arguments])
+        except ToolError as error:
+            raise ImportOnnxError(f"{model}: {_strip_location(str(error).splitlines()[0])}") from error
+        for message in run.messages:
+            if on_remark is not None and ": remark: " in message:
+                on_remark(f"{model}: {_strip_location(message)}")
+        return result.read_text()
+
+
+def _strip_location(message: str) -> str:
+    """Without the place in a file that nobody keeps."""
+    return re.sub(r"^.*?:\d+:\d+: ", "", message)
+
+
+def _import_graph(onnx_importer: Any, info: Any, module: Any, context: Any, codes: set[str]) -> None:
     """torch-mlir's import, but that weights keep their names.
 
     It makes an onnx.Constant of each initialiser, which its lowering turns into an inline
@@ -90,14 +122,14 @@ def _import_graph(onnx_importer: Any, info: Any, module: Any, context: Any) -> N
     """
     from torch_mlir.ir import InsertionPoint, Location, Operation
 
-    weights = _find_weights(info.model_proto.graph)
+    weights = _find_weights(info.model_proto.graph) | codes
     ranks = {tensor.name: len(tensor.dims) for tensor in info.model_proto.graph.initializer}
 
     class NamedConstants(onnx_importer.ContextCache):
         def _sanitize_name(self, name: str) -> str:
             # Passes number the copies of a constant that they make; before ".weight" the name stays as it is.
-            suffix = ".weight" if name in weights and ranks[name] > 1 and not name.endswith(".weight") else ""
-            return re.sub(r"[^\w.]", "_", name) + suffix
+            named = name not in weights or ranks[name] < 2 or re.search(r"\.weight(_\d+)?$", name)
+            return re.sub(r"[^\w.]", "_", name) + ("" if named else ".weight")
 
     class LiteralWeights(onnx_importer.NodeImporter):
         __slots__ = ()

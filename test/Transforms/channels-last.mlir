@@ -87,7 +87,7 @@ func.func @grouped(%x: tensor<1x4x4x4xf32>) -> tensor<1x2x6x5xf32> {
 // CHECK: %[[R:.*]] = linalg.generic {{.*}} ins(%[[Y]] : tensor<1x1x3x2xf32>)
 // CHECK-NOT: linalg.transpose
 // CHECK: %[[F:.*]] = tensor.collapse_shape %[[R]] {{\[\[}}0], [1, 2, 3]]
-// CHECK: linalg.matmul ins(%[[F]], %[[W]] :
+// CHECK: linalg.matmul {gpfq.flattened_image = array<i64: 1, 3, 2>} ins(%[[F]], %[[W]] :
 func.func @flatten(%x: tensor<1x1x1x3xf32>) -> tensor<1x1xf32> {
   %zero = arith.constant 0.0 : f32
   %w = arith.constant dense<1.0> : tensor<2x1x1x1xf32>

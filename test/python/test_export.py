@@ -165,6 +165,29 @@ def test_onnx(tmp_path: Path, bits: int, codes: int, int4: bool) -> None:
     assert np.linalg.norm(got - expected) < 0.01 * np.linalg.norm(expected)
 
 
+def test_flattened_image(tmp_path: Path) -> None:
+    """The compiler flattens images channels last; the module gets its weights in its own order."""
+    torch.manual_seed(2)
+    layers = [torch.nn.Conv2d(3, 4, 3), torch.nn.ReLU(), torch.nn.Flatten(), torch.nn.Linear(4 * 36, 10)]
+    module = torch.nn.Sequential(*layers).eval()
+    gpfq.import_torch(module, torch.zeros(1, 3, 8, 8), tmp_path / "net.mlir")
+    options = {"activation_bits": 0, "weights": tmp_path / "w.safetensors"}
+    gpfq.quantize(tmp_path / "net.mlir", tmp_path / "q.mlir", calibration=samples(128, 1), **options)
+    gpfq.compile(tmp_path / "q.mlir", tmp_path / "libnet.so")
+    state = gpfq.make_state_dict(gpfq.read_weights(tmp_path / "w.safetensors"), module, torch.zeros(1, 3, 8, 8))
+    module.load_state_dict(state, strict=True)
+    x = samples(20, 2)
+    with torch.no_grad():
+        got = module(torch.from_numpy(x)).numpy()
+    np.testing.assert_allclose(got, gpfq.run_batches(gpfq.load(tmp_path / "libnet.so"), x), rtol=1e-4, atol=1e-4)
+
+    block = "granularity=block block-size=4"
+    with pytest.raises(gpfq.ToolError, match=r"'3' reads a flattened image.*granularity channel"):
+        gpfq.quantize(
+            tmp_path / "net.mlir", tmp_path / "q.mlir", calibration=samples(128, 1), quantize_options=block, **options
+        )
+
+
 def test_wrong_sources(by_torch: Quantized, tmp_path: Path) -> None:
     nets = by_torch.folder / "nets.py"
     (tmp_path / "bad.safetensors").write_text("no")

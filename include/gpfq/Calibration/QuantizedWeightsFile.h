@@ -28,6 +28,9 @@ struct QuantizedWeights {
   SmallVector<int64_t> shape;
   /// A matrix product: the file has two dimensions and not four.
   bool isMatrix = false;
+  /// Rows, columns and channels of the image that the inputs of a matrix product are. The levels
+  /// have them channels last, the file channels first, as the network of the source flattens it.
+  std::optional<std::array<int64_t, 3>> flattenedImage;
   /// How the layer reads its input; nothing when that is float.
   std::optional<Input> input;
   ::gpfq::LayerResult result;

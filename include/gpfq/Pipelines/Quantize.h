@@ -164,7 +164,11 @@ void buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &options);
 void buildQuantizePipeline(OpPassManager &pm, const QuantizeOptions &options,
                            llvm::function_ref<void(OpPassManager &)> changeLayers = nullptr);
 
-/// Registers `gpfq-prepare` and `gpfq-quantize` with the global registry.
+/// A float network in which the codes of another tool are computed (ONNX QDQ) to level 2,
+/// `gpfq-import-qdq`: static batch, gpfq-qdq-to-lowbit, folded batch norms, channels last.
+void buildImportQdqPipeline(OpPassManager &pm);
+
+/// Registers `gpfq-prepare`, `gpfq-quantize` and `gpfq-import-qdq` with the global registry.
 void registerQuantizePipelines();
 
 } // namespace mlir::gpfq

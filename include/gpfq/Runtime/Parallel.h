@@ -15,6 +15,8 @@ extern "C" {
 
 /* A way to make many calls. The header of a compiled library declares it too, so a host can hand in
  * one of its own. */
+#ifndef GPFQ_PARALLEL_DECLARED
+#define GPFQ_PARALLEL_DECLARED
 typedef struct gpfq_parallel {
   /* Calls body(context, i) once for each i from 0 to count - 1, on any threads, in any order, and
    * returns after the last call has returned. */
@@ -23,6 +25,7 @@ typedef struct gpfq_parallel {
   /* Passed to parallel_for. */
   void *self;
 } gpfq_parallel;
+#endif /* GPFQ_PARALLEL_DECLARED */
 
 /* What compiled networks call: the parallel_for of `parallel`, or a loop where that is NULL. */
 void gpfq_parallel_for(const gpfq_parallel *parallel, int64_t count,

@@ -29,6 +29,9 @@ std::optional<ConstantTensor<float>> getConstantFloats(Value value);
 /// As above for i8.
 std::optional<ConstantTensor<int8_t>> getConstantBytes(Value value);
 
+/// As above for i32.
+std::optional<ConstantTensor<int32_t>> getConstantIntegers(Value value);
+
 /// The value that `value` shows permuted, broadcast or reshaped (by one of the ops above); null if
 /// it is no such view.
 Value getViewSource(Value value);

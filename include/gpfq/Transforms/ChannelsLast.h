@@ -9,6 +9,10 @@
 
 namespace mlir::gpfq {
 
+/// A discardable attribute of a matmul whose rows the folding patterns below have permuted: rows,
+/// columns and channels of the image that it reads.
+inline constexpr StringLiteral flattenedImageAttrName = "gpfq.flattened_image";
+
 /// Convolutions of NCHW images become convolutions of NHWC images between transposes, with their
 /// constant filters and biases transposed. Pooling follows if its input or a user is NHWC already.
 void populateChannelsLastLayerPatterns(RewritePatternSet &patterns);

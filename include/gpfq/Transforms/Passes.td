@@ -154,7 +154,8 @@ def GPFQChannelsLast : Pass<"gpfq-channels-last", "func::FuncOp"> {
     transposes move up and down through elementwise ops, reductions, pad, concat and slices until they cancel. Those
     that stay are at the signature of the function, whose layout does not change, or around an op that has no
     channels-last form, which gets a remark. Flattening an image before a matmul with a constant weight permutes the
-    rows of the weight instead. A transpose that only moves dimensions of size 1 becomes a change of shape.
+    rows of the weight instead; `gpfq.flattened_image` on the matmul keeps rows, columns and channels of the image. A
+    transpose that only moves dimensions of size 1 becomes a change of shape.
 
     ```mlir
     // Before
@@ -333,6 +334,49 @@ def GPFQLayoutFloatWeights : Pass<"gpfq-layout-float-weights", "func::FuncOp"> {
     Statistic<"numFolded", "folded-constants", "Copies of constants made constants">
   ];
   let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect"];
+}
+
+def GPFQQdqToLowBit : Pass<"gpfq-qdq-to-lowbit", "func::FuncOp"> {
+  let summary = "Weights and activations that another tool has quantised become lowbit ops";
+  let description = [{
+    Networks that ONNX Runtime, Brevitas and others have quantised hold their weights as integer codes behind
+    DequantizeLinear, and a QuantizeLinear and a DequantizeLinear on activations (QDQ, or QCDQ with bounds on the codes
+    in between). The importer makes elementwise linalg ops of these, in whose bodies this pass finds the arithmetic.
+
+    - A constant of i8, u8 or i32 codes q with zero points z and scales s, (clamp(q, lo, hi) - z) * s, that is the weight
+      of a convolution or matmul: `lowbit.dequantize` of exactly these levels, q - z, in the alphabet of the fewest bits
+      that has them. Scales are one, one for each output channel, or one for each block of its inputs.
+    - One that is not, such as a bias: a constant of f32. So is a weight whose levels less the zero point do not fit
+      into 8 bits, with a remark.
+    - An activation x that is quantised and dequantised,
+      (clamp(roundeven(x / s) + z, lo, hi) - z) * s: `lowbit.quantize` and `lowbit.dequantize`. The least code becomes 0,
+      so signed codes change their zero point and nothing else.
+
+    What is quantised in another way (16 bits, a scale for each channel of an activation) stays as it is and is
+    remarked on. `gpfq-import-qdq` brings the network into the form that this needs; `lowbit-fuse` makes integer layers
+    of the result.
+
+    ```mlir
+    %w = linalg.generic ins(%codes, %scales : tensor<16x3x3x4xi8>, tensor<16xf32>) outs(%e : tensor<16x3x3x4xf32>) {
+    ^bb0(%q: i8, %s: f32, %out: f32):
+      %0 = arith.sitofp %q : i8 to f32
+      %1 = arith.mulf %0, %s : f32
+      linalg.yield %1 : f32
+    }
+    ```
+    becomes
+    ```mlir
+    %w = lowbit.dequantize %codes, %scales axis 0 alphabet <mid_tread, [127]> layer "conv1"
+       : tensor<16x3x3x4xi8>, tensor<16xf32> -> tensor<16x3x3x4xf32>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numWeights", "weights", "Weights with levels">,
+    Statistic<"numActivations", "activations", "Activations that are quantised">,
+    Statistic<"numLeft", "left", "Conversions to codes that are computed in float">
+  ];
+  let dependentDialects = ["arith::ArithDialect", "linalg::LinalgDialect", "lowbit::LowBitDialect",
+                           "tensor::TensorDialect"];
 }
 
 def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleOp"> {

@@ -41,6 +41,53 @@ static Value getFlattenedImage(Value value) {
   return image;
 }
 
+/// The rows of a weight, which are the pixels of an image in the order of NCHW, in that of NHWC;
+/// `shape` is that of the image in NHWC.
+template <typename T> static void permuteRows(ConstantTensor<T> &weights, ArrayRef<int64_t> shape) {
+  SmallVector<int64_t> matrix = weights.shape;
+  weights.shape = {shape[3], shape[1], shape[2], matrix[1]};
+  weights = transpose(weights, {1, 2, 0, 3});
+  weights.shape = matrix;
+}
+
+/// `weights`, rows by columns, with its rows permuted as above. Null if it is not constant, or has
+/// scales that are not one for each column.
+static Value createPermutedRows(OpBuilder &builder, Value weights, ArrayRef<int64_t> shape) {
+  Location loc = weights.getLoc();
+  if (std::optional<ConstantTensor<float>> floats = getConstantFloats(weights)) {
+    permuteRows(*floats, shape);
+    return createFloatConstant(builder, loc, floats->shape, floats->values, floats->name);
+  }
+  Value source = weights;
+  while (Value viewed = getViewSource(source))
+    source = viewed;
+  auto dequantize = source.getDefiningOp<lowbit::DequantizeOp>();
+  if (!dequantize || !dequantize.getAlphabet() || dequantize.getBlockAxis())
+    return nullptr;
+  std::optional<ConstantTensor<int8_t>> levels = getConstantBytes(dequantize.getInput());
+  if (levels)
+    levels = applyViews(weights, source, *levels);
+  // Where each scale is used: by one column, unless there is but one scale.
+  ConstantTensor<float> indices;
+  indices.shape = llvm::to_vector(dequantize.getType().getShape());
+  for (int64_t i = 0, count = ShapedType::getNumElements(indices.shape); i < count; ++i)
+    indices.values.push_back(float(dequantize.getScaleIndex(i)));
+  std::optional<ConstantTensor<float>> columns = applyViews(weights, source, indices);
+  if (!levels || !columns)
+    return nullptr;
+  int64_t numColumns = columns->shape[1];
+  for (size_t i = 0; i < columns->values.size(); ++i)
+    if (dequantize.getAxis() && columns->values[i] != float(i % numColumns))
+      return nullptr;
+  permuteRows(*levels, shape);
+  Value codes = createByteConstant(builder, loc, levels->shape, levels->values, levels->name);
+  return lowbit::DequantizeOp::create(
+      builder, loc, cast<RankedTensorType>(weights.getType()), codes, dequantize.getScale(),
+      dequantize.getZeroPoint(),
+      dequantize.getAxis() ? builder.getI64IntegerAttr(1) : IntegerAttr(), IntegerAttr(),
+      dequantize.getAlphabetAttr(), dequantize.getLayerAttr());
+}
+
 namespace {
 
 /// transpose(transpose(x)) -> x
@@ -129,6 +176,21 @@ struct SinkFlatten : OpRewritePattern<linalg::GenericOp> {
   }
 };
 
+/// quantize(flatten(x)) -> flatten(quantize(x)), and dequantize.
+template <typename QuantizationOp> struct SinkFlattenOfCodes : OpRewritePattern<QuantizationOp> {
+  using OpRewritePattern<QuantizationOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(QuantizationOp op, PatternRewriter &rewriter) const override {
+    if (isOfWeights(op) || !getFlattenedImage(op.getInput()))
+      return failure();
+    auto collapse = op.getInput().template getDefiningOp<tensor::CollapseShapeOp>();
+    Value image = cloneWithInput(rewriter, op, collapse.getSrc());
+    rewriter.replaceOpWithNewOp<tensor::CollapseShapeOp>(op, op.getType(), image,
+                                                         collapse.getReassociationIndices());
+    return success();
+  }
+};
+
 /// matmul(flatten(x), w) -> matmul(flatten(x in NHWC), w with its rows in the order of NHWC)
 struct PermuteMatmulRows : OpRewritePattern<linalg::MatmulOp> {
   using OpRewritePattern::OpRewritePattern;
@@ -139,21 +201,17 @@ struct PermuteMatmulRows : OpRewritePattern<linalg::MatmulOp> {
     Value image = getFlattenedImage(op.getInputs()[0]);
     if (!image)
       return failure();
-    std::optional<ConstantTensor<float>> weights = getConstantFloats(op.getInputs()[1]);
-    if (!weights)
-      return rewriter.notifyMatchFailure(op, "the weight is not constant");
     ArrayRef<int64_t> shape = cast<RankedTensorType>(image.getType()).getShape();
-    int64_t rows = weights->shape[0], columns = weights->shape[1];
-    weights->shape = {shape[3], shape[1], shape[2], columns};
-    ConstantTensor<float> permuted = transpose(*weights, {1, 2, 0, 3});
-    Value constant = createFloatConstant(rewriter, op.getInputs()[1].getLoc(), {rows, columns},
-                                         permuted.values, weights->name);
+    Value constant = createPermutedRows(rewriter, op.getInputs()[1], shape);
+    if (!constant)
+      return rewriter.notifyMatchFailure(op, "the weight is not constant");
     Value flat = tensor::CollapseShapeOp::create(rewriter, op.getInputs()[0].getLoc(),
                                                  op.getInputs()[0].getType(), image,
                                                  SmallVector<ReassociationIndices>{{0}, {1, 2, 3}});
     rewriter.modifyOpInPlace(op, [&] {
       op.getInputsMutable()[0].set(flat);
       op.getInputsMutable()[1].set(constant);
+      op->setAttr(flattenedImageAttrName, rewriter.getDenseI64ArrayAttr(shape.drop_front()));
     });
     return success();
   }
@@ -205,8 +263,9 @@ private:
 } // namespace
 
 void mlir::gpfq::populateChannelsLastFoldingPatterns(RewritePatternSet &patterns) {
-  patterns.add<CancelTransposes, FoldTransposeOfInit, SinkFlatten, PermuteMatmulRows>(
-      patterns.getContext());
+  patterns.add<CancelTransposes, FoldTransposeOfInit, SinkFlatten,
+               SinkFlattenOfCodes<lowbit::QuantizeOp>, SinkFlattenOfCodes<lowbit::DequantizeOp>,
+               PermuteMatmulRows>(patterns.getContext());
 }
 
 void mlir::gpfq::populateUnitTransposePatterns(RewritePatternSet &patterns) {

@@ -33,8 +33,29 @@ Value mlir::gpfq::getChannelsLastSource(Value image) {
   return nullptr;
 }
 
+/// `op`, constant weights, transposed: its levels in another order. Null if they are not constant.
+static Value foldTranspose(OpBuilder &builder, lowbit::DequantizeOp op,
+                           ArrayRef<int64_t> permutation) {
+  std::optional<ConstantTensor<int8_t>> levels = getConstantBytes(op.getInput());
+  if (!levels || !op.getAlphabet())
+    return nullptr;
+  ConstantTensor<int8_t> transposed = transpose(*levels, permutation);
+  SmallVector<int64_t> inverse = invertPermutationVector(permutation);
+  auto move = [&](std::optional<int64_t> dim) {
+    return dim ? builder.getI64IntegerAttr(inverse[*dim]) : IntegerAttr();
+  };
+  Value codes = createByteConstant(builder, op.getLoc(), transposed.shape, transposed.values,
+                                   transposed.name);
+  return lowbit::DequantizeOp::create(
+      builder, op.getLoc(), getTransposedType(op.getType(), permutation), codes, op.getScale(),
+      op.getZeroPoint(), move(op.getAxis()), move(op.getBlockAxis()), op.getAlphabetAttr(),
+      op.getLayerAttr());
+}
+
 Value mlir::gpfq::foldTranspose(OpBuilder &builder, Value value, ArrayRef<int64_t> permutation) {
   RankedTensorType type = getTransposedType(value.getType(), permutation);
+  if (auto weights = value.getDefiningOp<lowbit::DequantizeOp>())
+    return ::foldTranspose(builder, weights, permutation);
   SplatElementsAttr splat;
   if (matchPattern(value, m_Constant(&splat)))
     return arith::ConstantOp::create(builder, value.getLoc(), splat.resizeSplat(type));

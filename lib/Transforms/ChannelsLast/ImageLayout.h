@@ -5,6 +5,7 @@
 #ifndef GPFQ_LIB_TRANSFORMS_CHANNELSLAST_IMAGELAYOUT_H
 #define GPFQ_LIB_TRANSFORMS_CHANNELSLAST_IMAGELAYOUT_H
 
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 
 namespace mlir::gpfq {
@@ -37,6 +38,19 @@ Value createTransposed(OpBuilder &builder, Value value, ArrayRef<int64_t> permut
 
 /// Whether an input of `op` is the transpose of an NHWC image or a result is transposed to NHWC.
 bool isNextToChannelsLast(Operation *op);
+
+/// `op`, a quantize or dequantize of an activation, of `input` in its place.
+template <typename QuantizationOp>
+Value cloneWithInput(OpBuilder &builder, QuantizationOp op, Value input) {
+  auto clone = cast<QuantizationOp>(builder.clone(*op));
+  clone.getInputMutable().set(input);
+  clone.getResult().setType(op.getType().clone(cast<RankedTensorType>(input.getType()).getShape()));
+  return clone.getResult();
+}
+
+/// Whether `op` is of weights, which no change of the layout of images concerns.
+inline bool isOfWeights(lowbit::QuantizeOp op) { return false; }
+inline bool isOfWeights(lowbit::DequantizeOp op) { return bool(op.getAlphabet()); }
 
 } // namespace mlir::gpfq
 

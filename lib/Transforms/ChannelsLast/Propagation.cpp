@@ -101,6 +101,19 @@ struct ConvertPad : OpRewritePattern<tensor::PadOp> {
   }
 };
 
+/// Codes of an activation, and what they stand for.
+template <typename QuantizationOp> struct ConvertQuantization : OpRewritePattern<QuantizationOp> {
+  using OpRewritePattern<QuantizationOp>::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(QuantizationOp op, PatternRewriter &rewriter) const override {
+    if (!isImage(op.getType()) || isOfWeights(op) || !isNextToChannelsLast(op))
+      return failure();
+    Value input = createChannelsLast(rewriter, op.getInput());
+    rewriter.replaceOp(op, createChannelsFirst(rewriter, cloneWithInput(rewriter, op, input)));
+    return success();
+  }
+};
+
 struct ConvertConcat : OpRewritePattern<tensor::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;
 
@@ -166,6 +179,7 @@ struct ConvertInsertSlice : OpRewritePattern<tensor::InsertSliceOp> {
 } // namespace
 
 void mlir::gpfq::populateChannelsLastPropagationPatterns(RewritePatternSet &patterns) {
-  patterns.add<ConvertGeneric, GeneralizeNamedOp, ConvertPad, ConvertConcat, ConvertExtractSlice,
-               ConvertInsertSlice>(patterns.getContext());
+  patterns.add<ConvertGeneric, GeneralizeNamedOp, ConvertPad,
+               ConvertQuantization<lowbit::QuantizeOp>, ConvertQuantization<lowbit::DequantizeOp>,
+               ConvertConcat, ConvertExtractSlice, ConvertInsertSlice>(patterns.getContext());
 }

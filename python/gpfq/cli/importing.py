@@ -46,7 +46,8 @@ def import_command(
     """Imports SOURCE: an ONNX file; a PyTorch module as module:function or file.py:function; or StableHLO or TOSA text.
 
     The function, or module object, gives a torch.nn.Module, with its weights; or that and a tuple of example
-    inputs, which --input replaces. A .mlir file has StableHLO, as JAX exports it, or TOSA, and keeps its shapes and
+    inputs, which --input replaces. An ONNX model that is quantised already (QDQ) keeps its levels, and is compiled
+    without calibration data. A .mlir file has StableHLO, as JAX exports it, or TOSA, and keeps its shapes and
     names. Needs pip install 'gpfq[torch]' or 'gpfq[onnx]'.
     """
     check_writable(output)
@@ -63,7 +64,14 @@ def import_command(
             module, examples = load_module(source, inputs)
             import_torch(module, examples, output, dynamic_batch=dynamic_batch, function_name=name)
         else:
-            import_onnx(source, output, input_shapes=inputs, dynamic_batch=dynamic_batch, function_name=name)
+            import_onnx(
+                source,
+                output,
+                input_shapes=inputs,
+                dynamic_batch=dynamic_batch,
+                function_name=name,
+                on_remark=lambda line: bars.console.print(line, markup=False, highlight=False, soft_wrap=True),
+            )
     seconds, size = time.perf_counter() - started, output.stat().st_size
     result = {"source": source, "output": output, "bytes": size, "seconds": seconds}
     show(as_json, result, f"{output}: {size:,} bytes in {seconds:.1f} s")

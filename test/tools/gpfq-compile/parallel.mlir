@@ -11,6 +11,9 @@
 // RUN: gpfq-compile net.mlir --parallel=pool -o libnet.so
 // RUN: %clang -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c libnet.h
 // RUN: %clang -std=c++17 -Wall -Wextra -Werror -pedantic -fsyntax-only -x c++ libnet.h
+// The runtime's own header declares some of the same, before or behind.
+// RUN: %clang -std=c99 -Wall -Wextra -Werror -pedantic -fsyntax-only -I%S/../../../include -include gpfq/Runtime/ThreadPool.h -x c libnet.h
+// RUN: %clang -std=c++17 -Wall -Wextra -Werror -pedantic -fsyntax-only -I%S/../../../include -include libnet.h -x c++ %S/../../../include/gpfq/Runtime/ThreadPool.h
 // RUN: llvm-nm -D --defined-only libnet.so | sort -k3 | FileCheck net.mlir --check-prefix=EXPORTS
 // RUN: %clang -std=c99 -Wall -Werror -DPOOL -I. -I%S/Inputs main.c libnet.so -Wl,-rpath,%t -lpthread -o shared && ./shared
 // RUN: gpfq-compile net.mlir --parallel=pool -o libnet.a

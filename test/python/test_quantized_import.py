@@ -1,0 +1,411 @@
+# Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+# See LICENSE for license information.
+# SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+"""ONNX models that other tools have quantised: their levels are ours, and the compiled network computes what
+onnxruntime does. Skipped where onnx, onnxruntime or torch-mlir is absent."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import ROOT, gpfq_command
+
+import gpfq
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+pytest.importorskip("torch_mlir")
+helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
+
+RANDOM = np.random.default_rng(0)
+
+
+def read_network(text: str) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
+    """Levels, scales and alphabet of each layer of a network in MLIR text."""
+    blobs = {name: bytes.fromhex(digits)[4:] for name, digits in re.findall(r'([\w.]+): "0x([0-9A-F]+)"', text)}
+    constants = dict(re.findall(r"(%\w+) = arith\.constant (.*)", text))
+
+    def read(value: str) -> np.ndarray:
+        content, sizes, kind = re.fullmatch(r"(.*) : tensor<([\dx]+)x(i8|f32)>", constants[value]).groups()
+        shape, dtype = [int(n) for n in sizes.split("x")], {"i8": np.int8, "f32": np.float32}[kind]
+        if content.startswith("dense_resource"):
+            return np.frombuffer(blobs[content[len("dense_resource<") : -1]], dtype).reshape(shape)
+        numbers = re.findall(r"-?[\d.]+(?:[eE][-+]?\d+)?", content)
+        return np.broadcast_to(
+            np.array(numbers, np.float64).astype(dtype).reshape(shape if len(numbers) > 1 else []), shape
+        )
+
+    pattern = r'lowbit\.dequantize (%\w+), (%\w+) .*?alphabet <(\w+, \[[\d, -]+\])> layer "([^"]+)"'
+    return {name: (read(codes), read(scale), alphabet) for codes, scale, alphabet, name in re.findall(pattern, text)}
+
+
+def import_model(model: onnx.ModelProto | Path, folder: Path, **options: object) -> tuple[Path, list[str]]:
+    """The imported network, and what was said about it."""
+    if not isinstance(model, Path):
+        onnx.checker.check_model(model)
+        onnx.save(model, folder / "net.onnx")
+        model = folder / "net.onnx"
+    remarks: list[str] = []
+    return gpfq.import_onnx(model, folder / "net.mlir", on_remark=remarks.append, **options), remarks
+
+
+def compare(model: Path, network: Path, x: np.ndarray, step: float = 0.0) -> np.ndarray:
+    """The outputs of the compiled network, which are those of onnxruntime up to `step`."""
+    done = gpfq.compile(network, network.with_suffix(".so"))
+    assert done.report["totals"]["float_left"] == []
+    assert not any("multiplies in float" in message for message in done.messages), done.messages
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads, options.log_severity_level = 1, 3
+    # As the model says; some of its optimisations quantise the inputs of layers whose weights are codes.
+    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    expected = np.concatenate([session.run(None, {name: x[i : i + 1]})[0] for i in range(len(x))])
+    got = gpfq.run_batches(gpfq.load(network.with_suffix(".so")), x)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 + 1.001 * step)
+    return got
+
+
+def make_layer(kind: int, shape: tuple[int, ...], axis: int | None, block: int = 0, zero: int | None = None) -> tuple:
+    """A model of one layer with a bias of int32, its codes and scales."""
+    low, high = {TensorProto.INT8: (-128, 128), TensorProto.UINT8: (0, 256), TensorProto.INT4: (-8, 8)}.get(
+        kind, (0, 16)
+    )
+    codes = RANDOM.integers(low, high, shape)
+    codes.flat[:2] = low, high - 1
+    scale_shape = [] if axis is None else [shape[axis]]
+    if block:
+        scale_shape = [n // block if d == axis else n for d, n in enumerate(shape)]
+    scales = RANDOM.uniform(0.01, 0.1, scale_shape).astype(np.float32)
+    if block and len(shape) == 4:  # as our exporter has them: a scale for all taps
+        scales[:] = scales[:, :, :1, :1]
+    is_conv = len(shape) == 4
+    channels = shape[0] if is_conv or axis != 1 or block else shape[1]
+    tensors = [
+        helper.make_tensor("layer.weight_quantized", kind, shape, codes.flatten().tolist()),
+        numpy_helper.from_array(scales, "scales"),
+        numpy_helper.from_array(RANDOM.integers(-99, 99, channels).astype(np.int32), "bias_quantized"),
+        numpy_helper.from_array(np.array(0.01, np.float32), "bias_scale"),
+    ]
+    inputs = ["layer.weight_quantized", "scales"]
+    if zero is not None:
+        tensors.append(helper.make_tensor("zero", kind, scales.shape, [zero] * scales.size))
+        inputs.append("zero")
+    attributes = {} if axis is None else {"axis": axis}
+    nodes = [
+        helper.make_node("DequantizeLinear", inputs, ["w"], **attributes, **({"block_size": block} if block else {})),
+        helper.make_node("DequantizeLinear", ["bias_quantized", "bias_scale"], ["b"]),
+        helper.make_node("Conv", ["x", "w", "b"], ["y"], pads=[1, 1, 1, 1])
+        if is_conv
+        else helper.make_node("Gemm", ["x", "w", "b"], ["y"], transB=int(channels == shape[0])),
+    ]
+    size = shape[1] if is_conv or channels == shape[0] else shape[0]
+    image = [5, 5] if is_conv else []
+    graph = helper.make_graph(
+        nodes,
+        "main_graph",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, size, *image])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, channels, *image])],
+        tensors,
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 21)], ir_version=10), codes, scales
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "axis", "block", "zero", "alphabet"),
+    [
+        ("INT8", (16, 8, 3, 3), 0, 0, None, "range, [-128, 127]"),
+        ("INT8", (16, 8, 3, 3), None, 0, 0, "range, [-128, 127]"),
+        ("UINT8", (16, 8, 3, 3), 0, 0, 128, "range, [-128, 127]"),
+        ("INT4", (16, 8, 3, 3), 0, 0, 0, "range, [-8, 7]"),
+        ("UINT4", (16, 8, 3, 3), None, 0, 8, "range, [-8, 7]"),
+        ("UINT4", (16, 8), 0, 0, 3, "mid_tread, [15]"),
+        ("INT8", (8, 16), 1, 0, None, "range, [-128, 127]"),
+        ("INT4", (16, 32), 1, 8, None, "range, [-8, 7]"),
+        ("INT8", (16, 32), 1, 4, 1, None),
+        ("INT8", (16, 8, 3, 3), 1, 4, None, "range, [-128, 127]"),
+    ],
+    ids=lambda value: str(value).replace(" ", ""),
+)
+def test_levels(
+    tmp_path: Path,
+    kind: str,
+    shape: tuple[int, ...],
+    axis: int | None,
+    block: int,
+    zero: int | None,
+    alphabet: str | None,
+) -> None:
+    model, codes, scales = make_layer(getattr(TensorProto, kind), shape, axis, block, zero)
+    network, remarks = import_model(model, tmp_path)
+    if alphabet is None:  # -129 does not fit
+        assert "net.onnx: remark: weights of layer 'layer' stay in float: levels less the zero point" in remarks[0]
+        return
+    assert remarks == []
+    levels, got, found = read_network(network.read_text())["layer"]
+    expected = codes - (zero or 0)
+    np.testing.assert_array_equal(levels, np.moveaxis(expected, 1, -1) if len(shape) == 4 else expected)
+    np.testing.assert_array_equal(got.reshape(-1), (scales[..., 0, 0] if scales.ndim == 4 else scales).reshape(-1))
+    assert found == alphabet
+    x = RANDOM.standard_normal((20, *[d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim][1:]))
+    compare(tmp_path / "net.onnx", network, x.astype(np.float32))
+
+
+def test_weights_that_do_not_fit_stay_float(tmp_path: Path) -> None:
+    model, _, _ = make_layer(TensorProto.UINT8, (16, 8, 3, 3), None, zero=100)
+    onnx.save(model, tmp_path / "net.onnx")
+    result = gpfq_command("import", "net.onnx", "-o", "net.mlir", cwd=tmp_path)
+    assert result.returncode == 0
+    assert "weights of layer 'layer' stay in float: levels less the zero point, -100 to 155" in result.stderr
+    gpfq.compile(tmp_path / "net.mlir", tmp_path / "net.so", keep_float=True)
+    x = RANDOM.standard_normal((1, 8, 5, 5)).astype(np.float32)
+    expected = runtime.InferenceSession(tmp_path / "net.onnx").run(None, {"x": x})[0]
+    np.testing.assert_allclose(gpfq.load(tmp_path / "net.so")(x), expected, rtol=1e-4, atol=1e-3)
+
+
+@pytest.mark.parametrize("form", ["uint8", "int8", "no zero point", "uint4", "int4"])
+def test_activations(tmp_path: Path, form: str) -> None:
+    """A convolution between codes; those of four bits are bounded as Brevitas does it."""
+    signed = form in ("int8", "int4")
+    dtype, zero = (np.int8, -3) if signed else (np.uint8, 0 if form == "no zero point" else 3)
+    bounds = {"uint4": (0, 15), "int4": (-8, 7)}.get(form)
+    tensors = [
+        numpy_helper.from_array(RANDOM.integers(-7, 8, (8, 4, 3, 3)).astype(np.int8), "c.weight.levels"),
+        numpy_helper.from_array(RANDOM.uniform(0.01, 0.1, 8).astype(np.float32), "c.weight.scales"),
+        numpy_helper.from_array(np.array(0.04, np.float32), "in.scale"),
+        numpy_helper.from_array(np.array(0.125, np.float32), "out.scale"),
+        numpy_helper.from_array(np.array(zero, dtype), "zero"),
+    ]
+    tensors += [numpy_helper.from_array(np.array(b, dtype), f"bound{i}") for i, b in enumerate(bounds or ())]
+
+    def pair(source: str, result: str, scale: str) -> list:
+        parameters = [scale] if form == "no zero point" else [scale, "zero"]
+        codes = f"{result}.codes"
+        nodes = [helper.make_node("QuantizeLinear", [source, *parameters], [codes])]
+        if bounds:
+            nodes.append(helper.make_node("Clip", [codes, "bound0", "bound1"], [f"{result}.clipped"]))
+            codes = f"{result}.clipped"
+        return [*nodes, helper.make_node("DequantizeLinear", [codes, *parameters], [result])]
+
+    nodes = [
+        *pair("x", "a", "in.scale"),
+        helper.make_node("DequantizeLinear", ["c.weight.levels", "c.weight.scales"], ["w"], axis=0),
+        helper.make_node("Conv", ["a", "w"], ["b"], pads=[1, 1, 1, 1], strides=[2, 2]),
+        *pair("b", "y", "out.scale"),
+    ]
+    values = [
+        helper.make_tensor_value_info(n, TensorProto.FLOAT, s) for n, s in (("x", [1, 4, 6, 6]), ("y", [1, 8, 3, 3]))
+    ]
+    graph = helper.make_graph(nodes, "main_graph", values[:1], values[1:], tensors)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    network, remarks = import_model(model, tmp_path)
+    assert remarks == []
+    text = network.read_text()
+    assert text.count("lowbit.quantize") == 2
+    assert read_network(text)["c"][2] == "mid_tread, [7]"
+    # Wide enough for codes above 127 to meet the bounds, and for the bounds of eight bits.
+    x = (4 * RANDOM.standard_normal((100, 4, 6, 6))).astype(np.float32)
+    got = compare(tmp_path / "net.onnx", network, x, step=0.125)
+    assert len(np.unique(got)) > (8 if bounds else 40)
+
+
+def make_torch_model(folder: Path) -> Path:
+    """Layers of all kinds, a residual sum and a flattening, as a float ONNX model. The sizes tell layouts apart."""
+    torch = pytest.importorskip("torch")
+    nn = torch.nn
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(3)
+            self.stem, self.depthwise = nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, 16, 3, padding=1, groups=16)
+            self.grouped, self.head = nn.Conv2d(16, 16, 1, groups=2), nn.Linear(16 * 16, 10)
+
+        def forward(self, x):
+            x = torch.relu(self.stem(x))
+            x = torch.relu(self.depthwise(x) + x)
+            return self.head(torch.flatten(nn.functional.max_pool2d(torch.relu(self.grouped(x)), 2), 1))
+
+    path = folder / "float.onnx"
+    torch.onnx.export(Net().eval(), (torch.zeros(1, 3, 8, 8),), path, dynamo=False, opset_version=17)
+    return path
+
+
+LAYERS = ["stem", "depthwise", "grouped", "head"]
+
+
+@pytest.mark.parametrize(
+    ("bits", "int4", "granularity"), [(8, False, "channel"), (4, True, "channel"), (4, True, "tensor")]
+)
+def test_what_we_export_comes_back(tmp_path: Path, bits: int, int4: bool, granularity: str) -> None:
+    pytest.importorskip("safetensors")
+    source = make_torch_model(tmp_path)
+    gpfq.import_onnx(source, tmp_path / "float.mlir")
+    weights, data = tmp_path / "w.safetensors", RANDOM.standard_normal((128, 3, 8, 8)).astype(np.float32)
+    options = {"weight_bits": bits, "granularity": granularity, "weights": weights, "calibration": data}
+    gpfq.quantize(tmp_path / "float.mlir", tmp_path / "q.mlir", **options)
+    gpfq.export_onnx(weights, source, tmp_path / "q.onnx", int4=int4)
+
+    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
+    assert remarks == []
+    found = read_network(network.read_text())
+    assert sorted(found) == sorted(LAYERS)
+    for layer in gpfq.read_weights(weights):
+        levels, scales, _ = found[layer.name]
+        expected = layer.levels
+        if layer.name == "head":  # the rows are in the order of the flattened image, channels last
+            expected = np.moveaxis(expected.reshape(10, 16, 4, 4), 1, -1).reshape(10, 256).T
+        elif expected.ndim == 4:
+            expected = np.moveaxis(expected, 1, -1)
+        np.testing.assert_array_equal(
+            levels.reshape(expected.shape) if levels.size == expected.size else levels, expected
+        )
+        np.testing.assert_array_equal(scales.reshape(-1), layer.scales)
+    gpfq.compile(tmp_path / "q.mlir", tmp_path / "first.so")
+    x = RANDOM.standard_normal((50, 3, 8, 8)).astype(np.float32)
+    got = compare(tmp_path / "q.onnx", network, x, step=0.02 * np.abs(data).max())
+    first = gpfq.run_batches(gpfq.load(tmp_path / "first.so"), x)
+    # A code falls to the other side where x / scale is close to a half.
+    assert np.linalg.norm(got - first) < 0.02 * np.linalg.norm(first)
+
+
+class _Samples:
+    def __init__(self, name: str, data: np.ndarray) -> None:
+        self.samples = iter([{name: data[i : i + 1]} for i in range(len(data))])
+
+    def get_next(self) -> dict | None:
+        return next(self.samples, None)
+
+
+def quantize_by_onnxruntime(source: Path, target: Path, data: np.ndarray, **options: object) -> onnx.ModelProto:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    prepared = target.with_suffix(".prepared.onnx")
+    quantization.quant_pre_process(str(source), str(prepared))
+    reader = _Samples(onnx.load(source).graph.input[0].name, data)
+    quantization.quantize_static(
+        str(prepared), str(target), reader, quant_format=quantization.QuantFormat.QDQ, **options
+    )
+    return onnx.load(target)
+
+
+def check_codes(model: onnx.ModelProto, network: Path) -> None:
+    """The levels of the network are the codes of the model, layer by layer."""
+    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
+    sources = {
+        re.sub(r"\W", "_", name.removesuffix("_quantized")).removesuffix("_weight"): name.removesuffix("_quantized")
+        for name, array in tensors.items()
+        if name.endswith("_quantized") and array.ndim > 1
+    }
+    found = read_network(network.read_text())
+    assert {re.sub(r"\W", "_", name) for name in found} == set(sources)
+    for name, (levels, scales, _) in found.items():
+        source = sources[re.sub(r"\W", "_", name)]
+        codes, expected = tensors[f"{source}_quantized"], tensors[f"{source}_scale"]
+        if name == "head":
+            codes = np.moveaxis(codes.reshape(10, 16, 4, 4), 1, -1).reshape(10, 256).T
+        elif codes.ndim == 4 and (levels.shape != codes.shape or codes.shape[1] == codes.shape[2] > 1):
+            codes = np.moveaxis(codes, 1, -1)
+        np.testing.assert_array_equal(levels, codes)
+        np.testing.assert_array_equal(scales.reshape(-1), expected.reshape(-1))
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+@pytest.mark.parametrize("activations", ["QUInt8", "QInt8"])
+def test_model_of_onnxruntime(tmp_path: Path, per_channel: bool, activations: str) -> None:
+    quantization = pytest.importorskip("onnxruntime.quantization")
+    source = make_torch_model(tmp_path)
+    data = RANDOM.standard_normal((32, 3, 8, 8)).astype(np.float32)
+    kinds = {"activation_type": quantization.QuantType[activations], "weight_type": quantization.QuantType.QInt8}
+    model = quantize_by_onnxruntime(source, tmp_path / "q.onnx", data, per_channel=per_channel, **kinds)
+    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
+    assert remarks == []
+    check_codes(model, network)
+    last = next(node for node in reversed(model.graph.node) if node.op_type == "DequantizeLinear")
+    step = float(numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == last.input[1])))
+    compare(tmp_path / "q.onnx", network, RANDOM.standard_normal((100, 3, 8, 8)).astype(np.float32), step=step)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("bits", "codes", "per_channel"), [(4, 8, True), (8, 8, False), (3, 4, True), (2, 6, True)])
+def test_model_of_brevitas(tmp_path: Path, bits: int, codes: int, per_channel: bool) -> None:
+    torch = pytest.importorskip("torch")
+    nn, qnn = torch.nn, pytest.importorskip("brevitas.nn")
+    pytest.importorskip("onnxoptimizer")
+    quant, export = pytest.importorskip("brevitas.quant"), pytest.importorskip("brevitas.export")
+    weights = quant.Int8WeightPerChannelFloat if per_channel else quant.Int8WeightPerTensorFloat
+    of_weights = {"weight_quant": weights, "weight_bit_width": bits}
+    of_relu = {"act_quant": quant.Uint8ActPerTensorFloat, "bit_width": codes, "return_quant_tensor": True}
+
+    class Net(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            torch.manual_seed(0)
+            self.input = qnn.QuantIdentity(
+                act_quant=quant.Int8ActPerTensorFloat, bit_width=codes, return_quant_tensor=True
+            )
+            self.stem = qnn.QuantConv2d(3, 16, 5, padding=2, bias=True, **of_weights)
+            self.norm = nn.BatchNorm2d(16)
+            self.relu1 = qnn.QuantReLU(**of_relu)
+            self.depthwise = qnn.QuantConv2d(16, 16, 3, padding=1, groups=16, bias=False, **of_weights)
+            self.relu2 = qnn.QuantReLU(**of_relu)
+            self.head = qnn.QuantLinear(16 * 64, 10, bias=True, **of_weights)
+
+        def forward(self, x):
+            x = self.relu1(self.norm(self.stem(self.input(x))))
+            return self.head(torch.flatten(self.relu2(self.depthwise(x)), 1))
+
+    net = Net()
+    for _ in range(4):  # collects ranges
+        net(torch.randn(8, 3, 8, 8))
+    net.eval()
+    export.export_onnx_qcdq(net, args=torch.zeros(1, 3, 8, 8), export_path=str(tmp_path / "q.onnx"), dynamo=False)
+
+    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
+    assert remarks == []
+    found = read_network(network.read_text())
+    for name, layer in (("stem", net.stem), ("depthwise", net.depthwise), ("head", net.head)):
+        quantized = layer.quant_weight()
+        expected = quantized.int().numpy()
+        if name == "stem":
+            expected = np.moveaxis(expected, 1, -1)
+        elif name == "head":
+            expected = np.moveaxis(expected.reshape(10, 16, 8, 8), 1, -1).reshape(10, 1024).T
+        levels, scales, alphabet = found[name]
+        np.testing.assert_array_equal(levels, expected)
+        np.testing.assert_array_equal(scales.reshape(-1), quantized.scale.detach().numpy().reshape(-1))
+        assert alphabet == f"mid_tread, [{2 ** (bits - 1) - 1}]"
+    x = RANDOM.standard_normal((100, 3, 8, 8)).astype(np.float32)
+    got = compare(tmp_path / "q.onnx", network, x, step=0.01)
+    with torch.no_grad():
+        expected = net(torch.from_numpy(x))
+    expected = getattr(expected, "value", expected).numpy()
+    assert np.linalg.norm(got - expected) < 0.01 * np.linalg.norm(expected)
+
+
+DATA = Path(os.environ.get("GPFQ_DATA", ROOT.parent / "shared" / "data"))
+
+
+@pytest.mark.skipif(not (DATA / "models.py").is_file(), reason=f"no networks in {DATA} (GPFQ_DATA)")
+def test_resnet20_of_onnxruntime(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    sys.path.insert(0, str(DATA))
+    models = pytest.importorskip("models")
+    net, info = models.load("resnet20")
+    images, labels = models.read_cifar(DATA / "cifar10" / "test_first5000.bin")
+    x = models.normalise(info, images[:600]).numpy()
+    source = tmp_path / "resnet20.onnx"
+    torch.onnx.export(net, (torch.zeros(1, 3, 32, 32),), source, dynamo=False, opset_version=17)
+    model = quantize_by_onnxruntime(source, tmp_path / "q.onnx", x[:100], per_channel=True)
+    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
+    assert remarks == []
+    check_codes(model, network)
+    last = next(node for node in reversed(model.graph.node) if node.op_type == "DequantizeLinear")
+    step = float(numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == last.input[1])))
+    # Codes that fall to the other side of a half add up over twenty layers.
+    got = compare(tmp_path / "q.onnx", network, x[100:], step=2 * step)
+    assert (got.argmax(1) == np.asarray(labels[100:600])).mean() > 0.88
