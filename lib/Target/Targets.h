@@ -12,6 +12,8 @@ namespace mlir::gpfq {
 const KernelTarget &getAvx512VnniTarget();
 const KernelTarget &getAvxVnniTarget();
 const KernelTarget &getAvx2Target();
+const KernelTarget &getAArch64I8mmTarget();
+const KernelTarget &getAArch64DotprodTarget();
 const KernelTarget &getGenericTarget();
 
 } // namespace mlir::gpfq

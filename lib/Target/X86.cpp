@@ -47,8 +47,13 @@ static Value emitAvxRound(OpBuilder &builder, Location loc, Value floats) {
 
 namespace {
 
+class X86Target : public KernelTarget {
+public:
+  StringRef getTriple() const override { return "x86_64-unknown-linux-gnu"; }
+};
+
 /// vpdpbusd: four exact byte products added to a lane, any signed byte.
-class VnniTarget : public KernelTarget {
+class VnniTarget : public X86Target {
 public:
   bool prefersTopAligned() const override { return true; }
   bool packsCodes() const override { return true; }
@@ -164,7 +169,7 @@ public:
   }
 };
 
-class Avx2Target final : public KernelTarget {
+class Avx2Target final : public X86Target {
 public:
   StringRef getName() const override { return "avx2"; }
   int64_t getLanes() const override { return 8; }

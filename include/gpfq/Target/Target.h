@@ -60,6 +60,16 @@ public:
   virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                         int32_t maxMagnitude) const = 0;
 
+  /// True if the target multiplies signed codes, and `emitDot` is `emitSignedDot` with corrections:
+  /// a kernel whose rows share levels subtracts 128 from the codes (flips their top bits) and adds
+  /// 128 times the sum of the levels once.
+  virtual bool multipliesSignedCodes() const { return false; }
+  /// `emitDot` for signed codes.
+  virtual Value emitSignedDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                              Value levels) const {
+    llvm_unreachable("target without products of signed codes");
+  }
+
   /// How many quads of bytes may be summed by `emitNarrowDot` before `emitWiden`, for |levels| <=
   /// `maxMagnitude`; 0 if the target has no use for it.
   virtual int64_t getNarrowQuads(int32_t maxMagnitude) const { return 0; }
@@ -114,7 +124,7 @@ Value emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors
 FailureOr<const KernelTarget *> getKernelTarget(StringRef name,
                                                 function_ref<InFlightDiagnostic()> emitError);
 
-/// All targets, the fastest first; the last, `generic`, runs anywhere.
+/// All targets, those of an architecture the fastest first; the last, `generic`, runs anywhere.
 ArrayRef<const KernelTarget *> getKernelTargets();
 
 /// True if this CPU has all required features of `target`.

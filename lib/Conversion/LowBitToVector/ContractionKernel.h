@@ -33,7 +33,8 @@ class ContractionKernel {
 public:
   ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op)
       : b(builder), g(builder.weights.geometry),
-        byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))) {}
+        byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))),
+        sumsLevels(builder.multipliesSignedCodes()) {}
 
   void build();
 
@@ -73,6 +74,8 @@ private:
   KernelBuilder &b;
   const lowbit::PackedGeometry &g;
   bool byElement;
+  /// True if codes are made signed, for which sums of the levels make up.
+  bool sumsLevels;
   bool isUnpackedOnce = false;
   SmallVector<TileRange, 2> rowRanges, columnRanges, panelRanges;
   /// What one chunk computes.

@@ -104,9 +104,19 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
     if (b.isInteger) {
       for (auto [m, indices] : llvm::enumerate(inputs)) {
         Value codes = loadCodes(indices, offset, quad);
-        for (int64_t v = 0; v < vectors; ++v)
-          acc[m * vectors + v] = b.emitDot(acc[m * vectors + v], codes, levels[v]);
+        if (sumsLevels)
+          codes = b.emitSignedCodes(codes);
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value &sum = acc[m * vectors + v];
+          sum = sumsLevels ? b.emitSignedDot(sum, codes, levels[v])
+                           : b.emitDot(sum, codes, levels[v]);
+        }
       }
+      if (sumsLevels)
+        for (int64_t v = 0; v < vectors; ++v) {
+          Value &sum = acc[inputs.size() * vectors + v];
+          sum = b.emitSignedDot(sum, b.splat(b.getBytesType(), 1), levels[v]);
+        }
       continue;
     }
     for (int64_t byte = g.getQuadSkip(quad); byte < g.getQuadEnd(quad); ++byte) {
@@ -191,12 +201,22 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   place.panelStart = b.makeOpaque(place.panelStart);
   place.channel = b.makeOpaque(place.channel);
   int64_t vectors = llvm::divideCeil(channels, g.lanes);
-  SmallVector<Value> acc(rows.size() * vectors, b.zeros(b.getAccumulatorType()));
+  // Where codes are signed, a last row has the sums of the levels.
+  int64_t sums = rows.size() * vectors;
+  SmallVector<Value> acc(sums + (sumsLevels ? vectors : 0), b.zeros(b.getAccumulatorType()));
   acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
     return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
       return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
     });
   });
+
+  if (sumsLevels)
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value seven = b.splat(b.getAccumulatorType(), 7);
+      Value missing = arith::ShLIOp::create(b, acc[sums + v], seven);
+      for (int64_t i = v; i < sums; i += vectors)
+        acc[i] = arith::AddIOp::create(b, acc[i], missing);
+    }
 
   KernelBuilder::FusedCache cache = b.loadChannelOperands(place.channel, vectors, channels);
   SmallVector<StoredVector> elements;

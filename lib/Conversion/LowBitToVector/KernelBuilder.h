@@ -159,6 +159,16 @@ public:
   Value getFloatLevels(Value levels, int64_t byte);
   /// acc + codes . levels; the sum is narrow if `acc` is of i16.
   Value emitDot(Value acc, Value codes, Value levels);
+  /// True if `emitSignedDot` takes less time than `emitDot`.
+  bool multipliesSignedCodes() const {
+    return isInteger && !emulateDot && target.multipliesSignedCodes();
+  }
+  /// Codes less by 128.
+  Value emitSignedCodes(Value codes);
+  /// acc + codes . levels for signed codes.
+  Value emitSignedDot(Value acc, Value codes, Value levels) {
+    return target.emitSignedDot(*this, getLoc(), acc, codes, levels);
+  }
   /// Quads that narrow sums can take; 0 if there is no use for them.
   int64_t getNarrowQuads() const;
   VectorType getNarrowType() { return VectorType::get(2 * getLanes(), getI16Type()); }

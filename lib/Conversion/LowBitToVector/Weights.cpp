@@ -159,6 +159,10 @@ Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
   return target.emitDot(*this, getLoc(), acc, codes, levels, getMaxMagnitude());
 }
 
+Value KernelBuilder::emitSignedCodes(Value codes) {
+  return arith::XOrIOp::create(*this, codes, splat(getBytesType(), 0x80));
+}
+
 int64_t KernelBuilder::getNarrowQuads() const {
   return isInteger && !emulateDot ? target.getNarrowQuads(getMaxMagnitude()) : 0;
 }

@@ -4,12 +4,8 @@
 
 #include "JitModule.h"
 
+#include "Lowering.h"
 #include "mlir/ExecutionEngine/OptUtils.h"
-#include "mlir/IR/BuiltinOps.h"
-#include "mlir/Parser/Parser.h"
-#include "mlir/Pass/PassManager.h"
-#include "mlir/Pass/PassRegistry.h"
-#include "llvm/Support/Error.h"
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -17,34 +13,12 @@
 using namespace gpfq::test;
 using namespace mlir;
 
-/// From bufferized IR to the LLVM dialect.
-static constexpr const char *upstreamLowering =
-    "convert-linalg-to-loops,convert-bufferization-to-memref,"
-    "convert-scf-to-cf,expand-strided-metadata,lower-affine,convert-vector-to-llvm,"
-    "convert-math-to-llvm,finalize-memref-to-llvm,convert-arith-to-llvm,convert-index-to-llvm,"
-    "convert-func-to-llvm,convert-cf-to-llvm,convert-ub-to-llvm,canonicalize,"
-    "reconcile-unrealized-casts";
-
 llvm::Expected<std::unique_ptr<JitModule>> JitModule::compile(MLIRContext &context,
                                                               StringRef source, StringRef pipeline,
                                                               llvm::CodeGenOptLevel level) {
-  std::string messages;
-  ScopedDiagnosticHandler handler(&context, [&](Diagnostic &diagnostic) {
-    if (diagnostic.getSeverity() == DiagnosticSeverity::Error)
-      messages += diagnostic.str() + "\n";
-    return success();
-  });
-  auto fail = [&](const char *stage) {
-    return llvm::createStringError(std::string(stage) + ": " + messages);
-  };
-  OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(source, &context);
+  auto module = lowerToLLVMDialect(context, source, pipeline);
   if (!module)
-    return fail("parsing");
-  PassManager manager(&context);
-  if (failed(parsePassPipeline((pipeline + "," + upstreamLowering).str(), manager)))
-    return fail("pipeline");
-  if (failed(manager.run(*module)))
-    return fail("lowering");
+    return module.takeError();
   ExecutionEngineOptions options;
   options.jitCodeGenOptLevel = level;
   auto optimize =
@@ -53,7 +27,7 @@ llvm::Expected<std::unique_ptr<JitModule>> JitModule::compile(MLIRContext &conte
   // For memrefCopy.
   StringRef libraries[] = {MLIR_C_RUNNER_UTILS};
   options.sharedLibPaths = libraries;
-  auto engine = ExecutionEngine::create(*module, options);
+  auto engine = ExecutionEngine::create(**module, options);
   if (!engine)
     return engine.takeError();
   auto result = std::make_unique<JitModule>();

@@ -2,9 +2,11 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers: 208
-// comparisons, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
+// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers: 52
+// layers, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others. Those of AArch64 are also
+// run by an emulator.
 
+#include "CrossModule.h"
 #include "JitModule.h"
 #include "KernelCase.h"
 #include "gpfq/Pipelines/Register.h"
@@ -84,45 +86,91 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
          (target.getName() == "avxvnni" && mlir::gpfq::canRunOnHost(**avx512));
 }
 
-/// Lowering to packed kernels; the dot products of a target that this CPU lacks are emulated. With
+/// Lowering to packed kernels. With `emulatesDot` they have no instructions of the target, with
 /// `isSplit` they compute their results in up to five parts.
-std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit) {
+std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit,
+                              bool emulatesDot) {
   std::string name = target.getName().str();
   return "func.func(lowbit-pack{target=" + name + "})," + bufferize +
-         ",convert-lowbit-to-vector{target=" + name + (canExecute(target) ? "" : " emulate-dot=1") +
-         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},cse";
+         ",convert-lowbit-to-vector{target=" + name + (emulatesDot ? " emulate-dot=1" : "") +
+         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},func.func(gpfq-linalg-to-loops),cse";
 }
 
-TEST_F(PackedKernels, EqualReference) {
-  std::string reference = std::string("lowbit-to-linalg,") + bufferize;
-  std::mt19937 random(getSeed());
-  std::set<unsigned> widths;
-  std::set<std::string> kinds;
-  for (unsigned m = 0; m < getModules(); ++m) {
-    std::vector<KernelCase> cases;
-    std::string source;
-    for (unsigned i = 0; i < casesPerModule; ++i) {
-      cases.push_back(makeRandomCase(random, m * casesPerModule + i));
-      source += cases.back().function;
-      widths.insert(cases.back().bits);
-      kinds.insert(cases.back().kind + (cases.back().floatInput ? " f32" : " i8"));
-    }
-    auto expected = compile(source, reference, llvm::CodeGenOptLevel::None);
-    ASSERT_TRUE(expected);
-    std::vector<std::vector<uint8_t>> want = run(*expected, cases);
-    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
-      auto actual = compile(source, getPackedPipeline(*target, /*isSplit=*/m % 2 == 1),
-                            llvm::CodeGenOptLevel::Default);
-      ASSERT_TRUE(actual);
-      std::vector<std::vector<uint8_t>> got = run(*actual, cases);
-      ASSERT_EQ(want.size(), got.size());
-      for (auto [i, kernelCase] : llvm::enumerate(cases))
-        EXPECT_TRUE(want[i] == got[i]) << target->getName().str() << ": " << kernelCase.description;
+/// A module of random cases and what they should give.
+struct Batch {
+  std::vector<KernelCase> cases;
+  std::string source;
+  std::vector<std::vector<uint8_t>> want;
+};
+
+class RandomKernels : public PackedKernels {
+protected:
+  /// Calls `test` with each batch, which is the same in all tests of a run.
+  void visitBatches(function_ref<void(unsigned, const Batch &)> test) {
+    std::string reference = std::string("lowbit-to-linalg,") + bufferize;
+    std::mt19937 random(getSeed());
+    for (unsigned m = 0; m < getModules(); ++m) {
+      Batch batch;
+      for (unsigned i = 0; i < casesPerModule; ++i) {
+        batch.cases.push_back(makeRandomCase(random, m * casesPerModule + i));
+        batch.source += batch.cases.back().function;
+      }
+      auto expected = compile(batch.source, reference, llvm::CodeGenOptLevel::None);
+      ASSERT_TRUE(expected);
+      batch.want = run(*expected, batch.cases);
+      test(m, batch);
     }
   }
+
+  static void expectEqual(const Batch &batch, const mlir::gpfq::KernelTarget &target,
+                          const std::vector<std::vector<uint8_t>> &got) {
+    ASSERT_EQ(batch.want.size(), got.size());
+    for (auto [i, kernelCase] : llvm::enumerate(batch.cases))
+      EXPECT_TRUE(batch.want[i] == got[i])
+          << target.getName().str() << ": " << kernelCase.description;
+  }
+};
+
+TEST_F(RandomKernels, EqualReference) {
+  std::set<unsigned> widths;
+  std::set<std::string> kinds;
+  visitBatches([&](unsigned m, const Batch &batch) {
+    for (const KernelCase &kernelCase : batch.cases) {
+      widths.insert(kernelCase.bits);
+      kinds.insert(kernelCase.kind + (kernelCase.floatInput ? " f32" : " i8"));
+    }
+    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
+      std::string pipeline =
+          getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/!canExecute(*target));
+      auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
+      ASSERT_TRUE(actual);
+      expectEqual(batch, *target, run(*actual, batch.cases));
+    }
+  });
   // Every kind of kernel and every width was covered.
   EXPECT_EQ(kinds.size(), 6u);
   EXPECT_EQ(widths.size(), 8u);
+}
+
+TEST_F(RandomKernels, EqualReferenceOnAArch64) {
+  std::optional<EmulatedCpu> cpu = EmulatedCpu::findAArch64();
+  if (!cpu)
+    GTEST_SKIP() << "no aarch64-linux-gnu-gcc or qemu-aarch64 (Debian: gcc-aarch64-linux-gnu, "
+                    "qemu-user)";
+  visitBatches([&](unsigned m, const Batch &batch) {
+    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
+      if (!target->getTriple().starts_with("aarch64"))
+        continue;
+      auto got = runEmulated(
+          context, *target, *cpu, batch.source,
+          getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/false), batch.cases);
+      if (!got) {
+        ADD_FAILURE() << llvm::toString(got.takeError());
+        continue;
+      }
+      expectEqual(batch, *target, *got);
+    }
+  });
 }
 
 } // namespace
