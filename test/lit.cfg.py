@@ -2,6 +2,8 @@
 """lit configuration: .mlir files and C programs below this folder are tests."""
 
 import os
+import platform
+import shutil
 
 import lit.formats
 from lit.llvm import llvm_config
@@ -39,6 +41,18 @@ config.substitutions.append(("%gpfq_include", os.path.join(config.gpfq_src_root,
 config.substitutions.append(("%mlir_include", os.path.join(config.llvm_tools_dir, "..", "include")))
 config.substitutions.append(("%gpfq_libs", os.path.join(config.gpfq_obj_root, "lib")))
 config.substitutions.append(("%gpfq_plugin", os.path.join(config.gpfq_obj_root, "lib", "libGPFQPlugin.so")))
+
+# What compiles and runs programs for AArch64; Debian's gcc-aarch64-linux-gnu and qemu-user.
+aarch64_compiler = shutil.which(os.environ.get("GPFQ_AARCH64_CC", "aarch64-linux-gnu-gcc"))
+aarch64_emulator = shutil.which(os.environ.get("GPFQ_AARCH64_RUN", "qemu-aarch64"))
+if aarch64_compiler and aarch64_emulator:
+    config.available_features.add("aarch64-emulator")
+    config.substitutions.append(("%aarch64-cc", aarch64_compiler))
+    config.substitutions.append(("%aarch64-run", aarch64_emulator))
+if shutil.which("qemu-x86_64"):
+    config.available_features.add("x86-emulator")
+if platform.machine() == "x86_64":
+    config.available_features.add("x86-host")
 
 # Programs that are not instrumented cannot load libraries that are.
 if config.gpfq_sanitize:

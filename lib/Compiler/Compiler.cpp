@@ -14,14 +14,11 @@
 #include "mlir/Pass/PassManager.h"
 #include "llvm/IR/LLVMContext.h"
 #include "llvm/IR/Module.h"
+#include "llvm/Linker/Linker.h"
 #include "llvm/Support/Path.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
-
-static FailureOr<const KernelTarget *> findTarget(StringRef name, Location loc) {
-  return getKernelTarget(name, [&] { return emitError(loc); });
-}
 
 /// Bytes of the constants of a lowered module.
 static int64_t countConstantBytes(ModuleOp module) {
@@ -49,61 +46,84 @@ LogicalResult mlir::gpfq::runPipeline(ModuleOp module, function_ref<void(OpPassM
   return passes.run(module);
 }
 
-/// Sets the pipeline's options; fails if the target is unknown.
-static LogicalResult setPipelineOptions(const CompilerOptions &options, Location loc,
-                                        LowBitToLLVMOptions &pipeline) {
-  FailureOr<const KernelTarget *> target = findTarget(options.target, loc);
-  if (failed(target))
-    return failure();
-  pipeline.target = (*target)->getName().str();
+static void setPipelineOptions(const CompilerOptions &options, const KernelTarget &target,
+                               LowBitToLLVMOptions &pipeline) {
+  pipeline.target = target.getName().str();
   pipeline.reference = options.reference;
   pipeline.parallel = options.parallelism != Parallelism::None;
-  return success();
 }
 
 LogicalResult mlir::gpfq::lowerToIntegerLayers(ModuleOp module) {
   return runPipeline(module, buildLowBitIntegerPipeline);
 }
 
-LogicalResult mlir::gpfq::packLayers(ModuleOp module, const CompilerOptions &options) {
+LogicalResult mlir::gpfq::packLayers(ModuleOp module, const CompilerOptions &options,
+                                     const KernelTarget &target) {
   LowBitToLLVMOptions pipeline;
-  if (failed(setPipelineOptions(options, module.getLoc(), pipeline)))
-    return failure();
+  setPipelineOptions(options, target, pipeline);
   return runPipeline(module, [&](OpPassManager &pm) { buildLowBitPackPipeline(pm, pipeline); });
 }
 
 LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
+                                             const KernelTarget &target,
                                              ModelInterface &interface) {
   LowBitToLLVMOptions pipeline;
-  if (failed(setPipelineOptions(options, module.getLoc(), pipeline)) ||
-      failed(runPipeline(module, buildLowBitBufferizePipeline)))
+  setPipelineOptions(options, target, pipeline);
+  if (failed(runPipeline(module, buildLowBitBufferizePipeline)))
     return failure();
-  interface.target = pipeline.target.getValue();
+  if (!interface.target.empty())
+    interface.target += ", ";
+  interface.target += target.getName();
   interface.parallelism = options.parallelism;
   for (func::FuncOp function : module.getOps<func::FuncOp>())
     if (auto bytes = function->getAttrOfType<IntegerAttr>("lowbit.workspace_bytes");
         bytes && function.isPublic())
-      interface.workspaceBytes = bytes.getInt();
+      interface.workspaceBytes = std::max(interface.workspaceBytes, bytes.getInt());
   if (failed(
           runPipeline(module, [&](OpPassManager &pm) { buildLowBitLowerPipeline(pm, pipeline); })))
     return failure();
-  interface.weightBytes = countConstantBytes(module);
+  interface.weightBytes += countConstantBytes(module);
   return success();
 }
 
-LogicalResult mlir::gpfq::writeLibrary(ModuleOp module, const CompilerOptions &options,
+/// Translates the networks into one LLVM module; fills in the functions of `variants`.
+static FailureOr<std::unique_ptr<llvm::Module>>
+translateNetworks(ArrayRef<LoweredNetwork> networks, const MachineOptions &machine,
+                  llvm::LLVMContext &context, SmallVectorImpl<NetworkVariant> &variants) {
+  std::unique_ptr<llvm::Module> all;
+  for (const LoweredNetwork &lowered : networks) {
+    Location loc = lowered.module.get().getLoc();
+    LLVM::LLVMFuncOp network = findNetwork(lowered.module.get());
+    if (!network)
+      return emitError(loc, "the lowered module has no public function");
+    MachineOptions own = machine;
+    own.cpu = lowered.target->getCpu().str();
+    own.features = lowered.target->getFeatures().str();
+    auto module = translateToLLVM(lowered.module.get(), own, context);
+    if (failed(module))
+      return failure();
+    llvm::Function *function = (*module)->getFunction(network.getName());
+    // Its own name could be one of the ABI's, and is that of the other targets' networks.
+    std::string name = ("gpfq.network." + lowered.target->getName()).str();
+    function->setName(name);
+    function->setLinkage(llvm::GlobalValue::ExternalLinkage);
+    variants.push_back({name, lowered.target->getRequiredFeatures()});
+    if (!all)
+      all = std::move(*module);
+    else if (llvm::Linker::linkModules(*all, std::move(*module)))
+      return emitError(loc, "the networks of several targets cannot be linked");
+  }
+  return all;
+}
+
+LogicalResult mlir::gpfq::writeLibrary(ArrayRef<LoweredNetwork> networks,
+                                       const CompilerOptions &options,
                                        const ModelInterface &interface, StringRef outputFile) {
-  Location loc = module.getLoc();
+  Location loc = networks.front().module.get().getLoc();
   StringRef extension = llvm::sys::path::extension(outputFile);
   if (extension != ".so" && extension != ".a" && extension != ".o")
     return emitError(loc) << "cannot tell what '" << outputFile
                           << "' should be: give it the extension .so, .a or .o";
-  FailureOr<const KernelTarget *> target = findTarget(options.target, loc);
-  LLVM::LLVMFuncOp network = findNetwork(module);
-  if (failed(target))
-    return failure();
-  if (!network)
-    return emitError(loc, "the lowered module has no public function");
 
   // Before minutes of work are spent on them.
   SmallString<128> headerPath(outputFile);
@@ -116,19 +136,19 @@ LogicalResult mlir::gpfq::writeLibrary(ModuleOp module, const CompilerOptions &o
     return failure();
 
   MachineOptions machine;
-  machine.triple = (*target)->getTriple().str();
-  machine.cpu = (*target)->getCpu().str();
-  machine.features = (*target)->getFeatures().str();
+  SmallVector<const KernelTarget *> targets;
+  for (const LoweredNetwork &network : networks)
+    targets.push_back(network.target);
+  machine.triple = getTriple(targets).str();
   machine.optimization = options.optimization;
   llvm::LLVMContext context;
-  std::string networkName = network.getName().str();
-  FailureOr<std::unique_ptr<llvm::Module>> llvmModule = translateToLLVM(module, machine, context);
-  if (failed(llvmModule) ||
-      failed(addAbi(**llvmModule, networkName, interface, (*target)->getRequiredFeatures(),
-                    /*isSharedLibrary=*/extension == ".so", loc)))
+  SmallVector<NetworkVariant> variants;
+  auto llvmModule = translateNetworks(networks, machine, context, variants);
+  if (failed(llvmModule) || failed(addAbi(**llvmModule, variants, interface,
+                                          /*isSharedLibrary=*/extension == ".so", loc)))
     return failure();
   FailureOr<SmallVector<char, 0>> object =
-      emitObject(**llvmModule, machine, getRequiredSymbols(interface), loc);
+      emitObject(**llvmModule, machine, getRequiredSymbols(**llvmModule, interface), loc);
   if (failed(object))
     return failure();
 

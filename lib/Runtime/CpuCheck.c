@@ -44,6 +44,19 @@ void gpfq_cpu_detect(gpfq_cpu *cpu) {
     __asm__ volatile("xgetbv" : "=a"(w[GPFQ_CPU_XCR0]), "=d"(d) : "c"(0));
 }
 
+#elif defined(__aarch64__) && defined(__linux__)
+
+/* Of the C library: glibc, musl and bionic have it. */
+unsigned long getauxval(unsigned long type);
+
+void gpfq_cpu_detect(gpfq_cpu *cpu) {
+  const unsigned long at_hwcap = 16, at_hwcap2 = 26;
+  for (int i = 0; i < GPFQ_CPU_WORDS; ++i)
+    cpu->word[i] = 0;
+  cpu->word[GPFQ_CPU_HWCAP] = (uint32_t)getauxval(at_hwcap);
+  cpu->word[GPFQ_CPU_HWCAP2] = (uint32_t)getauxval(at_hwcap2);
+}
+
 #else
 
 void gpfq_cpu_detect(gpfq_cpu *cpu) {

@@ -3,7 +3,7 @@
    SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 
 /* Bits as in Intel's Software Developer's Manual, volume 2A, CPUID, and AMD's manual, volume 3,
- * appendix E. */
+ * appendix E; for AArch64 as in Linux' Documentation/arch/arm64/elf_hwcaps.rst. */
 
 #include "gpfq/Runtime/CpuCheck.h"
 
@@ -40,6 +40,8 @@ static const gpfq_cpu_feature features[] = {
     {"avxvnni", GPFQ_CPU_LEAF7_1_EAX, 1u << 4, YMM},
     {"avxvnniint8", GPFQ_CPU_LEAF7_1_EDX, 1u << 4, YMM},
     {"lzcnt", GPFQ_CPU_EXTENDED_ECX, 1u << 5, 0},
+    {"dotprod", GPFQ_CPU_HWCAP, 1u << 20, 0},
+    {"i8mm", GPFQ_CPU_HWCAP2, 1u << 13, 0},
 };
 
 const gpfq_cpu_feature *gpfq_cpu_find_feature(const char *name) {

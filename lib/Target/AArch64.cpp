@@ -44,21 +44,8 @@ namespace {
 class NeonTarget : public KernelTarget {
 public:
   int64_t getLanes() const override { return 4; }
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
-      return {1, isOnePlane ? 8 : 4};
-    // 32 registers: 16 accumulators leave as many for levels, fields and masks.
-    return isOnePlane ? TileShape{4, 4} : TileShape{8, 2};
-  }
-  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
-    return vectors == 1 ? 8 : vectors == 2 ? 8 : 4;
-  }
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{4, 4};
-  }
-  PixelTile getDepthwiseTile(bool isOneQuad) const override {
-    return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
   }
   /// Sums are exact modulo 2^32.
   bool prefersTopAligned() const override { return true; }
@@ -89,6 +76,19 @@ public:
 class I8mmTarget final : public NeonTarget {
 public:
   StringRef getName() const override { return "aarch64-i8mm"; }
+  /// Of 32 registers, 16 accumulators leave as many for levels, fields and masks.
+  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+    bool isOnePlane = llvm::has_single_bit(bits);
+    if (rows == 1)
+      return {1, isOnePlane ? 8 : 2};
+    return isOnePlane ? TileShape{bits == 1 ? 3 : 4, 4} : TileShape{6, 2};
+  }
+  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+    return vectors <= 2 ? 8 : 4;
+  }
+  PixelTile getDepthwiseTile(bool isOneQuad) const override {
+    return isOneQuad ? PixelTile{2, 2} : PixelTile{1, 2};
+  }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     return callIntrinsic(builder, loc, "llvm.aarch64.neon.usdot.v4i32.v16i8", acc.getType(),
@@ -105,6 +105,17 @@ public:
 class DotprodTarget final : public NeonTarget {
 public:
   StringRef getName() const override { return "aarch64-dotprod"; }
+  /// As for i8mm, but sums of levels and constants take registers too.
+  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+    bool isOnePlane = llvm::has_single_bit(bits);
+    if (rows == 1)
+      return {1, isOnePlane ? 4 : 2};
+    return isOnePlane ? TileShape{bits <= 2 ? 2 : 3, 4} : TileShape{5, 2};
+  }
+  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+    return vectors <= 2 ? 6 : 3;
+  }
+  PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
   bool multipliesSignedCodes() const override { return true; }
   Value emitSignedDot(OpBuilder &builder, Location loc, Value acc, Value codes,
                       Value levels) const override {

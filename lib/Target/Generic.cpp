@@ -25,13 +25,7 @@ public:
                 int32_t) const override {
     return emitPortableDot(builder, loc, acc, codes, levels);
   }
-  StringRef getCpu() const override {
-#if defined(__x86_64__)
-    return "x86-64";
-#else
-    return "generic";
-#endif
-  }
+  StringRef getCpu() const override { return "generic"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override { return {}; }
 };
 

@@ -7,6 +7,7 @@
 #include "Targets.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
+#include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
 #include "llvm/TargetParser/Host.h"
 
@@ -62,6 +63,36 @@ bool mlir::gpfq::canRunOnHost(const KernelTarget &target) {
   static const llvm::StringMap<bool> features = llvm::sys::getHostCPUFeatures();
   return llvm::all_of(target.getRequiredFeatures(),
                       [](StringRef feature) { return features.lookup(feature); });
+}
+
+StringRef mlir::gpfq::getTriple(ArrayRef<const KernelTarget *> targets) {
+  for (const KernelTarget *target : targets)
+    if (!target->getTriple().empty())
+      return target->getTriple();
+  return "";
+}
+
+FailureOr<SmallVector<const KernelTarget *>>
+mlir::gpfq::getKernelTargets(ArrayRef<std::string> names,
+                             function_ref<InFlightDiagnostic()> emitError) {
+  llvm::SmallPtrSet<const KernelTarget *, 4> wanted;
+  for (StringRef name : names) {
+    FailureOr<const KernelTarget *> target = getKernelTarget(name, emitError);
+    if (failed(target))
+      return failure();
+    wanted.insert(*target);
+  }
+  SmallVector<const KernelTarget *> targets;
+  for (const KernelTarget *target : getKernelTargets())
+    if (wanted.contains(target))
+      targets.push_back(target);
+  StringRef triple = getTriple(targets);
+  for (const KernelTarget *target : targets)
+    if (!target->getTriple().empty() && target->getTriple() != triple)
+      return emitError() << "targets '" << targets.front()->getName() << "' and '"
+                         << target->getName()
+                         << "' are of different architectures; compile a library for each";
+  return targets;
 }
 
 FailureOr<const KernelTarget *>

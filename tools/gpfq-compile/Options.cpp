@@ -30,8 +30,8 @@ constexpr const char *overview =
   gpfq-compile net.mlir --float -o net.o
       the float network
   gpfq-compile net.mlir --calibration=calib.npy --emit=quantized -o net.q.mlir
-  gpfq-compile net.q.mlir --target=avx2 -o libnet.so
-      the same in two steps
+  gpfq-compile net.q.mlir --target=avx512vnni,avx2 -o libnet.so
+      the same in two steps, with kernels for two kinds of CPU
 )";
 
 [[noreturn]] void fail(const llvm::Twine &message) {
@@ -59,9 +59,13 @@ struct Flags {
           clEnumValN(EmitLevel::Integer, "integer", "integer layers with fused epilogues"),
           clEnumValN(EmitLevel::Packed, "packed", "weights packed for the target"),
           clEnumValN(EmitLevel::LLVM, "llvm", "the LLVM dialect"))};
-  cl::opt<std::string> target{"target", cl::init("host"), cl::value_desc("name"),
-                              cl::cat(outputCategory),
-                              cl::desc("host (default), avx512vnni, avxvnni, avx2 or generic")};
+  cl::list<std::string> targets{
+      "target", cl::CommaSeparated, cl::value_desc("name,.."), cl::cat(outputCategory),
+      cl::desc(
+          "host (default), avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod or generic; "
+          "of several, the library runs the best that its CPU can")};
+  cl::alias targetsAlias{"targets", cl::aliasopt(targets), cl::cat(outputCategory),
+                         cl::desc("The same as --target"), cl::CommaSeparated};
   cl::opt<std::string> symbolName{
       "name", cl::value_desc("identifier"), cl::cat(outputCategory),
       cl::desc("Prefix of the C functions (default: libnet.so gives net)")};
@@ -132,8 +136,9 @@ struct Flags {
 
   cl::list<std::string> calibration{
       "calibration", cl::CommaSeparated, cl::value_desc("file.npy,.."), cl::cat(dataCategory),
-      cl::desc("Inputs of the network, one file for each argument (data.npz:NAME for one of several "
-               "arrays); axis 0 is the sample")};
+      cl::desc(
+          "Inputs of the network, one file for each argument (data.npz:NAME for one of several "
+          "arrays); axis 0 is the sample")};
   cl::opt<int64_t> samples{"samples", cl::init(0), cl::value_desc("n"), cl::cat(dataCategory),
                            cl::desc("Use the first n samples (default all)")};
   cl::opt<double> heldOut{"held-out", cl::init(0.1), cl::value_desc("fraction"),
@@ -196,7 +201,9 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   setProgressFormat(flags.progress);
   commandLine.symbol =
       flags.symbolName.empty() ? makeSymbolPrefix(flags.outputFile) : flags.symbolName.getValue();
-  commandLine.target = flags.target;
+  commandLine.targets.assign(flags.targets.begin(), flags.targets.end());
+  if (commandLine.targets.empty())
+    commandLine.targets.push_back("host");
   commandLine.emit = flags.emitLevel;
   commandLine.reference = flags.reference;
   commandLine.keepFloat = flags.keepFloat || flags.weightBits == 0;

@@ -18,7 +18,8 @@ enum class EmitLevel { Library, Quantized, Integer, Packed, LLVM };
 
 /// The command line of gpfq-compile, checked.
 struct CommandLine {
-  std::string inputFile, outputFile, reportFile, weightsFile, symbol, target;
+  std::string inputFile, outputFile, reportFile, weightsFile, symbol;
+  SmallVector<std::string> targets;
   EmitLevel emit;
   bool reference;
   bool keepFloat;

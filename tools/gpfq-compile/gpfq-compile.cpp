@@ -41,7 +41,7 @@ private:
   LogicalResult checkLevel();
   LogicalResult quantize();
   LogicalResult lower();
-  LogicalResult writeModule();
+  LogicalResult writeModule(ModuleOp network);
   LogicalResult writeReport();
 
   void announce(StringRef stage) { announceTask(stage, secondsSince(start)); }
@@ -55,6 +55,7 @@ private:
   OwningOpRef<ModuleOp> module;
   llvm::SourceMgr sources;
   std::optional<SourceMgrDiagnosticHandler> diagnostics;
+  SmallVector<const KernelTarget *> targets;
   ModelInterface interface;
   CompilationReport report;
   std::string layersJson;
@@ -85,8 +86,17 @@ LogicalResult Compilation::parse() {
   return success();
 }
 
-/// Can the output be written? Better known before the quantisation than after it.
+/// Can the output be written, and for these targets? Better known before the quantisation than
+/// after it.
 LogicalResult Compilation::checkOutput() {
+  auto found = getKernelTargets(commandLine.targets, [&] { return emitError(module->getLoc()); });
+  if (failed(found))
+    return failure();
+  targets = std::move(*found);
+  if (targets.size() > 1 &&
+      (commandLine.emit == EmitLevel::Packed || commandLine.emit == EmitLevel::LLVM))
+    return emitError(module->getLoc(),
+                     "--emit=packed and --emit=llvm are of one target; give one with --target");
   return success(commandLine.outputFile == "-" ||
                  succeeded(OutputFile::create(commandLine.outputFile, module->getLoc())));
 }
@@ -150,37 +160,41 @@ LogicalResult Compilation::quantize() {
 
 LogicalResult Compilation::lower() {
   CompilerOptions options;
-  options.target = commandLine.target;
   options.reference = commandLine.reference;
   options.optimization = commandLine.optimization;
   options.parallelism = commandLine.parallelism;
   auto started = Clock::now();
   announce("lowering");
   if (commandLine.emit == EmitLevel::Quantized)
-    return writeModule();
+    return writeModule(*module);
   if (failed(lowerToIntegerLayers(*module)))
     return failure();
   report.floatLeft = findFloatLayers(*module);
   if (commandLine.emit == EmitLevel::Integer)
-    return writeModule();
-  if (failed(packLayers(*module, options)))
-    return failure();
-  if (commandLine.emit == EmitLevel::Packed)
-    return writeModule();
-  if (failed(lowerToLLVMDialect(*module, options, interface)))
-    return failure();
+    return writeModule(*module);
+  SmallVector<LoweredNetwork> networks;
+  for (const KernelTarget *target : targets) {
+    networks.push_back({target, module->clone()});
+    ModuleOp network = *networks.back().module;
+    if (failed(packLayers(network, options, *target)))
+      return failure();
+    if (commandLine.emit == EmitLevel::Packed)
+      return writeModule(network);
+    if (failed(lowerToLLVMDialect(network, options, *target, interface)))
+      return failure();
+    if (commandLine.emit == EmitLevel::LLVM)
+      return writeModule(network);
+  }
   report.weightBytes = interface.weightBytes;
-  if (commandLine.emit == EmitLevel::LLVM)
-    return writeModule();
   announce("generating code");
-  LogicalResult written = writeLibrary(*module, options, interface, commandLine.outputFile);
+  LogicalResult written = writeLibrary(networks, options, interface, commandLine.outputFile);
   report.compileSeconds = secondsSince(started);
   return written;
 }
 
-LogicalResult Compilation::writeModule() {
+LogicalResult Compilation::writeModule(ModuleOp network) {
   if (commandLine.outputFile == "-") {
-    module->print(llvm::outs());
+    network.print(llvm::outs());
     return success();
   }
   FailureOr<OutputFile> file = OutputFile::create(commandLine.outputFile, module->getLoc());
@@ -188,7 +202,7 @@ LogicalResult Compilation::writeModule() {
     return failure();
   std::string text;
   llvm::raw_string_ostream stream(text);
-  module->print(stream);
+  network.print(stream);
   return success(succeeded(file->write(text)) && succeeded(file->keep()));
 }
 

@@ -14,18 +14,27 @@ class raw_ostream;
 
 namespace mlir::gpfq {
 
+/// A network for one target.
+struct NetworkVariant {
+  /// Of the function on bare pointers: inputs, outputs, workspace, and the `gpfq_parallel` where it
+  /// has parallel loops.
+  std::string function;
+  /// CPU features in LLVM's spelling.
+  ArrayRef<StringLiteral> requiredFeatures;
+};
+
 /// Adds the functions of the C ABI to `module`: `<symbol>_info`, `<symbol>_check`, `<symbol>_run`,
 /// hidden
 /// `<symbol>_check_cpu(const gpfq_cpu *)` that tests given features instead of those of the
-/// machine, and, for a shared library, `gpfq_default_model`. `network` is the function on bare
-/// pointers (inputs, outputs, workspace, and the `gpfq_parallel` where it has parallel loops). With
-/// `interface.parallelism` there are `<symbol>_run_parallel` and, for Pool, `<symbol>_pool_create`
-/// and `<symbol>_pool_destroy`. `requiredFeatures` are CPU features in LLVM's spelling.
-LogicalResult addAbi(llvm::Module &module, StringRef network, const ModelInterface &interface,
-                     ArrayRef<StringLiteral> requiredFeatures, bool isSharedLibrary, Location loc);
+/// machine, and, for a shared library, `gpfq_default_model`. A run calls the first of `variants`
+/// that the CPU can run. With `interface.parallelism` there are `<symbol>_run_parallel` and, for
+/// Pool, `<symbol>_pool_create` and `<symbol>_pool_destroy`.
+LogicalResult addAbi(llvm::Module &module, ArrayRef<NetworkVariant> variants,
+                     const ModelInterface &interface, bool isSharedLibrary, Location loc);
 
 /// Functions of the C library, other than memcpy, memmove and memset, that the ABI's own use.
-ArrayRef<StringLiteral> getRequiredSymbols(const ModelInterface &interface);
+SmallVector<StringLiteral> getRequiredSymbols(const llvm::Module &module,
+                                              const ModelInterface &interface);
 
 /// Writes the header, for C99 and C++, that declares the ABI and documents shapes, types and the
 /// workspace.

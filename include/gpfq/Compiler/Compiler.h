@@ -6,6 +6,8 @@
 #define GPFQ_COMPILER_COMPILER_H
 
 #include "gpfq/Compiler/ModelInterface.h"
+#include "gpfq/Target/Target.h"
+#include "mlir/IR/OwningOpRef.h"
 
 namespace mlir {
 class OpPassManager;
@@ -15,8 +17,6 @@ namespace mlir::gpfq {
 
 /// What becomes of a network at level 0 to 3.
 struct CompilerOptions {
-  /// Name of a kernel target.
-  std::string target = "host";
   /// Lower the integer ops by lowbit-to-linalg instead of packed kernels.
   bool reference = false;
   /// 0 to 3 as in -O.
@@ -32,17 +32,25 @@ LogicalResult runPipeline(ModuleOp module, function_ref<void(OpPassManager &)> b
 LogicalResult lowerToIntegerLayers(ModuleOp module);
 
 /// Level 3 to level 4.
-LogicalResult packLayers(ModuleOp module, const CompilerOptions &options);
+LogicalResult packLayers(ModuleOp module, const CompilerOptions &options,
+                         const KernelTarget &target);
 
-/// Level 4 to the LLVM dialect; completes `interface` (target, parallelism,
-/// workspace, weight bytes).
+/// Level 4 to the LLVM dialect; adds `target` to `interface` (target, parallelism, workspace,
+/// weight bytes).
 LogicalResult lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
-                                 ModelInterface &interface);
+                                 const KernelTarget &target, ModelInterface &interface);
 
-/// Compiles a lowered module to `outputFile`, a shared library (.so), static library (.a) or object
+/// The network, lowered for one target.
+struct LoweredNetwork {
+  const KernelTarget *target;
+  OwningOpRef<ModuleOp> module;
+};
+
+/// Compiles lowered networks to `outputFile`, a shared library (.so), static library (.a) or object
 /// (.o) by its extension, and writes the header beside it (libnet.so gives libnet.h). Either both
-/// files appear or none.
-LogicalResult writeLibrary(ModuleOp module, const CompilerOptions &options,
+/// files appear or none. `networks` is one network for targets of one architecture; the library
+/// runs the first that the CPU can.
+LogicalResult writeLibrary(ArrayRef<LoweredNetwork> networks, const CompilerOptions &options,
                            const ModelInterface &interface, StringRef outputFile);
 
 } // namespace mlir::gpfq

@@ -38,6 +38,7 @@ enum class Parallelism {
 struct ModelInterface {
   /// Prefix of all symbols: a C identifier.
   std::string symbol;
+  /// Names of the kernel targets, the first choice first, with ", " between them.
   std::string target;
   SmallVector<TensorInfo> inputs, outputs;
   bool dynamicBatch = false;

@@ -15,7 +15,8 @@
 extern "C" {
 #endif
 
-/* Registers that tell the features of an x86 CPU. */
+/* Words that tell the features of a CPU: registers of cpuid and xgetbv on x86, of the auxiliary
+   vector of Linux on AArch64. */
 enum {
   GPFQ_CPU_LEAF1_ECX,
   GPFQ_CPU_LEAF1_EDX,
@@ -26,6 +27,8 @@ enum {
   GPFQ_CPU_LEAF7_1_EDX,
   GPFQ_CPU_EXTENDED_ECX, /* leaf 0x80000001 */
   GPFQ_CPU_XCR0,         /* register states that the operating system saves */
+  GPFQ_CPU_HWCAP,        /* of AArch64: AT_HWCAP */
+  GPFQ_CPU_HWCAP2,       /* of AArch64: AT_HWCAP2 */
   GPFQ_CPU_WORDS
 };
 
@@ -50,7 +53,7 @@ typedef struct {
 /* The feature called `name`; NULL if it is unknown. */
 const gpfq_cpu_feature *gpfq_cpu_find_feature(const char *name);
 
-/* Reads cpuid and xgetbv. All zeros on CPUs that are not x86. */
+/* Asks the CPU or the operating system. The words of other architectures are zero. */
 void gpfq_cpu_detect(gpfq_cpu *cpu);
 
 /* The message of the first of `count` requirements that `cpu` does not meet; NULL if it meets all.

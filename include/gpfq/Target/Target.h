@@ -104,7 +104,8 @@ public:
   /// Letter of a vector register in the constraints of inline assembly; empty if it is not known.
   virtual StringRef getVectorConstraint() const { return ""; }
 
-  /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process.
+  /// Arguments for llvm::Target::createTargetMachine. An empty triple is that of the process, or of
+  /// other targets of the same library.
   virtual StringRef getTriple() const { return ""; }
   virtual StringRef getCpu() const = 0;
   virtual StringRef getFeatures() const { return ""; }
@@ -123,6 +124,13 @@ Value emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors
 /// that lists the known ones.
 FailureOr<const KernelTarget *> getKernelTarget(StringRef name,
                                                 function_ref<InFlightDiagnostic()> emitError);
+
+/// The targets with these names, each once, the fastest first. They must be of one architecture.
+FailureOr<SmallVector<const KernelTarget *>>
+getKernelTargets(ArrayRef<std::string> names, function_ref<InFlightDiagnostic()> emitError);
+
+/// The triple of targets of one architecture; empty for that of the process.
+StringRef getTriple(ArrayRef<const KernelTarget *> targets);
 
 /// All targets, those of an architecture the fastest first; the last, `generic`, runs anywhere.
 ArrayRef<const KernelTarget *> getKernelTargets();

@@ -36,7 +36,7 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "kernel family: host, avx512vnni, avxvnni, avx2, generic">
+           "kernel family: host, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">
   ];
   let statistics = [
     Statistic<"packed", "packed", "compute ops that were packed">,
