@@ -75,10 +75,16 @@ LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOpti
     interface.target += ", ";
   interface.target += target.getName();
   interface.parallelism = options.parallelism;
-  for (func::FuncOp function : module.getOps<func::FuncOp>())
-    if (auto bytes = function->getAttrOfType<IntegerAttr>("lowbit.workspace_bytes");
-        bytes && function.isPublic())
-      interface.workspaceBytes = std::max(interface.workspaceBytes, bytes.getInt());
+  for (func::FuncOp function : module.getOps<func::FuncOp>()) {
+    if (!function.isPublic())
+      continue;
+    auto raise = [&](int64_t &bytes, StringRef attribute) {
+      if (auto value = function->getAttrOfType<IntegerAttr>(attribute))
+        bytes = std::max(bytes, value.getInt());
+    };
+    raise(interface.workspaceBytes, "lowbit.workspace_bytes");
+    raise(interface.liveBytes, "lowbit.live_bytes");
+  }
   if (failed(
           runPipeline(module, [&](OpPassManager &pm) { buildLowBitLowerPipeline(pm, pipeline); })))
     return failure();

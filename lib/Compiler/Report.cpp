@@ -69,6 +69,8 @@ FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
   getrusage(RUSAGE_SELF, &usage);
   llvm::json::Object totals{{"weight_bytes", report.weightBytes},
                             {"float_weight_bytes", report.floatWeightBytes},
+                            {"workspace_bytes", report.workspaceBytes},
+                            {"live_bytes", report.liveBytes},
                             // Linux counts in KiB.
                             {"peak_memory_bytes", int64_t(usage.ru_maxrss) * 1024},
                             {"quantize_seconds", report.quantizeSeconds},

@@ -186,6 +186,8 @@ LogicalResult Compilation::lower() {
       return writeModule(network);
   }
   report.weightBytes = interface.weightBytes;
+  report.workspaceBytes = interface.workspaceBytes;
+  report.liveBytes = interface.liveBytes;
   announce("generating code");
   LogicalResult written = writeLibrary(networks, options, interface, commandLine.outputFile);
   report.compileSeconds = secondsSince(started);

@@ -44,6 +44,8 @@ struct ModelInterface {
   bool dynamicBatch = false;
   Parallelism parallelism = Parallelism::None;
   int64_t workspaceBytes = 0;
+  /// Bytes of buffers that are live together, the least that a workspace can have.
+  int64_t liveBytes = 0;
   int64_t workspaceAlignment = 64;
   int64_t weightBytes = 0;
 };

@@ -18,6 +18,8 @@ struct CompilationReport {
   std::string modelSha256;
   /// Bytes of all constants: of the compiled network, and of the source in float.
   int64_t weightBytes = 0, floatWeightBytes = 0;
+  /// Bytes of scratch memory of one run, and the least that any plan of it can have.
+  int64_t workspaceBytes = 0, liveBytes = 0;
   double quantizeSeconds = 0, compileSeconds = 0;
   /// Convolutions and matmuls that are computed in float from float weights.
   std::vector<std::string> floatLeft;

@@ -26,8 +26,10 @@
 // REPORT: "compile_seconds":
 // REPORT: "float_left": []
 // REPORT: "float_weight_bytes": {{[1-9]}}
+// REPORT: "live_bytes": [[#LIVE:]]
 // REPORT: "peak_memory_bytes": {{[1-9]}}
 // REPORT: "weight_bytes": {{[1-9]}}
+// REPORT: "workspace_bytes": [[#]]
 
 func.func @net(%x: tensor<1x6x5x4xf32>) -> tensor<1x6x5x8xf32> {
   %levels = arith.constant dense<[

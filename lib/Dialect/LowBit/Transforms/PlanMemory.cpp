@@ -139,7 +139,8 @@ LogicalResult PlanMemory::plan(func::FuncOp func) {
   int64_t used = ::gpfq::packIntervals(intervals, kAlignment);
   numBuffers += allocs.size();
   arenaBytes += used;
-  lowerBoundBytes += ::gpfq::maxLiveBytes(intervals, kAlignment);
+  int64_t live = ::gpfq::maxLiveBytes(intervals, kAlignment);
+  lowerBoundBytes += live;
 
   int64_t total = used ? used + slack : 0;
   OpBuilder builder = OpBuilder::atBlockBegin(&func.getBody().front());
@@ -161,6 +162,7 @@ LogicalResult PlanMemory::plan(func::FuncOp func) {
     alloc.erase();
   }
   func->setAttr("lowbit.workspace_bytes", builder.getI64IntegerAttr(total));
+  func->setAttr("lowbit.live_bytes", builder.getI64IntegerAttr(live));
   return success();
 }
 

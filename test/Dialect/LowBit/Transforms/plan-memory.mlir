@@ -3,9 +3,9 @@
 
 // %a is dead when %c is written, %b is not.
 // CHECK-LABEL: func.func @reuse
-// CHECK-SAME: %[[ARENA:[a-z0-9]+]]: memref<192xi8>) attributes {lowbit.workspace_bytes = 192 : i64}
+// CHECK-SAME: %[[ARENA:[a-z0-9]+]]: memref<192xi8>) attributes {lowbit.live_bytes = 128 : i64, lowbit.workspace_bytes = 192 : i64}
 // NOSLACK-LABEL: func.func @reuse
-// NOSLACK-SAME: memref<128xi8>) attributes {lowbit.workspace_bytes = 128 : i64}
+// NOSLACK-SAME: memref<128xi8>) attributes {lowbit.live_bytes = {{[0-9]+}} : i64, lowbit.workspace_bytes = 128 : i64}
 // CHECK-DAG: %[[C0:.*]] = arith.constant 0 : index
 // CHECK-DAG: %[[C64:.*]] = arith.constant 64 : index
 // CHECK-NOT: memref.alloc
@@ -70,7 +70,7 @@ func.func @loop(%x: memref<4xf32>, %y: memref<4xf32>) {
 
 // No buffers: the arena is empty, and the signature is the same as ever.
 // CHECK-LABEL: func.func @empty
-// CHECK-SAME: memref<0xi8>) attributes {lowbit.workspace_bytes = 0 : i64}
+// CHECK-SAME: memref<0xi8>) attributes {lowbit.live_bytes = {{[0-9]+}} : i64, lowbit.workspace_bytes = 0 : i64}
 func.func @empty(%x: memref<4xf32>, %y: memref<4xf32>) {
   linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
   return

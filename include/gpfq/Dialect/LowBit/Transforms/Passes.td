@@ -82,7 +82,8 @@ def LowBitPlanMemory : Pass<"lowbit-plan-memory", "func::FuncOp"> {
 
     The function must have one block, and allocations static shapes and the identity layout; anything else
     is an error. `memref.dealloc` is removed. The size in bytes, `slack` included, is the length of the
-    argument and the attribute `lowbit.workspace_bytes`.
+    argument and the attribute `lowbit.workspace_bytes`; what no plan can do without, the largest sum of the sizes
+    of buffers that are live together, is `lowbit.live_bytes`.
 
     ```mlir
     func.func @f(%x: memref<4xf32>, %y: memref<4xf32>) {
@@ -93,7 +94,7 @@ def LowBitPlanMemory : Pass<"lowbit-plan-memory", "func::FuncOp"> {
     }
     // becomes
     func.func @f(%x: memref<4xf32>, %y: memref<4xf32>, %arena: memref<128xi8>)
-        attributes {lowbit.workspace_bytes = 128 : i64} {
+        attributes {lowbit.live_bytes = 64 : i64, lowbit.workspace_bytes = 128 : i64} {
       %c0 = arith.constant 0 : index
       %t = memref.view %arena[%c0][] : memref<128xi8> to memref<4xf32>
       ...
