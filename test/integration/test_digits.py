@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import platform
+import shutil
 import signal
 import subprocess
 import time
@@ -105,6 +107,35 @@ def test_portable_target_is_exact(compile_digits: Compile) -> None:
     host = outputs(compile_digits(*options("gpfq", 4)))
     generic = outputs(compile_digits(*options("gpfq", 4), "--target=generic"))
     np.testing.assert_array_equal(host.view(np.uint32), generic.view(np.uint32))
+
+
+@pytest.mark.parametrize(
+    ("targets", "compiler", "emulator"),
+    [
+        ("avx512vnni,avxvnni,avx2,generic", "cc", ("qemu-x86_64", "-cpu", "Haswell")),
+        ("avx512vnni,avxvnni,avx2,generic", "cc", ("qemu-x86_64", "-cpu", "Nehalem")),
+        ("aarch64-i8mm,aarch64-dotprod,generic", "aarch64-linux-gnu-gcc", ("qemu-aarch64", "-cpu", "max")),
+        ("aarch64-i8mm,aarch64-dotprod,generic", "aarch64-linux-gnu-gcc", ("qemu-aarch64", "-cpu", "neoverse-n1")),
+        ("aarch64-i8mm,aarch64-dotprod,generic", "aarch64-linux-gnu-gcc", ("qemu-aarch64", "-cpu", "cortex-a53")),
+    ],
+)
+def test_every_cpu_gives_the_same_bits(
+    compile_digits: Compile, tmp_path: Path, targets: str, compiler: str, emulator: tuple[str, ...]
+) -> None:
+    if compiler == "cc" and platform.machine() != "x86_64":
+        pytest.skip("cc is not for x86-64")
+    for program in (compiler, emulator[0]):
+        if not shutil.which(program):
+            pytest.skip(f"no {program} (Debian: gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-user)")
+    settings = (*options("gpfq", 4), "--name=net")
+    library = compile_digits(*settings, f"--targets={targets}", name="net.a").output
+    source = Path(__file__).parent / "Inputs" / "run_model.c"
+    program = tmp_path / "program"
+    subprocess.run([compiler, "-static", f"-I{library.parent}", source, library, "-o", program], check=True)
+    images = np.ascontiguousarray(IMAGES[:50], np.float32)
+    done = subprocess.run([*emulator, program], input=images.tobytes(), stdout=subprocess.PIPE, check=True)
+    expected = evaluation.run_batches(gpfq.load(compile_digits(*settings, "--target=generic").output), images)
+    assert done.stdout == expected.tobytes()
 
 
 def test_all_layers_are_quantised(compile_digits: Compile) -> None:

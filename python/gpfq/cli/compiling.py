@@ -125,7 +125,10 @@ def quantize_command(model: Path, output: Path, calibration: tuple[Path, ...], a
 @click.argument("model", type=FILE)
 @click.option("-o", "--output", type=FILE, required=True, help="libnet.so, libnet.a or net.o; net.h is beside it.")
 @click.option("--float", "keep_float", is_flag=True, help="Compile the float network.")
-@click.option("--target", help="host (default), avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic, or several of these.")
+@click.option(
+    "--target",
+    help="host (default), avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic, or several of these.",
+)
 @click.option("--name", help="Prefix of the C functions (default: libnet.so gives net).")
 @shared_options
 def compile_command(model: Path, output: Path, calibration: tuple[Path, ...], as_json: bool, **options: Any) -> None:
