@@ -6,6 +6,8 @@
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "mlir/Dialect/Utils/StructuredOpsUtils.h"
+#include "mlir/IR/Matchers.h"
+#include "mlir/Transforms/RegionUtils.h"
 
 namespace mlir::gpfq {
 #define GEN_PASS_DEF_GPFQLINALGTOLOOPS
@@ -83,7 +85,15 @@ static SmallVector<unsigned> getLoopOrder(linalg::LinalgOp op) {
   return order;
 }
 
-static LogicalResult lowerToLoops(IRRewriter &rewriter, linalg::LinalgOp op) {
+/// The loops of a lowered op, outermost first, and the first of them that computes more than one
+/// element of the result.
+struct LoopNest {
+  SmallVector<Operation *> loops;
+  std::optional<unsigned> outermost;
+  int64_t extent = 1;
+};
+
+static FailureOr<LoopNest> lowerToLoops(IRRewriter &rewriter, linalg::LinalgOp op) {
   rewriter.setInsertionPoint(op);
   FailureOr<linalg::GenericOp> generic = failure();
   if (auto already = dyn_cast<linalg::GenericOp>(op.getOperation()))
@@ -100,10 +110,75 @@ static LogicalResult lowerToLoops(IRRewriter &rewriter, linalg::LinalgOp op) {
       return failure();
     rewriter.setInsertionPoint(*generic);
   }
-  if (failed(linalg::linalgOpToLoops(rewriter, *generic)))
+  LoopNest nest;
+  SmallVector<int64_t> extents = generic->getStaticLoopRanges();
+  for (auto [i, iterator] : llvm::enumerate(generic->getIteratorTypesArray())) {
+    if (extents[i] == 1)
+      continue;
+    if (linalg::isParallelIterator(iterator)) {
+      nest.outermost = i;
+      nest.extent = extents[i];
+    }
+    break;
+  }
+  FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, *generic);
+  if (failed(loops))
     return generic->emitOpError("cannot be lowered to loops");
   rewriter.eraseOp(*generic);
-  return success();
+  nest.loops = std::move(*loops);
+  return nest;
+}
+
+/// True if `op` can be computed in parts: it depends on nothing but buffers of static shape and
+/// constants.
+static bool isSplittable(linalg::LinalgOp op) {
+  auto function = dyn_cast<func::FuncOp>(op->getParentOp());
+  if (!function || !function.isPublic())
+    return false;
+  SetVector<Value> used(op->operand_begin(), op->operand_end());
+  getUsedValuesDefinedAbove(op->getRegions(), used);
+  return llvm::all_of(used, [](Value value) {
+    auto type = dyn_cast<MemRefType>(value.getType());
+    return matchPattern(value, m_Constant()) || (type && type.hasStaticShape());
+  });
+}
+
+static int64_t countIterations(linalg::LinalgOp op) {
+  int64_t iterations = 1;
+  for (int64_t extent : op.getStaticLoopRanges())
+    iterations *= extent;
+  return iterations;
+}
+
+/// Makes `chunks` parts of the outermost loop that can have them, or fewer; false if there is none.
+static bool splitIntoChunks(IRRewriter &rewriter, const LoopNest &nest, int64_t chunks) {
+  if (!nest.outermost)
+    return false;
+  int64_t size = llvm::divideCeil(nest.extent, std::min(nest.extent, chunks));
+  chunks = llvm::divideCeil(nest.extent, size);
+  auto loop = dyn_cast<scf::ForOp>(nest.loops[*nest.outermost]);
+  if (!loop || chunks < 2)
+    return false;
+  Operation *first = nest.loops.front();
+  Location loc = first->getLoc();
+  rewriter.setInsertionPoint(first);
+  auto index = [&](int64_t value) -> Value {
+    return arith::ConstantIndexOp::create(rewriter, loc, value);
+  };
+  Value zero = index(0), one = index(1), count = index(chunks), extent = index(nest.extent),
+        step = index(size);
+  auto parallel = scf::ParallelOp::create(rewriter, loc, zero, count, one);
+  rewriter.moveOpBefore(first, parallel.getBody()->getTerminator());
+  rewriter.setInsertionPoint(first);
+  Value begin = arith::MulIOp::create(rewriter, loc, parallel.getInductionVars()[0], step);
+  Value end = arith::AddIOp::create(rewriter, loc, begin, step);
+  if (size * chunks != nest.extent)
+    end = arith::MinUIOp::create(rewriter, loc, end, extent);
+  rewriter.modifyOpInPlace(loop, [&] {
+    loop.setLowerBound(begin);
+    loop.setUpperBound(end);
+  });
+  return true;
 }
 
 static bool isContiguous(Value value) {
@@ -114,6 +189,10 @@ struct LinalgToLoops : gpfq::impl::GPFQLinalgToLoopsBase<LinalgToLoops> {
   using GPFQLinalgToLoopsBase::GPFQLinalgToLoopsBase;
 
   void runOnOperation() override {
+    if (chunkWork < 1) {
+      getOperation().emitError("chunk-work is below 1");
+      return signalPassFailure();
+    }
     IRRewriter rewriter(&getContext());
     SmallVector<memref::CopyOp> copies;
     getOperation().walk([&](memref::CopyOp copy) {
@@ -133,8 +212,13 @@ struct LinalgToLoops : gpfq::impl::GPFQLinalgToLoopsBase<LinalgToLoops> {
         op.emitOpError("is still on tensors: bufferize first");
         return signalPassFailure();
       }
-      if (failed(lowerToLoops(rewriter, op)))
+      int64_t chunks = maxChunks > 1 && isSplittable(op)
+                           ? std::min<int64_t>(maxChunks, countIterations(op) / chunkWork)
+                           : 1;
+      FailureOr<LoopNest> nest = lowerToLoops(rewriter, op);
+      if (failed(nest))
         return signalPassFailure();
+      numSplit += chunks > 1 && splitIntoChunks(rewriter, *nest, chunks);
     }
   }
 };

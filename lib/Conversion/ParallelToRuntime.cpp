@@ -135,12 +135,17 @@ private:
     return addressed == type ? buffer : memref::CastOp::create(builder, type, buffer);
   }
 
-  func::FuncOp buildBody(StringRef name) {
-    auto function = func::FuncOp::create(b.getLoc(), name, b.getFunctionType({pointer, i64}, {}));
+  func::FuncOp createFunction(StringRef name, TypeRange arguments) {
+    auto function = func::FuncOp::create(b.getLoc(), name, b.getFunctionType(arguments, {}));
     function.setPrivate();
     function->setAttr("llvm.linkage",
                       LLVM::LinkageAttr::get(b.getContext(), LLVM::Linkage::Internal));
     symbols.insert(function);
+    return function;
+  }
+
+  func::FuncOp buildBody(StringRef name) {
+    func::FuncOp function = createFunction(name, {pointer, i64});
     Block *block = function.addEntryBlock();
     auto builder = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), block);
     IRMapping mapping;
@@ -151,6 +156,43 @@ private:
                                      cast<MemRefType>(buffer.getType())));
     mapping.map(loop.getInductionVars()[0],
                 arith::IndexCastOp::create(builder, builder.getIndexType(), block->getArgument(1)));
+    if (isCall()) {
+      for (Operation &op : loop.getBody()->without_terminator())
+        builder.clone(op, mapping);
+    } else {
+      SmallVector<Value> arguments;
+      for (Value buffer : captured)
+        arguments.push_back(mapping.lookup(buffer));
+      arguments.push_back(mapping.lookup(loop.getInductionVars()[0]));
+      func::CallOp::create(builder, buildPart(name), arguments);
+    }
+    func::ReturnOp::create(builder);
+    return function;
+  }
+
+  /// True if all that an iteration does with buffers is a call.
+  bool isCall() {
+    return llvm::all_of(loop.getBody()->without_terminator(), [](Operation &op) {
+      return isa<func::CallOp>(op) || isMemoryEffectFree(&op);
+    });
+  }
+
+  /// An iteration as a function of the captured buffers and its number. Arguments tell LLVM that
+  /// buffers do not overlap, which addresses in memory do not.
+  func::FuncOp buildPart(StringRef name) {
+    SmallVector<Type> types;
+    for (Value buffer : captured)
+      types.push_back(buffer.getType());
+    types.push_back(b.getIndexType());
+    func::FuncOp function = createFunction((name + "_part").str(), types);
+    Block *block = function.addEntryBlock();
+    auto builder = ImplicitLocOpBuilder::atBlockBegin(b.getLoc(), block);
+    IRMapping mapping;
+    for (Value value : remade)
+      builder.clone(*value.getDefiningOp(), mapping);
+    for (auto [buffer, argument] : llvm::zip(captured, block->getArguments()))
+      mapping.map(buffer, argument);
+    mapping.map(loop.getInductionVars()[0], block->getArguments().back());
     for (Operation &op : loop.getBody()->without_terminator())
       builder.clone(op, mapping);
     func::ReturnOp::create(builder);

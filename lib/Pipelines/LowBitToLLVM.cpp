@@ -58,16 +58,19 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
 }
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  // Even shares for 2 to 8 threads.
+  int64_t chunks = options.parallel ? 32 : 1;
   if (!options.reference) {
     ConvertLowBitToVectorOptions kernels;
-    // Even shares for 2 to 8 threads.
-    kernels.maxChunks = options.parallel ? 32 : 1;
+    kernels.maxChunks = chunks;
     pm.addPass(createConvertLowBitToVector(kernels));
   }
   GPFQExpandMathOptions math;
   math.round = options.target == "generic";
   pm.addPass(createGPFQExpandMath(math));
-  pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops());
+  GPFQLinalgToLoopsOptions loops;
+  loops.maxChunks = chunks;
+  pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops(loops));
   if (options.parallel)
     pm.addPass(createGPFQParallelToRuntime());
   pm.addPass(memref::createExpandStridedMetadataPass());

@@ -44,7 +44,7 @@ func.func @f(%x: memref<16x8xf32>, %y: memref<8xi8>) {
   return
 }
 
-// A second loop has a body of its own; functions without loops stay as they are.
+// A second loop has a body of its own, which calls a function of the buffers; functions without loops stay as they are.
 // CHECK-LABEL: func.func @two(
 // CHECK:         constant @two_parallel :
 // CHECK:         constant @two_parallel_0 :
@@ -74,3 +74,10 @@ func.func @none(%x: memref<8xi8>) {
 // CHECK:         %[[TABLE:.*]] = memref.get_global @table
 // CHECK:         %[[INDEX:.*]] = arith.index_cast %[[I]] : i64 to index
 // CHECK:         call @part(%{{.*}}, %{{.*}}, %[[TABLE]], %[[INDEX]])
+
+// CHECK-LABEL: func.func private @two_parallel(
+// CHECK:         call @two_parallel_part(%{{.*}}, %{{.*}}) : (memref<8xi8>, index) -> ()
+// CHECK-LABEL: func.func private @two_parallel_part(
+// CHECK-SAME:      %[[X:.*]]: memref<8xi8>, %[[I:.*]]: index)
+// CHECK:         %[[ZERO:.*]] = arith.constant 0 : i8
+// CHECK:         memref.store %[[ZERO]], %[[X]][%[[I]]]

@@ -146,7 +146,30 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
       // c[m, n] += a[m, k] * b[k, n]
     } } }
     ```
+
+    With `max-chunks` above 1, the outermost parallel loop of an op of at least twice `chunk-work` iterations, in a
+    public function, runs over a part of its range in each iteration of an `scf.parallel`. The op must read and
+    write buffers of static shape and constants.
+
+    ```mlir
+    linalg.exp ins(%a : memref<64x4096xf32>) outs(%b : memref<64x4096xf32>)
+    // becomes, with max-chunks=4
+    scf.parallel (%part) = (%c0) to (%c4) step (%c1) {
+      %begin = arith.muli %part, %c16 : index
+      %end = arith.addi %begin, %c16 : index
+      scf.for %i = %begin to %end step %c1 { scf.for %j = ... {
+        // b[i, j] = exp(a[i, j])
+      } }
+    }
+    ```
   }];
+  let options = [
+    Option<"maxChunks", "max-chunks", "int64_t", "1", "parts that may run at the same time, at most">,
+    Option<"chunkWork", "chunk-work", "int64_t", "65536", "iterations that a part has at least, on average">
+  ];
+  let statistics = [
+    Statistic<"numSplit", "split", "ops whose parts may run at the same time">
+  ];
   let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "memref::MemRefDialect",
                            "scf::SCFDialect"];
 }
@@ -261,6 +284,7 @@ def GPFQParallelToRuntime : Pass<"gpfq-parallel-to-runtime", "ModuleOp"> {
     Level 6. The body of each `scf.parallel` of one induction variable that runs from 0 in steps of 1 becomes a function
     of a context, which holds the addresses of the buffers that it uses, and of the number of an iteration; the loop a
     call of `gpfq_parallel_for` (include/gpfq/Runtime/Parallel.h). Constants and globals are made anew in the body;
+    a body that is more than a call is a function of its own, whose buffers are arguments, which do not overlap;
     other values must be buffers of static shape and strides. A function with such loops gets one more argument, the
     last: the `gpfq_parallel` that is to run them, or null. Loops that return values are an error.
 
