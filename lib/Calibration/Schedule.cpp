@@ -96,7 +96,7 @@ llvm::BitVector mlir::gpfq::getDifferingInputs(func::FuncOp function,
   llvm::BitVector result(layers.size());
   DenseSet<Value> differing;
   for (Operation &op : function.getBody().front()) {
-    bool differs = isa<lowbit::QuantizeOp>(op) ||
+    bool differs = isa<lowbit::QuantizeOp, lowbit::QuantizeRowsOp>(op) ||
                    llvm::any_of(getReads(&op), [&](Value v) { return differing.contains(v); });
     if (auto index = indices.find(&op); index != indices.end()) {
       result[index->second] = differs;

@@ -231,6 +231,9 @@ static void dropActivationQuantization(func::FuncOp function) {
   for (auto dequantize : llvm::make_early_inc_range(function.getOps<lowbit::DequantizeOp>()))
     if (auto quantize = dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>())
       dequantize.replaceAllUsesWith(quantize.getInput());
+  for (auto dequantize : function.getOps<lowbit::DequantizeRowsOp>())
+    if (auto quantize = dequantize.getCodes().getDefiningOp<lowbit::QuantizeRowsOp>())
+      dequantize.replaceAllUsesWith(quantize.getInput());
 }
 
 LogicalResult StagedExecutor::prepareNetwork(Side side, ModuleOp stages) {

@@ -82,11 +82,49 @@ static Operation *createComputeOp(OpBuilder &builder, linalg::LinalgOp op,
 
 namespace {
 
+/// The fused operands of a compute op, and which block argument of the epilogue each of them is.
+struct FusedOperands {
+  SmallVector<Value> operands;
+  /// Scale of the channel, and what is added: its bias and perhaps a tensor.
+  unsigned scale = 0;
+  SmallVector<unsigned> terms;
+  /// Of the row; what is subtracted from the accumulator is `correction`, one for each channel,
+  /// times the zero point if there is one.
+  std::optional<unsigned> rowScale, zeroPoint, correction;
+
+  unsigned add(Value operand) {
+    operands.push_back(operand);
+    return unsigned(operands.size());
+  }
+
+  /// The operands for the scales and zero points of rows. Where all zero points are known the
+  /// correction has them in it.
+  void addRows(PatternRewriter &rewriter, const QuantizedLayer &layer) {
+    DequantizeRowsOp rows = layer.rows;
+    auto quantize = rows.getCodes().getDefiningOp<QuantizeRowsOp>();
+    int32_t factor = quantize && quantize.getSymmetric() ? symmetricZeroPoint : 1;
+    SmallVector<int32_t> sums;
+    for (int64_t sum : layer.getLevelSums())
+      sums.push_back(int32_t(factor * sum));
+    auto type = RankedTensorType::get({int64_t(sums.size())}, rewriter.getI32Type());
+    correction = add(arith::ConstantOp::create(rewriter, rows.getLoc(),
+                                               DenseIntElementsAttr::get(type, ArrayRef(sums))));
+    if (factor == 1)
+      zeroPoint = add(rows.getZeroPoints());
+    rowScale = add(rows.getScales());
+  }
+};
+
 /// Creates the compute op with the epilogue
 ///
 ///     acc * (s_w s_x) + (bias - z s_w s_x sum(levels)) [+ init]
 ///
-/// whose constants are computed in double precision and rounded once. A layer with scales for
+/// whose constants are computed in double precision and rounded once; or, where each row m has a
+/// scale and a zero point of its own,
+///
+///     (acc - z_m sum(levels)) * s_m * s_w + bias [+ init]
+///
+/// with the difference in i32, where it is exact. A layer with scales for
 /// blocks of input channels becomes one op for each block, on the channels of that block; the
 /// result of the blocks so far is what the next one adds last.
 struct ConvertLayer : OpInterfaceRewritePattern<linalg::LinalgOp> {
@@ -136,32 +174,45 @@ private:
     if (!weights)
       weights = createByteConstant(rewriter, loc, layer.levels.shape, layer.levels.values,
                                    name + ".levels");
-    SmallVector<Value> fused{
-        createFloatConstant(rewriter, loc, {channels}, scale, name + ".scale"),
-        createFloatConstant(rewriter, loc, {channels}, offset, name + ".bias")};
+    FusedOperands fused;
+    if (layer.rows)
+      fused.addRows(rewriter, layer);
+    fused.scale = fused.add(createFloatConstant(rewriter, loc, {channels}, scale, name + ".scale"));
+    fused.terms.push_back(
+        fused.add(createFloatConstant(rewriter, loc, {channels}, offset, name + ".bias")));
     if (addend)
-      fused.push_back(addend);
+      fused.terms.push_back(fused.add(addend));
     Value init = tensor::EmptyOp::create(rewriter, loc, shape, rewriter.getF32Type());
-    Operation *compute = createComputeOp(rewriter, op, layer, input, weights, fused, init);
+    Operation *compute = createComputeOp(rewriter, op, layer, input, weights, fused.operands, init);
     OpBuilder::InsertionGuard guard(rewriter);
-    buildEpilogue(rewriter, compute, layer.isInteger, fused.size());
+    buildEpilogue(rewriter, compute, layer.isInteger, fused);
     return compute->getResult(0);
   }
 
   static void buildEpilogue(PatternRewriter &rewriter, Operation *op, bool isInteger,
-                            size_t numFused) {
+                            const FusedOperands &fused) {
     Location loc = op->getLoc();
     Type f32 = rewriter.getF32Type();
     SmallVector<Type> types{isInteger ? Type(rewriter.getI32Type()) : f32};
-    types.append(numFused, f32);
+    for (Value operand : fused.operands)
+      types.push_back(getElementTypeOrSelf(operand.getType()));
     Block *body = rewriter.createBlock(&op->getRegion(0), {}, types,
                                        SmallVector<Location>(types.size(), loc));
     Value value = body->getArgument(0);
+    if (fused.correction) {
+      Value correction = body->getArgument(*fused.correction);
+      if (fused.zeroPoint)
+        correction =
+            arith::MulIOp::create(rewriter, loc, body->getArgument(*fused.zeroPoint), correction);
+      value = arith::SubIOp::create(rewriter, loc, value, correction);
+    }
     if (isInteger)
       value = arith::SIToFPOp::create(rewriter, loc, f32, value);
-    value = arith::MulFOp::create(rewriter, loc, value, body->getArgument(1));
-    for (BlockArgument argument : body->getArguments().drop_front(2))
-      value = arith::AddFOp::create(rewriter, loc, value, argument);
+    if (fused.rowScale)
+      value = arith::MulFOp::create(rewriter, loc, value, body->getArgument(*fused.rowScale));
+    value = arith::MulFOp::create(rewriter, loc, value, body->getArgument(fused.scale));
+    for (unsigned term : fused.terms)
+      value = arith::AddFOp::create(rewriter, loc, value, body->getArgument(term));
     lowbit::YieldOp::create(rewriter, loc, value);
   }
 };

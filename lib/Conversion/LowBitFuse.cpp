@@ -97,7 +97,7 @@ private:
   void report() {
     bool hasCodes = false;
     getOperation()->walk([&](Operation *op) {
-      hasCodes |= isa<QuantizeOp>(op);
+      hasCodes |= isa<QuantizeOp, QuantizeRowsOp>(op);
       if (auto compute = dyn_cast<LowBitComputeOpInterface>(op)) {
         ++(compute.hasIntegerAccumulator() ? numInteger : numFloatInput);
         hasCodes |= compute.hasIntegerAccumulator();

@@ -218,6 +218,12 @@ static bool absorbPad(tensor::PadOp op, float value, SmallVectorImpl<int64_t> &p
 /// Looks from the input of a layer through pads, the split of the channels and `dequantize`.
 static void readInput(Value input, QuantizedLayer &layer) {
   bool isConvolution = layer.kind != LayerKind::Matmul;
+  if (auto rows = input.getDefiningOp<DequantizeRowsOp>(); rows && !isConvolution) {
+    layer.isInteger = true;
+    layer.rows = rows;
+    layer.input = rows.getCodes();
+    return;
+  }
   while (Operation *op = input.getDefiningOp()) {
     if (auto dequantize = dyn_cast<DequantizeOp>(op)) {
       std::optional<float> scale = getSplatFloat(dequantize.getScale());

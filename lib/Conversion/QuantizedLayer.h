@@ -35,6 +35,9 @@ struct QuantizedLayer {
   bool isInteger = false;
   float inputScale = 1.0f;
   int32_t inputZeroPoint = 0;
+  /// Where codes have a scale and a zero point for each row, computed when the network runs; the
+  /// two above are then 1 and 0.
+  lowbit::DequantizeRowsOp rows;
   /// Top, bottom, left, right.
   SmallVector<int64_t, 4> padding = {0, 0, 0, 0};
 

@@ -60,6 +60,8 @@ static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions
   GPFQQuantizeActivationsOptions result;
   result.calibration = llvm::to_vector(options.calibration);
   result.samples = options.samples;
+  result.mode = options.activations;
+  result.symmetric = options.symmetric;
   result.bits = options.activationBits;
   result.range = options.range;
   result.percentile = options.percentile;

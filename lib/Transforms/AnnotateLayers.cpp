@@ -83,6 +83,12 @@ private:
       return;
     std::string reason;
     std::optional<QuantizableOp> layer = QuantizableOp::match(op, reason);
+    if (!layer && linalg::isaContractionOpInterface(op) &&
+        !getConstantFloats(op.getDpsInputs()[1])) {
+      op->emitRemark("multiplies two activations, so it stays in float");
+      ++numProducts;
+      return;
+    }
     if (!layer) {
       op->emitRemark("is not quantised: it ") << reason;
       ++numUnsupported;

@@ -44,17 +44,30 @@ struct QuantizeActivationsPass
   void runOnOperation() override;
 
 private:
+  /// Checks options; whether the mode is dynamic, and the rule for ranges.
+  FailureOr<bool> isDynamic();
   FailureOr<RangeRule> getRule();
   LogicalResult observe(func::FuncOp function, MutableArrayRef<QuantizableOp> layers,
                         ArrayRef<Activation> activations, RangeRule rule,
                         MutableArrayRef<RangeObserver> observers);
   void quantize(const Activation &activation, const RangeObserver &observer, RangeRule rule);
+  void quantizeRows(const Activation &activation);
 };
 } // namespace
 
+FailureOr<bool> QuantizeActivationsPass::isDynamic() {
+  if (mode != "static" && mode != "dynamic")
+    return getOperation().emitError("mode=") << mode << " is not static or dynamic";
+  if (mode == "dynamic" && bits != 8)
+    return getOperation().emitError("mode=dynamic has codes of 8 bits, got bits=") << int64_t(bits);
+  if (mode == "static" && symmetric)
+    return getOperation().emitError("symmetric is for mode=dynamic");
+  return mode == "dynamic";
+}
+
 FailureOr<RangeRule> QuantizeActivationsPass::getRule() {
   if (bits < 2 || bits > 8)
-    return getOperation().emitError("bits=") << bits << " is not in 2 to 8";
+    return getOperation().emitError("bits=") << int64_t(bits) << " is not in 2 to 8";
   if (percentile <= 50.0 || percentile > 100.0)
     return getOperation().emitError("percentile=") << double(percentile) << " is not in (50, 100]";
   if (range == "minmax")
@@ -74,7 +87,8 @@ static SmallVector<Activation> collectActivations(MutableArrayRef<QuantizableOp>
       continue;
     Value value = layer.getActivation();
     auto dequantize = value.getDefiningOp<lowbit::DequantizeOp>();
-    if (dequantize && dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>())
+    if ((dequantize && dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>()) ||
+        value.getDefiningOp<lowbit::DequantizeRowsOp>())
       continue;
     auto known = llvm::find_if(result, [&](const Activation &a) { return a.value == value; });
     if (known == result.end())
@@ -143,10 +157,27 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
   ++numQuantized;
 }
 
+void QuantizeActivationsPass::quantizeRows(const Activation &activation) {
+  Value value = activation.value;
+  OpBuilder builder(value.getContext());
+  builder.setInsertionPointAfterValue(value);
+  Location loc = value.getLoc();
+  auto codes = lowbit::QuantizeRowsOp::create(builder, loc, value, symmetric);
+  auto floats = lowbit::DequantizeRowsOp::create(builder, loc, value.getType(), codes.getResult(0),
+                                                 codes.getResult(1), codes.getResult(2));
+  // Other uses, as a residual sum, keep the floats: no code is stored for them.
+  value.replaceUsesWithIf(floats, [](OpOperand &use) {
+    auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
+    return op && op->hasAttr(lowbit::layerAttrName) && op.isDpsInput(&use);
+  });
+  ++numDynamic;
+}
+
 void QuantizeActivationsPass::runOnOperation() {
   FailureOr<func::FuncOp> function = getNetwork(getOperation());
+  FailureOr<bool> dynamic = isDynamic();
   FailureOr<RangeRule> rule = getRule();
-  if (failed(function) || failed(rule) || failed(verifyCalibratable(*function)))
+  if (failed(function) || failed(dynamic) || failed(rule) || failed(verifyCalibratable(*function)))
     return signalPassFailure();
   FailureOr<std::vector<QuantizableOp>> layers = collectQuantizableOps(*function);
   if (failed(layers))
@@ -158,6 +189,14 @@ void QuantizeActivationsPass::runOnOperation() {
         << ", so there is nothing to quantise; run gpfq-annotate-layers first";
     return signalPassFailure();
   }
+  if (*dynamic)
+    llvm::erase_if(activations, [&](const Activation &activation) {
+      linalg::LinalgOp reader = (*layers)[activation.layers.front()].op;
+      if (!isa<linalg::MatmulOp, linalg::BatchMatmulOp>(reader.getOperation()))
+        return false;
+      quantizeRows(activation);
+      return true;
+    });
   if (activations.empty())
     return;
   std::vector<RangeObserver> observers(activations.size(),

@@ -34,8 +34,10 @@ class QuantizeOptions(TypedDict, total=False):
     weight_bits: int  # 1 to 8, default 4
     average_bits: float  # instead of weight_bits: bits chosen for each layer, so many on average
     activation_bits: int  # 2 to 8, default 8; 0 leaves activations in float
+    activations: str  # scales of activations: "static" (default), or "dynamic", by row when the library runs
     alphabet: str  # levels of a weight, "mid_rise:2"; overrides weight_bits
-    granularity: str  # "channel" (default) or "tensor"; what shares a scale
+    granularity: str  # what shares a scale: "channel" (default), "tensor" or "block"
+    block_size: int  # input channels of a block, default 32
     recipe: str  # "best" (default) or "paper"
     method: str  # "gpfq", "optq", "qronos", "spfq" or "msq"
     step: str  # "absmax", "constant" or "search"

@@ -25,6 +25,8 @@ constexpr const char *overview =
 
   gpfq-compile net.mlir --calibration=calib.npy --weight-bits=4 -o libnet.so
       libnet.so and libnet.h: 4-bit weights by GPFQ, 8-bit activations
+  gpfq-compile bert.mlir --calibration=words.npy,mask.npy --activations=dynamic -o libbert.so
+      activations quantised row by row when the library runs
   gpfq-compile net.mlir --calibration=calib.npy --activation-bits=0 -o libnet.a
       weights only; arithmetic stays in float
   gpfq-compile net.mlir --float -o net.o
@@ -104,12 +106,20 @@ struct Flags {
   cl::opt<int> activationBits{
       "activation-bits", cl::init(8), cl::value_desc("n"), cl::cat(quantizeCategory),
       cl::desc("Bits of an activation, 2 to 8 (default 8); 0 leaves them in float")};
+  cl::opt<std::string> activations{
+      "activations", cl::init("static"), cl::value_desc("mode"), cl::cat(quantizeCategory),
+      cl::desc("Scales of activations: static (default), from the data; or dynamic, for each row "
+               "of a matrix product when the library runs, for transformers")};
   cl::opt<std::string> alphabet{
       "alphabet", cl::value_desc("levels"), cl::cat(quantizeCategory),
       cl::desc("Levels of a weight, e.g. mid_rise:2; overrides --weight-bits")};
   cl::opt<std::string> granularity{
       "granularity", cl::init("channel"), cl::cat(quantizeCategory),
-      cl::desc("One scale for each output channel, or tensor (default channel)")};
+      cl::desc("What shares a scale: channel (default), an output channel; tensor; or block, "
+               "--block-size input channels of one output channel")};
+  cl::opt<int64_t> blockSize{"block-size", cl::init(32), cl::value_desc("n"),
+                             cl::cat(quantizeCategory),
+                             cl::desc("For --granularity=block (default 32)")};
   cl::opt<std::string> recipe{
       "recipe", cl::init("best"), cl::cat(quantizeCategory),
       cl::desc("How weights are chosen: best (default), or paper: the plain algorithm")};
@@ -159,6 +169,10 @@ void checkFlags(const Flags &flags) {
     fail("--weight-bits must be 0 (float) to 8");
   if (flags.activationBits != 0 && (flags.activationBits < 2 || flags.activationBits > 8))
     fail("--activation-bits must be 0 (float) or 2 to 8");
+  if (flags.activations != "static" && flags.activations != "dynamic")
+    fail("--activations must be static or dynamic");
+  if (flags.activations == "dynamic" && flags.activationBits != 8)
+    fail("--activations=dynamic has 8 bits; leave out --activation-bits");
   if (flags.optimization > 3)
     fail("-O must be 0 to 3");
   if (flags.samples < 0)
@@ -215,8 +229,10 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.weightBits = commandLine.keepFloat ? 0 : flags.weightBits.getValue();
   quantize.activationBits = commandLine.keepFloat ? 0 : flags.activationBits.getValue();
   quantize.averageBits = flags.averageBits;
+  quantize.activations = flags.activations;
   quantize.alphabet = flags.alphabet;
   quantize.granularity = flags.granularity;
+  quantize.blockSize = flags.blockSize;
   quantize.skip = flags.skip;
   quantize.policy = flags.policy;
   quantize.recipe = flags.recipe;

@@ -62,7 +62,9 @@ def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
     result consists of linalg, tensor, arith and math ops only, with signless `i8` and `i32`, which IREE
     accepts.
 
-    - `lowbit.quantize` and `lowbit.dequantize` become elementwise generics.
+    - `lowbit.quantize`, `lowbit.dequantize` and `lowbit.dequantize_rows` become elementwise generics.
+    - `lowbit.quantize_rows` becomes a generic that finds the ranges of the rows, one that computes their scales and
+      zero points, and an elementwise one.
     - A compute op becomes a `tensor.pad` with the padding value, a contraction into an accumulator
       (`i32` by `extui`, `extsi`, `muli`, `addi`; or `f32` by `math.fma` in the order kernel row, kernel
       column, channel) and an elementwise generic with the body of the epilogue.
@@ -91,7 +93,7 @@ def LowBitToLinalgPass : Pass<"lowbit-to-linalg"> {
                            "tensor::TensorDialect"];
   let options = [
     Option<"elementwiseOnly", "elementwise-only", "bool", /*default=*/"false",
-           "Lower quantize and dequantize only, and leave the compute ops to convert-lowbit-to-vector">
+           "Lower elementwise ops only, and leave quantize_rows and the compute ops to convert-lowbit-to-vector">
   ];
   let statistics = [Statistic<"numLowered", "lowered", "Number of lowbit ops lowered">];
 }
@@ -231,14 +233,17 @@ def QuantToLowBitPass : Pass<"quant-to-lowbit"> {
 def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
   let summary = "Generate kernels for packed compute ops";
   let description = [{
-    Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` and `lowbit.matmul` on buffers becomes
-    a call of a private function of scf loops and vector ops; ops that differ only in the place of their buffers share one. A kernel holds a block of accumulators in registers (rows of pixels times
+    Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` and `lowbit.matmul`, and each
+    `lowbit.quantize_rows`, on buffers becomes a call of a private function of scf loops and vector ops; ops that differ
+    only in the place of their buffers share one. The kernel of a compute op holds a block of accumulators in registers (rows of pixels times
     vectors of channels; the target gives its size), reads runs of the input at constant distances, unpacks the
     weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
     outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
 
+    The kernel of `quantize_rows` goes over each row twice, with vectors: for its range and for its codes.
+
     With `max-chunks` above 1, the kernel of an op of at least twice `chunk-work` multiply-adds (those of a depthwise
-    op count four times) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
+    op count four times, an element to quantise as 32) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
     Their number depends on nothing but the op, the target and these options; parts write different elements.
 
     Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not

@@ -50,6 +50,11 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<int> activationBits{
       *this, "activation-bits", llvm::cl::init(8),
       llvm::cl::desc("Bits of an activation, 2 to 8; 0 leaves activations in float")};
+  PassOptions::Option<std::string> activations{
+      *this, "activations", llvm::cl::init("static"),
+      llvm::cl::desc("Scales of activations: static, from the data, or dynamic, for each row")};
+  PassOptions::Option<bool> symmetric{*this, "symmetric", llvm::cl::init(false),
+                                      llvm::cl::desc("Zero points of dynamic activations are 128")};
   PassOptions::Option<std::string> range{*this, "range", llvm::cl::init("minmax"),
                                          llvm::cl::desc("minmax, percentile or mse")};
   PassOptions::Option<double> percentile{

@@ -223,6 +223,7 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
   let statistics = [
     Statistic<"numAnnotated", "annotated", "Layers to be quantised">,
     Statistic<"numSkipped", "skipped", "Layers that stay float on request">,
+    Statistic<"numProducts", "products", "Products of two activations, which stay float">,
     Statistic<"numUnsupported", "unsupported", "Convolutions and matmuls that cannot be quantised">
   ];
   let dependentDialects = ["::mlir::lowbit::LowBitDialect"];
@@ -380,9 +381,9 @@ def GPFQQdqToLowBit : Pass<"gpfq-qdq-to-lowbit", "func::FuncOp"> {
 }
 
 def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleOp"> {
-  let summary = "Quantises the inputs of annotated layers to unsigned 8-bit codes, statically";
+  let summary = "Quantises the inputs of annotated layers to unsigned 8-bit codes";
   let description = [{
-    Runs the float network on the calibration samples, chooses a range for each value that feeds an op with a
+    `mode=static` runs the float network on the calibration samples, chooses a range for each value that feeds an op with a
     `lowbit.layer`, and replaces every use of the value by `dequantize(quantize(value))`. Where the op reads a
     value padded with zeros, the value before the padding is quantised, so that one buffer of codes serves all
     uses. Ranges contain 0; the zero point is 0 when no value is negative.
@@ -399,18 +400,36 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     %d = lowbit.dequantize %q, %s : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
     %p = tensor.pad %d low[0, 1, 1, 0] high[0, 1, 1, 0] ...
     ```
+
+    `mode=dynamic` gives each row of the input of a matrix product a scale and a zero point of its own, which the network
+    computes when it runs (`lowbit.quantize_rows` has the formulas); with `symmetric` the zero point is 128. No data are
+    read for it. This is for transformers, where a few elements are much larger than all others. Inputs of convolutions
+    are quantised statically in this mode too.
+
+    ```mlir
+    %y = linalg.matmul {lowbit.layer = ...} ins(%x, %w : tensor<32x384xf32>, tensor<384x384xf32>) ...
+    // becomes
+    %q, %s, %z = lowbit.quantize_rows ins(%x : tensor<32x384xf32>) outs(...)
+        -> tensor<32x384xi8>, tensor<32x1xf32>, tensor<32x1xi32>
+    %d = lowbit.dequantize_rows %q, %s, %z : ... -> tensor<32x384xf32>
+    %y = linalg.matmul {lowbit.layer = ...} ins(%d, %w : tensor<32x384xf32>, tensor<384x384xf32>) ...
+    ```
   }];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::lowbit::LowBitDialect"];
   let options = [
     ListOption<"calibration", "calibration", "std::string", "Calibration files, one for each argument">,
     Option<"samples", "samples", "int64_t", "0", "Use the first N samples; 0 means all">,
-    Option<"bits", "bits", "int64_t", "8", "Bits of a code, 2 to 8">,
+    Option<"mode", "mode", "std::string", "\"static\"",
+           "static: scales from the calibration data; dynamic: for each row, when the network runs">,
+    Option<"symmetric", "symmetric", "bool", "false", "For mode=dynamic: zero points are 128">,
+    Option<"bits", "bits", "int64_t", "8", "Bits of a code, 2 to 8; 8 for mode=dynamic">,
     Option<"range", "range", "std::string", "\"minmax\"", "minmax, percentile or mse">,
     Option<"percentile", "percentile", "double", "99.99", "Share of the values inside of the range, in percent">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">
   ];
   let statistics = [
-    Statistic<"numQuantized", "values-quantised", "Activations quantised">
+    Statistic<"numQuantized", "values-quantised", "Activations quantised statically">,
+    Statistic<"numDynamic", "values-quantised-by-row", "Activations quantised for each row, dynamically">
   ];
 }
 

@@ -67,6 +67,15 @@ static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments
   return key;
 }
 
+static std::string getKernelKey(QuantizeRowsOp op, TypeRange arguments) {
+  std::string key;
+  llvm::raw_string_ostream os(key);
+  os << op->getName() << op->getAttrDictionary();
+  for (Type argument : arguments)
+    os << ',' << argument;
+  return key;
+}
+
 /// If `op` is a 1x1 convolution of stride 1 over dense images, all its pixels are rows of one
 /// matrix product. Returns the product, which replaces `op`, or nothing.
 static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
@@ -108,10 +117,18 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   return matmul;
 }
 
-static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
-  if (!isa<MemRefType>(op.getInit().getType()))
+/// Checks that `op` works on buffers that a kernel can be called with.
+static LogicalResult checkBuffers(Operation *op) {
+  if (op->getNumResults() != 0)
     return op->emitOpError(
         "works on tensors; run one-shot-bufferize before convert-lowbit-to-vector");
+  for (Type type : op->getOperandTypes())
+    if (!getKernelArgumentType(type))
+      return op->emitOpError("needs buffers of static shape and strides, got ") << type;
+  return success();
+}
+
+static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
   LayoutAttr layout = op.getLayoutAttr();
   if (!layout)
     return op->emitOpError("has weights that are not packed; run lowbit-pack before bufferization");
@@ -128,9 +145,6 @@ static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
   if (auto conv = dyn_cast<DepthwiseConv2DOp>(op.getOperation());
       conv && !llvm::all_of(conv.getPadding(), [](int64_t p) { return p == 0; }))
     return op->emitOpError("has padding; lowbit-pack turns it into a padded input");
-  for (Type type : op->getOperandTypes())
-    if (!getKernelArgumentType(type))
-      return op->emitOpError("needs buffers of static shape and strides, got ") << type;
   return success();
 }
 
@@ -144,6 +158,12 @@ static int64_t countWork(LowBitComputeOpInterface op) {
   for (int64_t size : ArrayRef<int64_t>(kernel).drop_front())
     sum *= size;
   return outputs * sum;
+}
+
+/// The multiply-adds that take the time of an op.
+static int64_t countWork(QuantizeRowsOp op) {
+  constexpr int64_t workOfElement = 32;
+  return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
 }
 
 namespace {
@@ -163,13 +183,47 @@ struct ConvertLowBitToVectorPass
       getOperation().emitError("chunk-work must be at least 1");
       return signalPassFailure();
     }
-    SmallVector<LowBitComputeOpInterface> ops;
-    getOperation().walk([&](LowBitComputeOpInterface op) { ops.push_back(op); });
+    SmallVector<Operation *> ops;
+    getOperation().walk([&](Operation *op) {
+      if (isa<LowBitComputeOpInterface, QuantizeRowsOp>(op))
+        ops.push_back(op);
+    });
     SymbolTable symbols(getOperation());
     llvm::StringMap<Kernel> kernels;
-    for (LowBitComputeOpInterface op : ops)
-      if (failed(convert(op, symbols, kernels)))
+    for (Operation *op : ops) {
+      auto rows = dyn_cast<QuantizeRowsOp>(op);
+      if (failed(checkBuffers(op)) ||
+          failed(rows ? convert(rows, symbols, kernels)
+                      : convert(cast<LowBitComputeOpInterface>(op), symbols, kernels)))
         return signalPassFailure();
+    }
+  }
+
+  LogicalResult convert(QuantizeRowsOp op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels) {
+    OpBuilder builder(op);
+    SmallVector<Value> arguments = castOperands(builder, op);
+    Kernel &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
+    if (!kernel.function)
+      kernel = buildKernel(op, ValueRange(arguments).getTypes(), countWork(op), symbols,
+                           [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+                             LoopBuilder loops(op.getLoc(), bodyBuilder);
+                             split(loops);
+                             buildQuantizeRowsKernel(loops, op, buffers);
+                             return loops.getNumChunks();
+                           });
+    callKernel(builder, op.getLoc(), kernel, arguments);
+    op->erase();
+    ++numConverted;
+    return success();
+  }
+
+  /// The operands of `op`, of the types that kernels take.
+  static SmallVector<Value> castOperands(OpBuilder &builder, Operation *op) {
+    SmallVector<Value> arguments;
+    for (Value operand : op->getOperands())
+      arguments.push_back(memref::CastOp::create(
+          builder, op->getLoc(), getKernelArgumentType(operand.getType()), operand));
+    return arguments;
   }
 
   LogicalResult convert(LowBitComputeOpInterface op, SymbolTable &symbols,
@@ -200,13 +254,16 @@ struct ConvertLowBitToVectorPass
     }
 
     OpBuilder builder(op);
-    SmallVector<Value> arguments;
-    for (Value operand : op->getOperands())
-      arguments.push_back(memref::CastOp::create(
-          builder, op->getLoc(), getKernelArgumentType(operand.getType()), operand));
+    SmallVector<Value> arguments = castOperands(builder, op);
     Kernel &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
     if (!kernel.function)
-      kernel = buildKernel(op, ValueRange(arguments).getTypes(), **found, symbols);
+      kernel = buildKernel(op, ValueRange(arguments).getTypes(), countWork(op), symbols,
+                           [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+                             KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
+                             split(body);
+                             buildBody(body, op);
+                             return body.getNumChunks();
+                           });
     callKernel(builder, op->getLoc(), kernel, arguments);
     op->erase();
     ++numConverted;
@@ -230,8 +287,20 @@ struct ConvertLowBitToVectorPass
                             });
   }
 
-  Kernel buildKernel(LowBitComputeOpInterface op, TypeRange arguments,
-                     const KernelTarget &kernelTarget, SymbolTable &symbols) {
+  static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op) {
+    if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
+      buildContractionKernel(kernel, conv);
+    else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
+      buildDepthwiseKernel(kernel, depthwise);
+    else
+      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
+  }
+
+  /// Makes the function for `op`. `build` fills it, calls the function that it is given with its
+  /// builder before, and returns the number of chunks.
+  Kernel buildKernel(
+      Operation *op, TypeRange arguments, int64_t work, SymbolTable &symbols,
+      function_ref<int64_t(OpBuilder &, ValueRange, function_ref<void(LoopBuilder &)>)> build) {
     OpBuilder builder(&getContext());
     std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
     auto function =
@@ -244,26 +313,23 @@ struct ConvertLowBitToVectorPass
     symbols.insert(function);
     Block *body = function.addEntryBlock();
     builder.setInsertionPointToStart(body);
+    int64_t mostChunks = std::min<int64_t>(maxChunks, work / chunkWork);
     SmallVector<Value> buffers(body->getArguments());
-    KernelBuilder kernel(op, builder, buffers, kernelTarget, emulateDot);
-    int64_t mostChunks = std::min<int64_t>(maxChunks, countWork(op) / chunkWork);
-    if (mostChunks > 1)
-      kernel.splitIntoChunks(body->addArgument(kernel.getIndexType(), op->getLoc()), mostChunks);
-    if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
-      buildContractionKernel(kernel, conv);
-    else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
-      buildDepthwiseKernel(kernel, depthwise);
-    else
-      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
-    func::ReturnOp::create(kernel);
-    if (mostChunks > 1 && kernel.getNumChunks() == 1) {
-      kernel.setInsertionPointToStart(body);
-      body->getArguments().back().replaceAllUsesWith(kernel.index(0));
+    int64_t chunks = build(builder, buffers, [&](LoopBuilder &loops) {
+      if (mostChunks > 1)
+        loops.splitIntoChunks(body->addArgument(loops.getIndexType(), op->getLoc()), mostChunks);
+    });
+    builder.setInsertionPointToEnd(body);
+    func::ReturnOp::create(builder, op->getLoc());
+    if (mostChunks > 1 && chunks == 1) {
+      builder.setInsertionPointToStart(body);
+      Value zero = arith::ConstantIndexOp::create(builder, op->getLoc(), 0);
+      body->getArguments().back().replaceAllUsesWith(zero);
       body->eraseArgument(body->getNumArguments() - 1);
     }
     function.setType(builder.getFunctionType(body->getArgumentTypes(), {}));
     ++numKernels;
-    return {function, kernel.getNumChunks()};
+    return {function, chunks};
   }
 };
 

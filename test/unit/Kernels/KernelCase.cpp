@@ -4,6 +4,7 @@
 
 #include "KernelCase.h"
 
+#include <cmath>
 #include <cstring>
 #include <functional>
 #include <numeric>
@@ -25,6 +26,7 @@ public:
   CaseWriter(std::mt19937 &random, unsigned index)
       : random(random), index(index), name("case" + std::to_string(index)) {}
   KernelCase write();
+  KernelCase writeRows();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -41,6 +43,8 @@ private:
   void drawMatmul();
   void drawWindow(int64_t kernelHeight, int64_t kernelWidth);
   void drawEpilogue();
+  KernelCase finish();
+  std::string getRowCodes();
   std::string addFused(const Shape &shape, const std::string &element);
   CaseBuffer makeBuffer(const Shape &shape, const std::string &element);
   std::string getWeights();
@@ -48,6 +52,9 @@ private:
   std::mt19937 &random;
   unsigned index;
   std::string name;
+  bool isSymmetric = false;
+  /// Channels of the stored input before those that are read.
+  int64_t before = 0;
   KernelCase result;
   std::string alphabet, attributes, epilogue, arguments, constants;
   /// Names and types of the fused operands.
@@ -219,7 +226,7 @@ std::string CaseWriter::addFused(const Shape &shape, const std::string &element)
 void CaseWriter::drawEpilogue() {
   std::ostringstream os;
   std::string accumulator = result.floatInput ? "f32" : "i32";
-  int64_t kind = pick(0, 3);
+  int64_t kind = pick(result.quantizesRows ? 1 : 0, 3);
   Shape channels = {outputShape.back()}, ones(outputShape.size(), 1);
   if (kind == 0) {
     os << "lowbit.yield %acc : " << accumulator << "\n";
@@ -228,7 +235,20 @@ void CaseWriter::drawEpilogue() {
     return;
   }
   std::string value = "%acc";
-  if (!result.floatInput) {
+  if (result.quantizesRows) {
+    std::string sum = addFused(channels, "i32");
+    Shape rows = outputShape;
+    rows.back() = 1;
+    for (auto [argument, element] : {std::pair("scale", "f32"), std::pair("zero", "i32")}) {
+      operands.push_back({std::string("%row_") + argument, getType("tensor", rows, element)});
+      arguments += std::string(", %my_") + argument + ": " + element;
+    }
+    os << "%correction = arith.muli %my_zero, " << sum << " : i32\n"
+       << "%difference = arith.subi %acc, %correction : i32\n"
+       << "%integer = arith.sitofp %difference : i32 to f32\n"
+       << "%f = arith.mulf %integer, %my_scale : f32\n";
+    value = "%f";
+  } else if (!result.floatInput) {
     os << "%f = arith.sitofp %acc : i32 to f32\n";
     value = "%f";
   }
@@ -291,10 +311,50 @@ std::string CaseWriter::getWeights() {
   return os.str();
 }
 
-KernelCase CaseWriter::write() {
-  // By index, so that every 80 cases have every kind, accumulator and width.
+/// The ops that quantise the rows of `%x`.
+std::string CaseWriter::getRowCodes() {
+  Shape rows = inputShape;
+  rows.back() = 1;
+  std::string input = getType("tensor", inputShape, "f32"),
+              codes = getType("tensor", inputShape, "i8"), scales = getType("tensor", rows, "f32"),
+              zeros = getType("tensor", rows, "i32"), types = codes + ", " + scales + ", " + zeros;
+  std::ostringstream os;
+  os << "  %codes_init = tensor.empty() : " << codes
+     << "\n  %scales_init = tensor.empty() : " << scales
+     << "\n  %zeros_init = tensor.empty() : " << zeros
+     << "\n  %codes, %row_scale, %row_zero = lowbit.quantize_rows"
+     << (isSymmetric ? " symmetric" : "") << " ins(%x : " << input
+     << ") outs(%codes_init, %scales_init, %zeros_init : " << types << ") -> " << types << "\n";
+  return os.str();
+}
+
+KernelCase CaseWriter::writeRows() {
   result.name = name;
-  result.floatInput = index % 4 == 3;
+  result.kind = "matmul";
+  result.floatInput = false;
+  result.quantizesRows = true;
+  isSymmetric = chance(30);
+  drawAlphabet();
+  drawMatmul();
+  result.inputs.push_back(makeBuffer(inputShape, "f32"));
+  auto setElement = [&](int64_t i, float value) {
+    std::memcpy(&result.inputs[0].bytes[4 * i], &value, 4);
+  };
+  int64_t count = result.inputs[0].getNumElements(), depth = inputShape.back();
+  if (chance(30)) // A row of zeros, and one of one sign.
+    for (int64_t i = 0; i < std::min(count, 2 * depth); ++i)
+      setElement(i, i < depth ? 0.0f : float(i));
+  for (float value : {NAN, INFINITY, -INFINITY, 3e38f})
+    if (chance(20))
+      setElement(pick(0, count - 1), value);
+  drawEpilogue();
+  return finish();
+}
+
+KernelCase CaseWriter::write() {
+  // By index, so that every 80 cases have every kind and, with each accumulator, every width.
+  result.name = name;
+  result.floatInput = index / 8 % 4 == 3;
   drawAlphabet();
   int64_t kind = index % 10;
   result.kind = kind < 5 ? "conv_2d" : kind < 7 ? "depthwise_conv_2d" : "matmul";
@@ -306,20 +366,24 @@ KernelCase CaseWriter::write() {
     drawMatmul();
   // The input may be a channel slice of a wider buffer.
   Shape storedShape = inputShape;
-  int64_t before = 0, after = 0;
   if (chance(15)) {
     before = pick(0, 3);
-    after = pick(1, 4);
-    storedShape.back() += before + after;
+    storedShape.back() += before + pick(1, 4);
   }
   result.inputs.push_back(makeBuffer(storedShape, result.floatInput ? "f32" : "i8"));
   drawEpilogue();
+  return finish();
+}
+
+KernelCase CaseWriter::finish() {
   result.output.shape = outputShape;
   result.output.bytes.assign(
       result.output.getNumElements() * (result.output.element == "i8" ? 1 : 4), 0xa5);
 
-  std::string inputType = getType("tensor", inputShape, result.inputs[0].element);
+  const Shape &storedShape = result.inputs[0].shape;
   std::string storedType = getType("tensor", storedShape, result.inputs[0].element);
+  std::string inputType =
+      getType("tensor", inputShape, result.quantizesRows ? "i8" : result.inputs[0].element);
   std::string weightsType = getType("tensor", kernelShape, "i8");
   std::string outputType = getType("tensor", outputShape, result.output.element);
   std::string outputBuffer = getType("memref", outputShape, result.output.element);
@@ -332,7 +396,9 @@ KernelCase CaseWriter::write() {
      << constants << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
      << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
      << outputType << "\n";
-  std::string input = "%x";
+  std::string input = result.quantizesRows ? "%codes" : "%x";
+  if (result.quantizesRows)
+    os << getRowCodes();
   if (storedShape != inputShape) {
     input = "%slice";
     os << "  %slice = tensor.extract_slice %x[";
@@ -367,6 +433,10 @@ KernelCase CaseWriter::write() {
   result.description = result.kind + " input " + storedType + " kernel " + weightsType +
                        " output " + outputType + " alphabet " + alphabet + attributes;
   return std::move(result);
+}
+
+KernelCase gpfq::test::makeRowsCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeRows();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

@@ -32,6 +32,8 @@ struct KernelCase {
   std::string kind;
   unsigned bits;
   bool floatInput;
+  /// The input is f32, and `lowbit.quantize_rows` makes its codes.
+  bool quantizesRows = false;
   std::string function;
   /// The input and the fused operands.
   std::vector<CaseBuffer> inputs;
@@ -40,6 +42,8 @@ struct KernelCase {
 
 /// Kind, width and accumulator follow from `index`, all else is random.
 KernelCase makeRandomCase(std::mt19937 &random, unsigned index);
+/// A matmul of rows that `lowbit.quantize_rows` quantises; the width follows from `index`.
+KernelCase makeRowsCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

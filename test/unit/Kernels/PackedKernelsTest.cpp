@@ -2,7 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers: 52
+// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers: 68
 // layers, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others. Those of AArch64 are also
 // run by an emulator.
 
@@ -105,14 +105,17 @@ struct Batch {
 
 class RandomKernels : public PackedKernels {
 protected:
-  /// Calls `test` with each batch, which is the same in all tests of a run.
+  /// Calls `test` with each batch, which is the same in all tests of a run. The last ones quantise
+  /// rows.
   void visitBatches(function_ref<void(unsigned, const Batch &)> test) {
     std::string reference = std::string("lowbit-to-linalg,") + bufferize;
     std::mt19937 random(getSeed());
-    for (unsigned m = 0; m < getModules(); ++m) {
+    for (unsigned m = 0; m < getModules() + getModules() / 2; ++m) {
       Batch batch;
-      for (unsigned i = 0; i < casesPerModule; ++i) {
-        batch.cases.push_back(makeRandomCase(random, m * casesPerModule + i));
+      bool quantizesRows = m >= getModules();
+      for (unsigned i = 0; i < (quantizesRows ? 8 : casesPerModule); ++i) {
+        batch.cases.push_back(quantizesRows ? makeRowsCase(random, i)
+                                            : makeRandomCase(random, m * casesPerModule + i));
         batch.source += batch.cases.back().function;
       }
       auto expected = compile(batch.source, reference, llvm::CodeGenOptLevel::None);
@@ -132,12 +135,14 @@ protected:
 };
 
 TEST_F(RandomKernels, EqualReference) {
-  std::set<unsigned> widths;
-  std::set<std::string> kinds;
+  std::set<std::string> widths, kinds;
   visitBatches([&](unsigned m, const Batch &batch) {
     for (const KernelCase &kernelCase : batch.cases) {
-      widths.insert(kernelCase.bits);
-      kinds.insert(kernelCase.kind + (kernelCase.floatInput ? " f32" : " i8"));
+      std::string input = kernelCase.quantizesRows ? " rows"
+                          : kernelCase.floatInput  ? " f32"
+                                                   : " i8";
+      widths.insert(std::to_string(kernelCase.bits) + input);
+      kinds.insert(kernelCase.kind + input);
     }
     for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
       std::string pipeline =
@@ -148,8 +153,8 @@ TEST_F(RandomKernels, EqualReference) {
     }
   });
   // Every kind of kernel and every width was covered.
-  EXPECT_EQ(kinds.size(), 6u);
-  EXPECT_EQ(widths.size(), 8u);
+  EXPECT_EQ(kinds.size(), 7u);
+  EXPECT_EQ(widths.size(), 24u);
 }
 
 TEST_F(RandomKernels, EqualReferenceOnAArch64) {

@@ -9,6 +9,7 @@
 #include "mlir/IR/Matchers.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::lowbit;
@@ -53,6 +54,85 @@ Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Val
     code = arith::SelectOp::create(builder, loc, isNaN, offset, code);
   }
   return arith::FPToUIOp::create(builder, loc, builder.getI8Type(), code);
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
+
+/// `value` as a constant of `type`, f32 or a vector of it.
+static Value buildConstant(OpBuilder &builder, Location loc, Type type, float value) {
+  TypedAttr attribute = builder.getF32FloatAttr(value);
+  if (auto vector = dyn_cast<VectorType>(type))
+    attribute = DenseElementsAttr::get(vector, value);
+  return arith::ConstantOp::create(builder, loc, attribute);
+}
+
+/// An ordered comparison and a selection: one `minps` or `maxps` on x86.
+static Value buildBound(OpBuilder &builder, Location loc, arith::CmpFPredicate predicate, Value x,
+                        Value bound) {
+  Value isInside = arith::CmpFOp::create(builder, loc, predicate, x, bound);
+  return arith::SelectOp::create(builder, loc, isInside, x, bound);
+}
+
+Value mlir::lowbit::buildMin(OpBuilder &builder, Location loc, Value x, Value bound) {
+  return buildBound(builder, loc, arith::CmpFPredicate::OLT, x, bound);
+}
+
+Value mlir::lowbit::buildMax(OpBuilder &builder, Location loc, Value x, Value bound) {
+  return buildBound(builder, loc, arith::CmpFPredicate::OGT, x, bound);
+}
+
+RowCode mlir::lowbit::buildRowCode(OpBuilder &builder, Location loc, Value low, Value high,
+                                   bool isSymmetric) {
+  constexpr float largest = std::numeric_limits<float>::max();
+  auto constant = [&](float value) { return buildFloat(builder, loc, value); };
+  auto divide = [&](Value a, Value b) -> Value {
+    return arith::DivFOp::create(builder, loc, a, b);
+  };
+  // Infinities saturate.
+  low = buildMax(builder, loc, low, constant(-largest));
+  high = buildMin(builder, loc, high, constant(largest));
+  RowCode code;
+  if (isSymmetric) {
+    Value magnitude = buildMax(builder, loc, arith::NegFOp::create(builder, loc, low), high);
+    code.scale = divide(magnitude, constant(127.0f));
+  } else {
+    // Each is divided first: the width of the range can overflow.
+    code.scale = arith::SubFOp::create(builder, loc, divide(high, constant(255.0f)),
+                                       divide(low, constant(255.0f)));
+  }
+  // A row of zeros; and the inverse of a smaller scale can overflow.
+  code.scale = buildMax(builder, loc, code.scale, constant(std::numeric_limits<float>::min()));
+  code.inverse = divide(constant(1.0f), code.scale);
+  if (isSymmetric) {
+    code.zeroPoint = constant(symmetricZeroPoint);
+  } else {
+    Value distance = arith::MulFOp::create(builder, loc, low, code.inverse);
+    code.zeroPoint =
+        math::RoundEvenOp::create(builder, loc, arith::NegFOp::create(builder, loc, distance));
+  }
+  return code;
+}
+
+Value mlir::lowbit::buildQuantizeInRow(OpBuilder &builder, Location loc, Value x, Value inverse,
+                                       Value zeroPoint) {
+  Type type = x.getType();
+  Value code = arith::MulFOp::create(builder, loc, x, inverse);
+  Value isNaN = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, code, code);
+  code =
+      arith::SelectOp::create(builder, loc, isNaN, buildConstant(builder, loc, type, 0.0f), code);
+  code = math::RoundEvenOp::create(builder, loc, code);
+  code = arith::AddFOp::create(builder, loc, code, zeroPoint);
+  code = buildMax(builder, loc, code, buildConstant(builder, loc, type, 0.0f));
+  code = buildMin(builder, loc, code, buildConstant(builder, loc, type, 255.0f));
+  auto convert = [&](Type element) -> Type {
+    auto vector = dyn_cast<VectorType>(type);
+    return vector ? Type(vector.clone(element)) : element;
+  };
+  // Through i32: vectors are narrowed by one instruction.
+  Value integer = arith::FPToSIOp::create(builder, loc, convert(builder.getI32Type()), code);
+  return arith::TruncIOp::create(builder, loc, convert(builder.getI8Type()), integer);
 }
 
 Value mlir::lowbit::buildDequantize(OpBuilder &builder, Location loc, Value code, Value scale,

@@ -7,6 +7,7 @@
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Matchers.h"
 #include "mlir/IR/TypeUtilities.h"
@@ -157,6 +158,81 @@ LogicalResult DequantizeOp::verify() {
     return emitOpError("zero point ") << int32_t(getZeroPoint()) << " is not an 8-bit code";
   }
   return verifyScaleValues(*this, getScale());
+}
+
+//===----------------------------------------------------------------------===//
+// QuantizeRowsOp, DequantizeRowsOp
+//===----------------------------------------------------------------------===//
+
+/// Checks that codes have the shape of the floats, and that there is a scale and a zero point for
+/// each of their rows.
+static LogicalResult verifyRows(Operation *op, ShapedType floats, ShapedType codes,
+                                ShapedType scales, ShapedType zeroPoints) {
+  if (!floats.getElementType().isF32() || !codes.getElementType().isInteger(8) ||
+      !scales.getElementType().isF32() || !zeroPoints.getElementType().isInteger(32))
+    return op->emitOpError("takes f32 elements, i8 codes, f32 scales and i32 zero points, got ")
+           << floats << ", " << codes << ", " << scales << " and " << zeroPoints;
+  if (floats.getRank() < 1 || !floats.hasStaticShape())
+    return op->emitOpError("needs rows of static shape, got ") << floats;
+  if (codes.getShape() != floats.getShape())
+    return op->emitOpError("codes of ") << codes << " do not have the shape of " << floats;
+  SmallVector<int64_t> rows(floats.getShape());
+  rows.back() = 1;
+  for (ShapedType type : {scales, zeroPoints})
+    if (type.getShape() != ArrayRef<int64_t>(rows))
+      return op->emitOpError("needs one scale and zero point a row, of shape [")
+             << rows << "], got " << type;
+  return success();
+}
+
+void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value input, bool symmetric) {
+  auto type = cast<RankedTensorType>(input.getType());
+  SmallVector<int64_t> rows(type.getShape());
+  rows.back() = 1;
+  SmallVector<Value> inits;
+  SmallVector<Type> types;
+  auto addInit = [&](ArrayRef<int64_t> shape, Type element) {
+    inits.push_back(tensor::EmptyOp::create(builder, state.location, shape, element));
+    types.push_back(inits.back().getType());
+  };
+  addInit(type.getShape(), builder.getI8Type());
+  addInit(rows, builder.getF32Type());
+  addInit(rows, builder.getI32Type());
+  build(builder, state, types, input, inits[0], inits[1], inits[2], symmetric);
+}
+
+LogicalResult QuantizeRowsOp::verify() {
+  bool isTensor = isa<RankedTensorType>(getInput().getType());
+  for (Value operand : getOperands())
+    if (isa<RankedTensorType>(operand.getType()) != isTensor)
+      return emitOpError("operands must be all tensors or all memrefs");
+  if (getNumResults() != (isTensor ? 3 : 0))
+    return emitOpError("has three results on tensors and none on memrefs");
+  if (isTensor)
+    for (auto [result, init] : llvm::zip(getResults(), getOperands().drop_front()))
+      if (result.getType() != init.getType())
+        return emitOpError("result type ")
+               << result.getType() << " differs from that of its init, " << init.getType();
+  return verifyRows(*this, cast<ShapedType>(getInput().getType()),
+                    cast<ShapedType>(getCodes().getType()), cast<ShapedType>(getScales().getType()),
+                    cast<ShapedType>(getZeroPoints().getType()));
+}
+
+void QuantizeRowsOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : getOperation()->getOpOperands()) {
+    if (!isa<BaseMemRefType>(operand.get().getType()))
+      continue;
+    if (operand.getOperandNumber() > 0)
+      effects.emplace_back(MemoryEffects::Write::get(), &operand);
+    else
+      effects.emplace_back(MemoryEffects::Read::get(), &operand);
+  }
+}
+
+LogicalResult DequantizeRowsOp::verify() {
+  return verifyRows(*this, getResult().getType(), getCodes().getType(), getScales().getType(),
+                    getZeroPoints().getType());
 }
 
 //===----------------------------------------------------------------------===//

@@ -16,8 +16,8 @@ using namespace mlir::lowbit;
 namespace {
 
 template <typename OpTy>
-struct ComputeOpInterface
-    : DstBufferizableOpInterfaceExternalModel<ComputeOpInterface<OpTy>, OpTy> {
+struct DestinationOpInterface
+    : DstBufferizableOpInterfaceExternalModel<DestinationOpInterface<OpTy>, OpTy> {
   bool bufferizesToMemoryRead(Operation *op, OpOperand &operand, const AnalysisState &) const {
     return !cast<DestinationStyleOpInterface>(op).isDpsInit(&operand);
   }
@@ -33,10 +33,11 @@ struct ComputeOpInterface
     }
     rewriter.setInsertionPoint(op);
     OperationState created(op->getLoc(), op->getName(), buffers, TypeRange(), op->getAttrs());
-    rewriter.inlineRegionBefore(op->getRegion(0), *created.addRegion(),
-                                created.regions[0]->begin());
+    for (Region &region : op->getRegions())
+      rewriter.inlineRegionBefore(region, *created.addRegion(), created.regions.back()->begin());
     rewriter.create(created);
-    replaceOpWithBufferizedValues(rewriter, op, buffers.back());
+    // The inits are the last operands, one for each result.
+    replaceOpWithBufferizedValues(rewriter, op, ArrayRef(buffers).take_back(op->getNumResults()));
     return success();
   }
 };
@@ -45,8 +46,9 @@ struct ComputeOpInterface
 
 void mlir::lowbit::registerBufferizableOpInterfaceExternalModels(DialectRegistry &registry) {
   registry.addExtension(+[](MLIRContext *context, LowBitDialect *) {
-    Conv2DOp::attachInterface<ComputeOpInterface<Conv2DOp>>(*context);
-    DepthwiseConv2DOp::attachInterface<ComputeOpInterface<DepthwiseConv2DOp>>(*context);
-    MatmulOp::attachInterface<ComputeOpInterface<MatmulOp>>(*context);
+    Conv2DOp::attachInterface<DestinationOpInterface<Conv2DOp>>(*context);
+    DepthwiseConv2DOp::attachInterface<DestinationOpInterface<DepthwiseConv2DOp>>(*context);
+    MatmulOp::attachInterface<DestinationOpInterface<MatmulOp>>(*context);
+    QuantizeRowsOp::attachInterface<DestinationOpInterface<QuantizeRowsOp>>(*context);
   });
 }

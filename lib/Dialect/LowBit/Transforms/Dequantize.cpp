@@ -53,7 +53,17 @@ struct DequantizePass : lowbit::impl::LowBitDequantizeBase<DequantizePass> {
       return WalkResult::advance();
     });
     if (result.wasInterrupted())
-      signalPassFailure();
+      return signalPassFailure();
+    getOperation().walk([&](DequantizeRowsOp op) {
+      auto quantize = op.getCodes().getDefiningOp<QuantizeRowsOp>();
+      if (!quantize)
+        return;
+      ++numActivations;
+      op.replaceAllUsesWith(quantize.getInput());
+      op.erase();
+      if (isOpTriviallyDead(quantize))
+        quantize.erase();
+    });
   }
 };
 } // namespace

@@ -17,3 +17,20 @@ func.func @matmul(%x: tensor<2x4xi8>, %w: tensor<3x4xi8>) -> tensor<2x3xi32> {
   } -> tensor<2x3xi32>
   return %r : tensor<2x3xi32>
 }
+
+// CHECK-LABEL: func @quantize_rows(
+// CHECK-SAME: %[[X:.*]]: memref<3x8xf32>
+// CHECK-DAG: %[[Q:.*]] = memref.alloc() {{.*}} : memref<3x8xi8>
+// CHECK-DAG: %[[S:.*]] = memref.alloc() {{.*}} : memref<3x1xf32>
+// CHECK-DAG: %[[Z:.*]] = memref.alloc() {{.*}} : memref<3x1xi32>
+// CHECK-NOT: memref.copy
+// CHECK: lowbit.quantize_rows ins(%[[X]] : memref<3x8xf32>) outs(%[[Q]], %[[S]], %[[Z]] : memref<3x8xi8>, memref<3x1xf32>, memref<3x1xi32>)
+// CHECK: return %[[Q]], %[[S]], %[[Z]]
+func.func @quantize_rows(%x: tensor<3x8xf32>) -> (tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>) {
+  %a = tensor.empty() : tensor<3x8xi8>
+  %b = tensor.empty() : tensor<3x1xf32>
+  %c = tensor.empty() : tensor<3x1xi32>
+  %r:3 = lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
+  return %r#0, %r#1, %r#2 : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
+}

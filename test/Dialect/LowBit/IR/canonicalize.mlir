@@ -88,3 +88,15 @@ func.func @first_of_equal_operands(%x: tensor<2x8xf32>, %w: tensor<4x8xi8>, %s: 
   } -> tensor<2x4xf32>
   return %r : tensor<2x4xf32>
 }
+
+// Rows whose codes nobody reads are not quantised.
+// CHECK-LABEL: func @unused_rows
+// CHECK-NEXT: return
+func.func @unused_rows(%x: tensor<3x8xf32>) {
+  %a = tensor.empty() : tensor<3x8xi8>
+  %b = tensor.empty() : tensor<3x1xf32>
+  %c = tensor.empty() : tensor<3x1xi32>
+  %r:3 = lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
+  return
+}

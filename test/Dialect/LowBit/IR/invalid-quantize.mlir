@@ -152,3 +152,53 @@ func.func @f(%q: tensor<4x6xi8>, %s: tensor<4xf32>) {
   %x = lowbit.dequantize %q, %s axis 0 block_axis 1 alphabet <mid_tread, [7]> : tensor<4x6xi8>, tensor<4xf32> -> tensor<4x6xf32>
   return
 }
+
+// -----
+
+func.func @rows_scale_shape(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3xf32>, %c: tensor<3x1xi32>) {
+  // expected-error @+1 {{needs one scale and zero point a row, of shape [3, 1], got 'tensor<3xf32>'}}
+  %r:3 = lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3xf32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3xf32>, tensor<3x1xi32>
+  return
+}
+
+// -----
+
+func.func @rows_element(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi8>) {
+  // expected-error @+1 {{takes f32 elements, i8 codes, f32 scales and i32 zero points}}
+  %r:3 = lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi8>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi8>
+  return
+}
+
+// -----
+
+func.func @rows_mixed(%x: tensor<3x8xf32>, %a: memref<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) {
+  // expected-error @+1 {{operands must be all tensors or all memrefs}}
+  lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : memref<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+  return
+}
+
+// -----
+
+func.func @rows_results(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) {
+  // expected-error @+1 {{has three results on tensors and none on memrefs}}
+  lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+  return
+}
+
+// -----
+
+func.func @rows_dynamic(%q: tensor<?x8xi8>, %s: tensor<?x1xf32>, %z: tensor<?x1xi32>) -> tensor<?x8xf32> {
+  // expected-error @+1 {{needs rows of static shape}}
+  %r = lowbit.dequantize_rows %q, %s, %z : tensor<?x8xi8>, tensor<?x1xf32>, tensor<?x1xi32> -> tensor<?x8xf32>
+  return %r : tensor<?x8xf32>
+}
+
+// -----
+
+func.func @rows_codes(%q: tensor<3x7xi8>, %s: tensor<3x1xf32>, %z: tensor<3x1xi32>) -> tensor<3x8xf32> {
+  // expected-error @+1 {{codes of 'tensor<3x7xi8>' do not have the shape of 'tensor<3x8xf32>'}}
+  %r = lowbit.dequantize_rows %q, %s, %z : tensor<3x7xi8>, tensor<3x1xf32>, tensor<3x1xi32> -> tensor<3x8xf32>
+  return %r : tensor<3x8xf32>
+}

@@ -76,3 +76,21 @@ func.func @layer() attributes {lowbit.layer = #lowbit.layer<"block.0.conv", <mid
 // CHECK-LABEL: func @block_layer
 // CHECK-SAME: lowbit.layer = #lowbit.layer<"block.1.conv", <mid_tread, [7]>, block, 32>
 func.func @block_layer() attributes {lowbit.layer = #lowbit.layer<"block.1.conv", <mid_tread, [7]>, block, 32>} { return }
+
+// CHECK-LABEL: func @quantize_rows
+// CHECK: %[[Q:.*]]:3 = lowbit.quantize_rows ins(%{{.*}} : tensor<2x3x8xf32>) outs(%{{.*}}, %{{.*}}, %{{.*}} : tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32>) -> tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32>
+// CHECK: lowbit.dequantize_rows %[[Q]]#0, %[[Q]]#1, %[[Q]]#2 : tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32> -> tensor<2x3x8xf32>
+func.func @quantize_rows(%x: tensor<2x3x8xf32>, %a: tensor<2x3x8xi8>, %b: tensor<2x3x1xf32>, %c: tensor<2x3x1xi32>) -> tensor<2x3x8xf32> {
+  %q, %s, %z = lowbit.quantize_rows ins(%x : tensor<2x3x8xf32>)
+      outs(%a, %b, %c : tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32>)
+      -> tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32>
+  %d = lowbit.dequantize_rows %q, %s, %z : tensor<2x3x8xi8>, tensor<2x3x1xf32>, tensor<2x3x1xi32> -> tensor<2x3x8xf32>
+  return %d : tensor<2x3x8xf32>
+}
+
+// CHECK-LABEL: func @quantize_rows_of_buffers
+// CHECK: lowbit.quantize_rows symmetric ins(%{{.*}} : memref<3x8xf32>) outs(%{{.*}}, %{{.*}}, %{{.*}} : memref<3x8xi8>, memref<3x1xf32>, memref<3x1xi32>){{$}}
+func.func @quantize_rows_of_buffers(%x: memref<3x8xf32>, %a: memref<3x8xi8>, %b: memref<3x1xf32>, %c: memref<3x1xi32>) {
+  lowbit.quantize_rows symmetric ins(%x : memref<3x8xf32>) outs(%a, %b, %c : memref<3x8xi8>, memref<3x1xf32>, memref<3x1xi32>)
+  return
+}

@@ -18,6 +18,26 @@ Value buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale, int3
 /// The same on the host, in the default rounding mode.
 int32_t quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits = 8);
 
+/// The zero point of rows that `lowbit.quantize_rows` quantises symmetrically.
+inline constexpr int32_t symmetricZeroPoint = 128;
+
+/// How a row is quantised by `lowbit.quantize_rows`.
+struct RowCode {
+  /// f32 scalars; the zero point is an integer.
+  Value scale, inverse, zeroPoint;
+};
+
+/// The code of a row whose elements, without NaN and with 0, have the least `low` and the largest
+/// `high`: f32 scalars.
+RowCode buildRowCode(OpBuilder &builder, Location loc, Value low, Value high, bool isSymmetric);
+
+/// The smaller of two f32, scalars or vectors, or the larger; `bound` where `x` is NaN.
+Value buildMin(OpBuilder &builder, Location loc, Value x, Value bound);
+Value buildMax(OpBuilder &builder, Location loc, Value x, Value bound);
+
+/// The codes in i8 of elements of a row; f32 scalars, or vectors of one type.
+Value buildQuantizeInRow(OpBuilder &builder, Location loc, Value x, Value inverse, Value zeroPoint);
+
 /// The float of an unsigned code in i8: (code - zeroPoint) * scale.
 Value buildDequantize(OpBuilder &builder, Location loc, Value code, Value scale, int32_t zeroPoint);
 

@@ -16,19 +16,19 @@ def LowBit_Dialect : Dialect {
 
     | level | ops |
     |---|---|
-    | 2, float arithmetic | `quantize`, `dequantize` around upstream linalg ops |
+    | 2, float arithmetic | `quantize`, `dequantize`, `quantize_rows`, `dequantize_rows` around upstream linalg ops |
     | 3, integer | `conv_2d`, `depthwise_conv_2d`, `matmul` with an epilogue region |
     | 4, packed | the same ops with a `layout`; the weights are packed bytes |
     | 5, buffers | the same ops on memrefs |
 
     Weights are *integer levels*, one signless `i8` each, that belong to an `#lowbit.alphabet`;
     the float value of a weight is `level * scale`. Activations are unsigned 8-bit codes, stored in
-    signless `i8`, with one scale and one zero point a tensor; the float value is
-    `(code - zero_point) * scale`. Scales are operands, never part of a type.
+    signless `i8`, with one scale and one zero point a tensor, or, computed when the network runs, one a row; the float
+    value is `(code - zero_point) * scale`. Scales are operands, never part of a type.
 
     `lowbit-to-linalg` lowers every op to upstream ops and is the written semantics.
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::math::MathDialect", "::mlir::tensor::TensorDialect"];
   let useDefaultAttributePrinterParser = 1;
 }
 

@@ -48,6 +48,90 @@ def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
   let hasFolder = 1;
 }
 
+def LowBit_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
+def LowBit_QuantizeRowsOp : LowBit_Op<"quantize_rows", [
+    DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>
+  ]> {
+  let summary = "Float activations to unsigned codes, each row with a scale of its own";
+  let description = [{
+    Dynamic quantisation of the input of a matrix product: scales are computed from the data when the network runs.
+    A row is what the last dimension counts. Input and codes are `.. x K`, scales (f32) and zero points (i32)
+    `.. x 1`. With `low` the least and `high` the largest of 0 and the elements x(k) of a row that are not NaN, both
+    limited to finite numbers, in f32:
+
+        s = max(high / 255 - low / 255, 2^-126)
+        r = 1 / s
+        z = roundeven(-(low * r))
+        q(k) = z                                            if x(k) is NaN
+        q(k) = clamp(roundeven(x(k) * r) + z, 0, 255)       else
+
+    and, `symmetric`, with codes from 1 to 255:
+
+        s = max(max(-low, high) / 127, 2^-126)
+        z = 128
+
+    `roundeven` rounds halves to the even integer; infinities saturate. 0 is a code without error. The code is stored
+    in signless `i8` and is unsigned.
+
+    ```mlir
+    %q, %s, %z = lowbit.quantize_rows ins(%x : tensor<32x384xf32>)
+        outs(%a, %b, %c : tensor<32x384xi8>, tensor<32x1xf32>, tensor<32x1xi32>)
+        -> tensor<32x384xi8>, tensor<32x1xf32>, tensor<32x1xi32>
+    ```
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$codes,
+    LowBit_TensorOrMemRef:$scales,
+    LowBit_TensorOrMemRef:$zero_points,
+    UnitAttr:$symmetric
+  );
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    (`symmetric` $symmetric^)? `ins` `(` $input `:` type($input) `)`
+    `outs` `(` $codes `,` $scales `,` $zero_points `:` type($codes) `,` type($scales) `,` type($zero_points) `)`
+    attr-dict (`->` type($results)^)?
+  }];
+  let builders = [
+    // Of a tensor, with destinations of its own.
+    OpBuilder<(ins "::mlir::Value":$input, "bool":$symmetric)>
+  ];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() {
+      return ::mlir::MutableOperandRange(*this, /*start=*/1, /*length=*/3);
+    }
+  }];
+  let hasVerifier = 1;
+}
+
+def LowBit_DequantizeRowsOp : LowBit_Op<"dequantize_rows", [Pure]> {
+  let summary = "Codes of rows to floats";
+  let description = [{
+    The inverse of `quantize_rows`, up to rounding: with scale s and zero point z of the row,
+
+        x = float(q - z) * s
+
+    `lowbit-fuse` makes it a part of the matrix product that reads it.
+
+    ```mlir
+    %x = lowbit.dequantize_rows %q, %s, %z : tensor<32x384xi8>, tensor<32x1xf32>, tensor<32x1xi32> -> tensor<32x384xf32>
+    ```
+  }];
+  let arguments = (ins
+    RankedTensorOf<[I8]>:$codes,
+    RankedTensorOf<[F32]>:$scales,
+    RankedTensorOf<[I32]>:$zero_points
+  );
+  let results = (outs RankedTensorOf<[F32]>:$result);
+  let assemblyFormat = [{
+    $codes `,` $scales `,` $zero_points attr-dict
+    `:` type($codes) `,` type($scales) `,` type($zero_points) `->` type($result)
+  }];
+  let hasVerifier = 1;
+}
+
 def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
   let summary = "Codes or weight levels to floats";
   let description = [{
@@ -102,8 +186,6 @@ def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
 //===----------------------------------------------------------------------===//
 // Levels 3 to 5: integer compute ops
 //===----------------------------------------------------------------------===//
-
-def LowBit_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
 
 def LowBit_YieldOp : LowBit_Op<"yield", [Pure, ReturnLike, Terminator]> {
   let summary = "Ends an epilogue with the element to be stored";
