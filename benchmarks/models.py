@@ -5,11 +5,11 @@
 
     ./dev bench models                    # all, a JSON object a line
     ./dev bench models resnet50 bert      # some
-    ./dev bench models --write            # all, and the table of docs/models.md
+    ./dev bench models --write [NAME...]  # and their rows of the table of docs/models.md
 
 For each network: import from PyTorch; compile in float and compare with PyTorch on one random input; quantise to
-8-bit weights and activations with a few random inputs, compile and compare with float. Weights are random but for
-the networks of GPFQ_DATA. Each network has a process of its own.
+8-bit weights and activations, dynamic ones for transformers, with a few random inputs, compile and compare with
+float. Weights are random but for the networks of GPFQ_DATA. Each network has a process of its own.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ SAMPLES, SAMPLES_OF_LARGE, LARGE = 16, 4, 1 << 16  # inputs of more elements are
 TOLERANCE = 1e-4
 # The moments of the 25,088 inputs of this layer do not fit the memory budget.
 SKIP = {"vgg11": r"classifier\.0"}
+TRANSFORMERS = ("vit_tiny", "bert", "minilm_l6", "llama_layer")
 TIMEOUT = 1800
 
 
@@ -247,6 +248,8 @@ def measure(name: str) -> dict:
         say(f"{name}: 8 bits")
         samples = SAMPLES_OF_LARGE if examples[0].numel() > LARGE else SAMPLES
         options = {"calibration": random_inputs(examples, samples, seed=2), "weight_bits": 8, "held_out": 0.0}
+        if name in TRANSFORMERS:
+            options["activations"] = "dynamic"
         if name in SKIP:
             options["skip"] = SKIP[name]
         try:
@@ -287,15 +290,19 @@ def format_row(result: dict) -> list[str]:
     return [result["network"], result["input"], f"{result['parameters'] / 1e6:.2f}", float_error, text]
 
 
-def format_table(results: list[dict]) -> str:
+def format_table(results: list[dict], document: Path) -> str:
+    """The table with new rows for `results`; the others are those that `document` has."""
     head = ["network", "input", "million parameters", "float error", "8-bit weights and activations"]
-    return tables.markdown(head, [format_row(result) for result in results])
+    section = document.read_text().split("<!-- models -->\n")[1].split("<!-- end models -->\n")[0]
+    cells = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in section.splitlines()[2:]]
+    rows = {row[0]: row for row in cells} | {result["network"]: format_row(result) for result in results}
+    return tables.markdown(head, [rows[name] for name in MODELS if name in rows])
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Networks through the front end, the quantiser and the compiler.")
     parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(MODELS))
-    parser.add_argument("--write", action="store_true", help="renew the table of docs/models.md")
+    parser.add_argument("--write", action="store_true", help="renew these rows of docs/models.md")
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     args = parser.parse_args()
     unknown = sorted(set(args.names) - set(MODELS))
@@ -310,7 +317,8 @@ def main() -> int:
         results.append(measure_apart(name))
         print(json.dumps(results[-1]), flush=True)
     if args.write:
-        tables.replace_section(ROOT / "docs" / "models.md", "models", format_table(results))
+        document = ROOT / "docs" / "models.md"
+        tables.replace_section(document, "models", format_table(results, document))
     wrong = [r["network"] for r in results if r.get("float_error", 0) > TOLERANCE]
     if wrong:
         say(f"error above {TOLERANCE}: {', '.join(wrong)}")

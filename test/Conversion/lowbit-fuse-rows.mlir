@@ -2,6 +2,8 @@
 // RUN: sed 's/quantize_rows ins/quantize_rows symmetric ins/' %s | gpfq-opt --lowbit-fuse | FileCheck %s --check-prefix=SYMMETRIC
 // RUN: gpfq-opt %s --pass-pipeline="builtin.module(lowbit-fuse,func.func(lowbit-pack{target=avx512vnni}),one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map},convert-lowbit-to-vector)" | FileCheck %s --check-prefix=KERNEL
 
+// RUN: gpfq-opt %s --gpfq-to-iree | FileCheck %s --check-prefix=IREE --implicit-check-not=lowbit.
+
 // The scales and zero points of the rows are operands of the product; so is the sum of the levels of each channel. ReLU
 // moves into the epilogue as everywhere.
 // CHECK-LABEL: func @rows
@@ -23,6 +25,10 @@
 // SYMMETRIC-DAG: arith.constant dense<[-128, 1152]> : tensor<2xi32>
 // SYMMETRIC: ^bb0(%[[ACC:.*]]: i32, %[[C:.*]]: i32, %{{.*}}: f32, %{{.*}}: f32, %{{.*}}: f32):
 // SYMMETRIC: arith.subi %[[ACC]], %[[C]] : i32
+
+// IREE-LABEL: func.func @rows
+// IREE: arith.cmpf olt
+// IREE: linalg.matmul ins(%{{.*}} : tensor<3x4xi8>, tensor<4x2xi8>)
 
 // Rows are quantised by a kernel of vectors: a masked rest reads nothing behind a row.
 // KERNEL: call @lowbit_quantize_rows
