@@ -183,12 +183,13 @@ def run_row(row: Row, network: Path, calibration: list[Path], samples: int, fold
 
 
 def format_table(results: list[dict]) -> str:
-    header = ["", "100 x Spearman", "less than float", "KB of layers", "CPU ms a sentence"]
-    lines = [["float, PyTorch", f"{results[0]['torch']:.2f}", "", f"{results[0]['float_bytes'] / 1e3:,.0f}", ""]]
+    header = ["", "100 x Spearman", "less than float", "cosines differ by", "KB of layers", "CPU ms a sentence"]
+    lines = [["float, PyTorch", f"{results[0]['torch']:.2f}", "", "", f"{results[0]['float_bytes'] / 1e3:,.0f}", ""]]
     for result in results:
         loss = f"{result['loss']:.2f} ± {result['loss_error']:.2f}"
         size = f"{result['layer_bytes'] / 1e3:,.0f}"
-        lines.append([result["row"], f"{result['spearman']:.2f}", loss, size, f"{result['cpu_ms']:.1f}"])
+        difference = f"{result['difference']:.4f}"
+        lines.append([result["row"], f"{result['spearman']:.2f}", loss, difference, size, f"{result['cpu_ms']:.1f}"])
     return tables.markdown(header, lines)
 
 
@@ -223,6 +224,7 @@ def measure(args: argparse.Namespace, rows: list[Row], folder: Path) -> list[dic
         result["spearman"] = spearman(got, scores)
         result["loss"] = torch_score - result["spearman"]
         result["loss_error"] = standard_error(got, reference, scores)
+        result["difference"] = float(np.sqrt(np.mean((got - reference) ** 2)))
         # Without the table of words, and what of the others stays float.
         result["float_bytes"] = 4 * linear
         result["layer_bytes"] = result["weight_bytes"] - 4 * (parameters - linear)
