@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
@@ -15,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import ablation
 import frontier
 import precision
+import sts
 import tables
 import theory
 
@@ -114,3 +116,26 @@ def test_levels_are_read_from_a_module(tmp_path: Path) -> None:
         "conv.levels": [3, -2, 0],
         "fc.levels_1": [1],
     }
+
+
+def test_rank_correlation_shares_ranks() -> None:
+    x = np.array([3.0, 1.0, 2.0, 2.0])
+    assert sts.ranks(x).tolist() == [3, 0, 1.5, 1.5]
+    assert sts.spearman(x, np.exp(x)) == pytest.approx(100)
+    assert sts.spearman(x, -x) == pytest.approx(-100)
+    # 1 - 6 * (0 + 1 + 1) / (3 * 8)
+    assert sts.spearman(np.array([1.0, 2.0, 3.0]), np.array([1.0, 3.0, 2.0])) == pytest.approx(50)
+    many = np.random.default_rng(0).standard_normal((2, 50))
+    assert sts.standard_error(many[0], 2 * many[0], many[1]) == pytest.approx(0)
+    assert sts.standard_error(many[0], many[1], many[1]) > 1
+
+
+def test_rows_of_sentences_name_options() -> None:
+    rows = {row.name: row.options for row in sts.make_rows()}
+    assert rows["W4 groups of 64, activations dynamic"] == {
+        "weight-bits": 4,
+        "activations": "dynamic",
+        "granularity": "block",
+        "block-size": 64,
+    }
+    assert len(rows) == len(sts.make_rows())
