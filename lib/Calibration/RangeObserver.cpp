@@ -13,7 +13,8 @@ using namespace gpfq;
 
 static constexpr size_t numBins = size_t(1) << 16;
 
-RangeObserver::RangeObserver(bool withHistogram) : histogram(withHistogram ? numBins : 0, 0) {}
+RangeObserver::RangeObserver(bool withHistogram, int64_t stride)
+    : stride(stride), histogram(withHistogram ? numBins : 0, 0) {}
 
 /// An integer that orders like the float with these bits, and its inverse.
 static int32_t toOrdered(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
@@ -28,9 +29,11 @@ static float fromOrdered(int32_t ordered) {
 void RangeObserver::add(const float *values, int64_t count) {
   // Integer reductions vectorise; float ones would need permission to reorder zeros.
   int32_t minimum = 0, maximum = 0, special = 0;
+  uint32_t sum = 0;
   for (int64_t i = 0; i < count; ++i) {
     int32_t bits;
     std::memcpy(&bits, values + i, sizeof bits);
+    sum += uint32_t(bits);
     bool isSpecial = (bits & 0x7f800000) == 0x7f800000;
     special |= isSpecial;
     int32_t ordered = isSpecial ? 0 : toOrdered(bits);
@@ -43,7 +46,9 @@ void RangeObserver::add(const float *values, int64_t count) {
   nonFinite |= special != 0;
   if (histogram.empty())
     return;
-  for (int64_t i = 0; i < count; ++i) {
+  // Not the same positions in each call, and yet the same values in any order of the calls.
+  int64_t first = int64_t(sum * 2654435761u >> 16) % stride;
+  for (int64_t i = first; i < count; i += stride) {
     uint32_t bits;
     std::memcpy(&bits, values + i, sizeof bits);
     ++histogram[bits >> 16];
@@ -82,7 +87,15 @@ std::vector<RangeObserver::Bin> RangeObserver::sortedBins() const {
     uint32_t bits = index << 16 | ((index & 0x7fffu) ? 0x8000u : 0u);
     float value;
     std::memcpy(&value, &bits, sizeof value);
-    bins.push_back({std::clamp(double(value), double(low), double(high)), histogram[index]});
+    auto clampToRange = [&](double x) { return std::clamp(x, double(low), double(high)); };
+    // The next larger magnitude with the same upper bits begins the next bin.
+    uint32_t beginBits = index << 16, endBits = beginBits + 0x10000;
+    float begin, end;
+    std::memcpy(&begin, &beginBits, sizeof begin);
+    std::memcpy(&end, &endBits, sizeof end);
+    if (!(index & 0x7fffu))
+      begin = end = 0.0f;
+    bins.push_back({clampToRange(value), clampToRange(begin), clampToRange(end), histogram[index]});
   };
   for (uint32_t i = 0x10000; i-- > 0x8000;)
     add(i);
@@ -133,4 +146,33 @@ ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int bits
     }
   }
   return best;
+}
+
+ActivationUse RangeObserver::describe(ActivationScale scale, int bits) const {
+  ActivationUse use;
+  if (histogram.empty())
+    return use;
+  constexpr int parts = 16, numValues = 64;
+  double last = double((1 << bits) - 1), span = double(high) - double(low);
+  double total = 0.0, clipped = 0.0, energy = 0.0, change = 0.0;
+  use.codes.assign(size_t(last) + 1, 0.0);
+  use.values.assign(numValues, 0.0);
+  for (const Bin &bin : sortedBins())
+    for (int part = 0; part < parts; ++part) {
+      double x = bin.begin + (bin.end - bin.begin) * (part + 0.5) / parts;
+      double count = double(bin.count) / parts;
+      double code = std::nearbyint(x / scale.scale) + scale.zeroPoint;
+      double kept = std::clamp(code, 0.0, last);
+      double difference = (kept - scale.zeroPoint) * scale.scale - x;
+      total += count;
+      clipped += code == kept ? 0.0 : count;
+      energy += count * x * x;
+      change += count * difference * difference;
+      use.codes[size_t(kept)] += count;
+      if (span > 0.0)
+        use.values[std::clamp(int((x - low) / span * numValues), 0, numValues - 1)] += count;
+    }
+  use.error = energy > 0.0 ? std::sqrt(change / energy) : 0.0;
+  use.clipped = total > 0.0 ? clipped / total : 0.0;
+  return use;
 }

@@ -4,6 +4,8 @@
 
 #include "AbiBuilder.h"
 
+#include "gpfq/Conversion/Passes.h"
+#include "gpfq/Target/Target.h"
 #include "mlir/Dialect/Utils/IndexingUtils.h"
 
 using namespace mlir;
@@ -203,6 +205,25 @@ void AbiBuilder::buildInfo(bool isSharedLibrary) {
   }
 }
 
+LogicalResult AbiBuilder::buildProfile(Location loc) {
+  llvm::GlobalVariable *counters = module.getNamedGlobal(profileCountersName);
+  if (!counters)
+    return emitError(loc, "the module has no counters after lowering");
+  counters->setLinkage(GlobalValue::InternalLinkage);
+  SmallVector<Constant *> names;
+  for (const std::string &name : *interface.profiledLayers)
+    names.push_back(createString(name));
+  llvm::GlobalVariable *table =
+      createTable(llvm::ConstantArray::get(llvm::ArrayType::get(ptr, names.size()), names));
+  llvm::Function *function = createFunction(interface.symbol + "_profile", i32, {ptr, ptr, ptr});
+  b.CreateStore(table, function->getArg(0));
+  b.CreateStore(counters, function->getArg(1));
+  llvm::Intrinsic::ID clock = llvm::Intrinsic::lookupIntrinsicID(getClock(module.getTargetTriple().str()));
+  b.CreateStore(b.CreateIntrinsic(i64, clock, ArrayRef<llvm::Value *>()), function->getArg(2));
+  b.CreateRet(b.getInt32(names.size()));
+  return success();
+}
+
 LogicalResult mlir::gpfq::addAbi(llvm::Module &module, ArrayRef<NetworkVariant> variants,
                                  const ModelInterface &interface, bool isSharedLibrary,
                                  Location loc) {
@@ -213,5 +234,5 @@ LogicalResult mlir::gpfq::addAbi(llvm::Module &module, ArrayRef<NetworkVariant> 
     return failure();
   builder.buildRun(variants);
   builder.buildInfo(isSharedLibrary);
-  return success();
+  return success(!interface.profiledLayers || succeeded(builder.buildProfile(loc)));
 }

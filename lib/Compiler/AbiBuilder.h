@@ -24,6 +24,8 @@ public:
   LogicalResult buildCheck(ArrayRef<NetworkVariant> variants, Location loc);
   void buildRun(ArrayRef<NetworkVariant> variants);
   void buildInfo(bool isSharedLibrary);
+  /// `<symbol>_profile(const char *const **layers, uint64_t **ticks, uint64_t *now)`.
+  LogicalResult buildProfile(Location loc);
 
 private:
   /// In `run`: the number of the variant to run, from 1, or `noVariant`; i8.

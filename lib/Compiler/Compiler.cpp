@@ -7,6 +7,7 @@
 #include "gpfq/Compiler/Abi.h"
 #include "gpfq/Compiler/Codegen.h"
 #include "gpfq/Compiler/Output.h"
+#include "gpfq/Conversion/Passes.h"
 #include "gpfq/Pipelines/Pipelines.h"
 #include "gpfq/Target/Target.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -51,6 +52,7 @@ static void setPipelineOptions(const CompilerOptions &options, const KernelTarge
   pipeline.target = target.getName().str();
   pipeline.reference = options.reference;
   pipeline.parallel = options.parallelism != Parallelism::None;
+  pipeline.profileClock = options.profileClock;
 }
 
 LogicalResult mlir::gpfq::lowerToIntegerLayers(ModuleOp module) {
@@ -89,6 +91,13 @@ LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOpti
           runPipeline(module, [&](OpPassManager &pm) { buildLowBitLowerPipeline(pm, pipeline); })))
     return failure();
   interface.weightBytes += countConstantBytes(module);
+  // The same for all targets.
+  if (auto names = module->getAttrOfType<ArrayAttr>(profiledLayersAttrName)) {
+    interface.profiledLayers.emplace();
+    for (StringAttr name : names.getAsRange<StringAttr>())
+      interface.profiledLayers->push_back(name.str());
+    module->removeAttr(profiledLayersAttrName);
+  }
   return success();
 }
 
@@ -114,6 +123,9 @@ translateNetworks(ArrayRef<LoweredNetwork> networks, const MachineOptions &machi
     function->setName(name);
     function->setLinkage(llvm::GlobalValue::ExternalLinkage);
     variants.push_back({name, lowered.target->getRequiredFeatures()});
+    // One set of counters for all targets, of which one runs.
+    if (llvm::GlobalVariable *counters = (*module)->getNamedGlobal(profileCountersName))
+      counters->setLinkage(llvm::GlobalValue::WeakAnyLinkage);
     if (!all)
       all = std::move(*module);
     else if (llvm::Linker::linkModules(*all, std::move(*module)))

@@ -92,6 +92,19 @@ static void writeParallel(llvm::raw_ostream &os, const ModelInterface &interface
      << "void " << name << "_pool_destroy(const gpfq_parallel *pool);\n\n";
 }
 
+static void writeProfile(llvm::raw_ostream &os, const ModelInterface &interface) {
+  if (!interface.profiledLayers)
+    return;
+  os << "/* Ticks of the CPU's clock in all runs so far: ticks[0] of the whole network, ticks[1 + "
+        "i] of "
+        "layers[i]. The\n"
+        "   caller may set them to 0. `now` is the clock, to tell how long a tick is. Returns the "
+        "number of "
+        "layers. */\n"
+     << "int32_t " << interface.symbol
+     << "_profile(const char *const **layers, uint64_t **ticks, uint64_t *now);\n\n";
+}
+
 void mlir::gpfq::writeHeader(llvm::raw_ostream &os, const ModelInterface &interface) {
   const std::string &name = interface.symbol;
   std::string upper = StringRef(name).upper();
@@ -125,5 +138,6 @@ void mlir::gpfq::writeHeader(llvm::raw_ostream &os, const ModelInterface &interf
      << "_run(const void *const *inputs, void *const *outputs, int64_t batch, void "
         "*workspace);\n\n";
   writeParallel(os, interface);
+  writeProfile(os, interface);
   os << "#ifdef __cplusplus\n}\n#endif\n\n#endif /* GPFQ_MODEL_" << upper << "_H */\n";
 }

@@ -53,17 +53,32 @@ std::vector<std::string> mlir::gpfq::findFloatLayers(ModuleOp module) {
   return names;
 }
 
+std::vector<CompiledLayer> mlir::gpfq::describeLayers(ModuleOp module) {
+  std::vector<CompiledLayer> layers;
+  module.walk([&](lowbit::LowBitComputeOpInterface op) {
+    StringAttr layer = op.getLayerAttr();
+    std::string name = layer ? layer.str() : op->getName().getStringRef().str();
+    auto known = llvm::find_if(layers, [&](const CompiledLayer &l) { return l.name == name; });
+    if (known == layers.end())
+      known = layers.insert(known, {name, 0, op.hasIntegerAccumulator()});
+    auto type = cast<ShapedType>(op.getWeights().getType());
+    known->weightBytes += type.getNumElements() * int64_t(type.getElementTypeBitWidth() / 8);
+  });
+  return layers;
+}
+
 FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
-                                                StringRef layersJson, Location loc) {
+                                                ArrayRef<std::string> parts, Location loc) {
   llvm::json::Object root{{"version", 1}, {"layers", llvm::json::Array()}};
-  if (!layersJson.empty()) {
-    llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(layersJson);
+  for (const std::string &part : parts) {
+    llvm::Expected<llvm::json::Value> parsed = llvm::json::parse(part);
     if (!parsed)
-      return emitError(loc) << "cannot read back the report of the quantiser: "
+      return emitError(loc) << "cannot read back the report of the quantisation: "
                             << llvm::toString(parsed.takeError());
     if (!parsed->getAsObject())
-      return emitError(loc, "the report of the quantiser is not a JSON object");
-    root = std::move(*parsed->getAsObject());
+      return emitError(loc, "the report of the quantisation is not a JSON object");
+    for (auto &[key, value] : *parsed->getAsObject())
+      root[key] = std::move(value);
   }
   rusage usage{};
   getrusage(RUSAGE_SELF, &usage);
@@ -76,7 +91,13 @@ FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
                             {"quantize_seconds", report.quantizeSeconds},
                             {"compile_seconds", report.compileSeconds},
                             {"float_left", llvm::json::Array(report.floatLeft)}};
+  llvm::json::Array layers;
+  for (const CompiledLayer &layer : report.compiledLayers)
+    layers.push_back(llvm::json::Object{{"name", layer.name},
+                                        {"weight_bytes", layer.weightBytes},
+                                        {"arithmetic", layer.isInteger ? "integer" : "float"}});
   root["model_sha256"] = report.modelSha256;
+  root["compiled_layers"] = std::move(layers);
   root["totals"] = std::move(totals);
   return llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root))).str();
 }

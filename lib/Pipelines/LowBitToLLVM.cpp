@@ -58,6 +58,8 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
 }
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  if (!options.profileClock.empty())
+    pm.addPass(createGPFQProfileLayers({options.profileClock}));
   // Even shares for 2 to 8 threads.
   int64_t chunks = options.parallel ? 32 : 1;
   if (!options.reference) {

@@ -66,6 +66,7 @@ static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions
   result.range = options.range;
   result.percentile = options.percentile;
   result.threads = options.threads;
+  result.report = options.activationReport;
   return result;
 }
 

@@ -72,6 +72,12 @@ StringRef mlir::gpfq::getTriple(ArrayRef<const KernelTarget *> targets) {
   return "";
 }
 
+StringRef mlir::gpfq::getClock(StringRef triple) {
+  llvm::Triple machine(triple.empty() ? llvm::sys::getDefaultTargetTriple() : triple.str());
+  // On x86 the time stamp counter; that of AArch64 is for privileged code, and there is another.
+  return machine.isX86() ? "llvm.readcyclecounter" : "llvm.readsteadycounter";
+}
+
 FailureOr<SmallVector<const KernelTarget *>>
 mlir::gpfq::getKernelTargets(ArrayRef<std::string> names,
                              function_ref<InFlightDiagnostic()> emitError) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Calibration/CalibrationRun.h"
+#include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/RangeObserver.h"
 #include "gpfq/Calibration/StagedExecutor.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
@@ -12,6 +13,8 @@
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "llvm/Support/FormatVariadic.h"
+#include "llvm/Support/JSON.h"
 #include <mutex>
 #include <thread>
 
@@ -50,8 +53,9 @@ private:
   LogicalResult observe(func::FuncOp function, MutableArrayRef<QuantizableOp> layers,
                         ArrayRef<Activation> activations, RangeRule rule,
                         MutableArrayRef<RangeObserver> observers);
-  void quantize(const Activation &activation, const RangeObserver &observer, RangeRule rule);
   void quantizeRows(const Activation &activation);
+  void quantize(const Activation &activation, const RangeObserver &observer, ActivationScale scale);
+  void writeReport(func::FuncOp function, llvm::json::Array entries);
 };
 } // namespace
 
@@ -137,12 +141,43 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
       [&](int64_t begin, int64_t count) { progress.update(begin + count); });
 }
 
+/// An entry of the report.
+static llvm::json::Object describe(const Activation &activation,
+                                   MutableArrayRef<QuantizableOp> layers,
+                                   const RangeObserver &observer, ActivationScale scale, int bits) {
+  llvm::json::Array names;
+  for (unsigned layer : activation.layers)
+    names.push_back(layers[layer].name());
+  ::gpfq::ActivationUse use = observer.describe(scale, bits);
+  return llvm::json::Object{
+      {"layers", std::move(names)},
+      {"scale", scale.scale},
+      {"zero_point", scale.zeroPoint},
+      {"bits", bits},
+      {"error", use.error},
+      {"clipped", use.clipped},
+      {"codes", llvm::json::Array(use.codes)},
+      {"values", llvm::json::Object{{"low", observer.min()},
+                                    {"high", observer.max()},
+                                    {"counts", llvm::json::Array(use.values)}}}};
+}
+
+void QuantizeActivationsPass::writeReport(func::FuncOp function, llvm::json::Array entries) {
+  if (report.empty())
+    return;
+  llvm::json::Object root{{"version", 1}, {"activations", std::move(entries)}};
+  std::string text = llvm::formatv("{0:2}\n", llvm::json::Value(std::move(root)));
+  if (::gpfq::Failure failure = ::gpfq::writeFileAtomically(report, text)) {
+    function.emitError() << *failure;
+    signalPassFailure();
+  }
+}
+
 void QuantizeActivationsPass::quantize(const Activation &activation, const RangeObserver &observer,
-                                       RangeRule rule) {
+                                       ActivationScale scale) {
   Value value = activation.value;
   if (observer.min() == 0.0f && observer.max() == 0.0f)
     emitRemark(value.getLoc(), "is 0 in all calibration data; its scale is set to 1");
-  ActivationScale scale = observer.scale(rule, percentile, int(bits));
   OpBuilder builder(value.getContext());
   builder.setInsertionPointAfterValue(value);
   Location loc = value.getLoc();
@@ -198,11 +233,14 @@ void QuantizeActivationsPass::runOnOperation() {
       return true;
     });
   if (activations.empty())
-    return;
-  std::vector<RangeObserver> observers(activations.size(),
-                                       RangeObserver(*rule != RangeRule::MinMax));
+    return writeReport(*function, {});
+  // The report alone needs but a sample of the values; 7 shares no factor with numbers of channels.
+  bool isSample = *rule == RangeRule::MinMax;
+  std::vector<RangeObserver> observers(
+      activations.size(), RangeObserver(!isSample || !report.empty(), isSample ? 7 : 1));
   if (failed(observe(*function, *layers, activations, *rule, observers)))
     return signalPassFailure();
+  llvm::json::Array entries;
   for (auto [activation, observer] : llvm::zip(activations, observers)) {
     if (observer.hasNonFinite()) {
       emitError(activation.value.getLoc(),
@@ -210,6 +248,10 @@ void QuantizeActivationsPass::runOnOperation() {
                 "network and the preprocessing of the data");
       return signalPassFailure();
     }
-    quantize(activation, observer, *rule);
+    ActivationScale scale = observer.scale(*rule, percentile, int(bits));
+    quantize(activation, observer, scale);
+    if (!report.empty())
+      entries.push_back(describe(activation, *layers, observer, scale, int(bits)));
   }
+  writeReport(*function, std::move(entries));
 }

@@ -20,8 +20,8 @@ __version__ = "0.1.0"
 from .compiler import Compilation, QuantizeOptions, compile, quantize
 from .data import Dataset, Preprocessing, read_dataset, read_labels
 from .errors import DataError, GpfqError, ImportNetworkError, MissingPackageError, ToolError, ToolNotFoundError
-from .evaluation import Evaluation, Latency, evaluate, measure_latency, run_batches
-from .library import CompiledModel, LoadError, TensorInfo, UnsupportedCpuError, load
+from .evaluation import Evaluation, Latency, LayerLatency, evaluate, measure_latency, measure_layers, run_batches
+from .library import CompiledModel, LoadError, Profile, TensorInfo, UnsupportedCpuError, load
 from .mlir_importer import ImportMlirError, import_mlir
 from .onnx_exporter import export_onnx
 from .onnx_importer import ImportOnnxError, import_onnx
@@ -44,9 +44,11 @@ __all__ = [
     "ImportTorchError",
     "InputCodes",
     "Latency",
+    "LayerLatency",
     "LoadError",
     "MissingPackageError",
     "Preprocessing",
+    "Profile",
     "ProgressEvent",
     "QuantizeOptions",
     "QuantizedLayer",
@@ -64,6 +66,7 @@ __all__ = [
     "load",
     "make_state_dict",
     "measure_latency",
+    "measure_layers",
     "quantize",
     "read_dataset",
     "read_labels",

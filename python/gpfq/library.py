@@ -17,7 +17,7 @@ import numpy as np
 
 from .errors import GpfqError
 
-__all__ = ["CompiledModel", "LoadError", "TensorInfo", "UnsupportedCpuError", "load"]
+__all__ = ["CompiledModel", "LoadError", "Profile", "TensorInfo", "UnsupportedCpuError", "load"]
 
 _ABI_VERSION = 1
 _DTYPES = {0: np.float32, 1: np.uint8, 2: np.int8, 3: np.int32, 4: np.int64}
@@ -102,6 +102,16 @@ class TensorInfo:
         return f"{self.name}: {shape or 'scalar'} {self.dtype}"
 
 
+@dataclass(frozen=True)
+class Profile:
+    """Ticks of the CPU's clock, summed over runs and threads."""
+
+    layers: tuple[str, ...]
+    ticks: tuple[int, ...]  # of each layer
+    total: int  # of the network
+    now: int  # the clock itself
+
+
 class CompiledModel:
     """A compiled network; call it with one numpy array for each input.
 
@@ -146,6 +156,18 @@ class CompiledModel:
         if status != 0:
             raise RuntimeError(f"{self.name}: run() failed with status {status}")
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
+
+    def profile(self) -> Profile:
+        """What a library compiled with `--profile` has counted in all its runs so far. LoadError for any other."""
+        try:
+            function = self._library[f"{self.name}_profile"]
+        except AttributeError:
+            raise LoadError(f"{self.path}: counts no ticks; compile it with --profile") from None
+        layers, ticks, now = ctypes.POINTER(ctypes.c_char_p)(), ctypes.POINTER(ctypes.c_uint64)(), ctypes.c_uint64()
+        function.restype = ctypes.c_int32
+        count = function(ctypes.byref(layers), ctypes.byref(ticks), ctypes.byref(now))
+        names = tuple(_text(layers[i]) for i in range(count))
+        return Profile(names, tuple(ticks[1 + i] for i in range(count)), ticks[0], now.value)
 
     def __repr__(self) -> str:
         inputs, outputs = (", ".join(map(str, side)) for side in (self.inputs, self.outputs))

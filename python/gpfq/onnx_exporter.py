@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["export_onnx"]
 
-INT4_OPSET = 21
+BLOCK_OPSET = 21  # the first with int4 and with block_size
 
 
 def export_onnx(
@@ -35,12 +35,13 @@ def export_onnx(
     """Writes the ONNX model `model` with the quantised weights of `weights` to `path`.
 
     Each quantised weight becomes an integer initialiser behind a DequantizeLinear, one
-    scale for each output channel; a layer that reads codes gets a QuantizeLinear and a
-    DequantizeLinear of uint8 on its input. Batch norms are folded, as they were before the
-    quantisation, and changes of the bias are added.
+    scale for each output channel, or one for each block of its inputs; a layer that reads
+    codes gets a QuantizeLinear and a DequantizeLinear of uint8 on its input. Batch norms are
+    folded, as they were before the quantisation, and changes of the bias are added.
 
     weights: what `gpfq quantize --weights` wrote for the network imported from `model`.
-    int4: keep levels of -8 to 7 as int4, two in a byte; the model becomes opset 21.
+    int4: keep levels of -8 to 7 as int4, two in a byte; the model becomes opset 21, as it does
+        where scales are those of blocks.
 
     Raises DataError when the weights are not of this model, ImportOnnxError as import_onnx
     does, and MissingPackageError without onnx or safetensors.
@@ -51,7 +52,7 @@ def export_onnx(
     layers = read_weights(weights)
     proto = open_model(model)
     fold_batch_norms(proto)
-    if int4:
+    if int4 or any(layer.scales.ndim > 1 for layer in layers):
         proto = _raise_opset(proto)
     exporter = _Exporter(proto, int4)
     names = find_layer_weights(layers, [_layer_name(t.name) for t in proto.graph.initializer])
@@ -73,13 +74,15 @@ def _layer_name(name: str) -> str:
 def _raise_opset(model: onnx.ModelProto) -> onnx.ModelProto:
     onnx = import_onnx_package()
     standard = next(o for o in model.opset_import if o.domain in ("", "ai.onnx"))
-    if standard.version >= INT4_OPSET:
+    if standard.version >= BLOCK_OPSET:
         return model
     try:
-        model = onnx.version_converter.convert_version(model, INT4_OPSET)
+        model = onnx.version_converter.convert_version(model, BLOCK_OPSET)
     except Exception as error:
         first = str(error).strip().splitlines()[0]
-        raise DataError(f"int4 needs opset {INT4_OPSET}, and onnx cannot convert the model to it: {first}") from error
+        raise DataError(
+            f"int4 and blocks need opset {BLOCK_OPSET}, and onnx cannot convert the model to it: {first}"
+        ) from error
     model.ir_version = max(model.ir_version, 10)
     return model
 
@@ -108,8 +111,6 @@ class _Exporter:
             raise DataError(
                 f"layer '{layer.name}': '{name}' has shape {shape} in the model, {levels.shape} is quantised"
             )
-        if layer.scales.ndim != 1:
-            raise DataError(f"layer '{layer.name}': scales of groups of inputs cannot be exported to ONNX")
         self._replace_weights(layer, name, np.ascontiguousarray(levels), 1 if transposed else 0, min(readers))
         for index in compute:
             node = self.graph.node[index]
@@ -169,6 +170,12 @@ class _Exporter:
         self.tensors[codes.name] = tensor
         scales = layer.scales if layer.scales.size > 1 or levels.shape[axis] == 1 else layer.scales.reshape(())
         attributes = {} if scales.ndim == 0 else {"axis": axis}
+        if scales.ndim == 2:  # output channels x blocks; ONNX has a scale for each tap of a kernel
+            attributes = {"axis": 1 - axis, "block_size": layer.levels.shape[1] // scales.shape[1]}
+            scales = scales.T if axis == 1 else scales
+            taps = levels.shape[2:]
+            spread = np.broadcast_to(scales.reshape(*scales.shape, *[1] * len(taps)), (*scales.shape, *taps))
+            scales = np.ascontiguousarray(spread)
         inputs = [codes.name, self._add_tensor(f"{name}.scales", scales)]
         self.before.setdefault(reader, []).append(self._make_node("DequantizeLinear", inputs, [name], **attributes))
 

@@ -45,11 +45,13 @@ def write_report(
     output: str | os.PathLike[str],
     *,
     compare: str | os.PathLike[str] | None = None,
+    latency: str | os.PathLike[str] | None = None,
     title: str | None = None,
 ) -> Path:
     """Writes the page `output` (.html) of the report file `report`; it needs no other file and no network.
 
     compare: another report, whose errors, bits and sizes are put beside.
+    latency: what `gpfq bench --layers --json` printed of the library, whose times are put beside.
     title: heading of the page, by default the report's name.
 
     Raises FileNotFoundError, DataError when a file is no report, and MissingPackageError
@@ -68,8 +70,15 @@ def write_report(
     )
     environment.filters["count"] = lambda value: f"{value:,}"
     environment.filters["percent"] = lambda value: "-" if value is None else f"{100 * value:.2f} %"
+    times = None if latency is None else _read_latency(Path(latency), main)
     page = environment.get_template("report.html").render(
-        title=title or report.stem, run=main, other=other, rows=_make_rows(main, other), scale=_error_scale(main, other)
+        title=title or report.stem,
+        run=main,
+        other=other,
+        rows=_make_rows(main, other, times),
+        activations=_make_activations(main, other),
+        times=times,
+        scale=_error_scale(main, other),
     )
     write_text(output, page)
     return output
@@ -112,9 +121,26 @@ def _error_scale(*runs: _Run | None) -> float:
     return max((e for e in errors if e is not None), default=1.0) or 1.0
 
 
-def _make_rows(main: _Run, other: _Run | None) -> list[dict[str, Any]]:
+def _read_latency(path: Path, run: _Run) -> dict[str, Any]:
+    """The measurement, with the time of each layer by its name."""
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    try:
+        measured = json.loads(path.read_text())
+        layers = {layer["name"]: layer["microseconds"] for layer in measured["layers"]}
+        result = {"median": measured["median"], "cpu": measured["cpu"], "target": measured["target"], "layers": layers}
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{path}: not what gpfq bench --layers --json prints: {error}") from error
+    if run.layers and not any(layer["name"] in layers for layer in run.layers):
+        raise DataError(f"{path}: has none of the layers of {run.name}; is it of the same network?")
+    known = {layer["name"] for layer in run.layers}
+    return result | {"rest": {name: time for name, time in layers.items() if name not in known}}
+
+
+def _make_rows(main: _Run, other: _Run | None, times: dict[str, Any] | None) -> list[dict[str, Any]]:
     """What the page shows of each layer."""
     others = {layer["name"]: layer for layer in other.layers} if other else {}
+    stored = {layer["name"]: layer["weight_bytes"] for layer in main.report.get("compiled_layers", [])}
     rows = []
     for layer in main.layers:
         size = math.prod(layer["shape"])
@@ -125,13 +151,77 @@ def _make_rows(main: _Run, other: _Run | None) -> list[dict[str, Any]]:
                 "error": _get_error(layer),
                 "is_held_out": layer.get("held_out_error") is not None,
                 "weights": size,
-                "bytes": math.ceil(size * layer["bits"] / 8),
+                "bytes": stored.get(layer["name"]),
+                "time": None if times is None else times["layers"].get(layer["name"]),
                 "chart": _make_chart(layer),
                 "other": beside,
                 "other_error": None if beside is None else _get_error(beside),
             }
         )
     return rows
+
+
+_MOST_BARS = 64
+
+
+def _make_activations(main: _Run, other: _Run | None) -> list[dict[str, Any]]:
+    """What the page shows of each quantised activation."""
+    others = {tuple(a["layers"]): a for a in other.report.get("activations", [])} if other else {}
+    rows = []
+    for entry in main.report.get("activations", []):
+        scale, zero, values = entry["scale"], entry["zero_point"], entry["values"]
+        rows.append(
+            {
+                "entry": entry,
+                "low": -zero * scale,
+                "high": (2 ** entry["bits"] - 1 - zero) * scale,
+                "used": sum(count > 0 for count in entry["codes"]),
+                "chart": _make_activation_chart(entry) if values["high"] > values["low"] else None,
+                "other": others.get(tuple(entry["layers"])),
+            }
+        )
+    return rows
+
+
+def _make_activation_chart(entry: dict[str, Any]) -> dict[str, Any]:
+    """Bars of codes, several in one where there are many, and the outline of the float values, in a box of 600 x 160.
+
+    Heights are square roots of shares, so that rare values are seen beside the many zeros.
+    """
+    values, codes = entry["values"], entry["codes"]
+    together = math.ceil(len(codes) / _MOST_BARS)
+    shares = [sum(codes[i : i + together]) for i in range(0, len(codes), together)]
+    total = max(sum(codes), 1e-30)
+    width = together * entry["scale"]
+    first = -(entry["zero_point"] + 0.5) * entry["scale"]
+    low, high = min(first, values["low"]), max(first + len(shares) * width, values["high"])
+    bins = values["counts"]
+    step = (values["high"] - values["low"]) / len(bins)
+    heights = [math.sqrt(share / total / width) for share in shares]
+    outline = [math.sqrt(count / total / step) for count in bins]
+    top = max(*heights, *outline, 1e-30)
+
+    def to_x(value: float) -> float:
+        return round(600 * (value - low) / (high - low), 1)
+
+    def to_y(value: float) -> float:
+        return round(150 - 140 * value / top, 1)
+
+    bars = []
+    for i, height in enumerate(heights):
+        last = min(len(codes), (i + 1) * together) - 1
+        bar = {"x": to_x(first + i * width), "y": to_y(height), "codes": f"{i * together} to {last}"}
+        bars.append(bar | {"width": round(600 * width / (high - low), 1), "height": round(150 - bar["y"], 1)})
+        bars[-1]["share"] = shares[i] / total
+    points = [(to_x(values["low"]), 150.0)]
+    for i, value in enumerate(outline):
+        points += [
+            (to_x(values["low"] + i * step), to_y(value)),
+            (to_x(values["low"] + (i + 1) * step), to_y(value)),
+        ]
+    points.append((to_x(values["high"]), 150.0))
+    ticks = [{"middle": to_x(x), "text": f"{x:.3g}"} for x in sorted({values["low"], 0.0, values["high"]})]
+    return {"bars": bars, "outline": " ".join(f"{x},{y}" for x, y in points), "ticks": ticks}
 
 
 def _make_chart(layer: dict[str, Any]) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 // RUN: gpfq-opt %s --gpfq-quantize-activations="calibration=%t.npy" | FileCheck %s
 // RUN: gpfq-opt %s --gpfq-quantize-activations="calibration=%t.npy bits=4 range=mse threads=1" | FileCheck %s --check-prefix=FOUR
 // RUN: gpfq-opt %s --gpfq-quantize-activations="calibration=%t.npy range=percentile percentile=99" | FileCheck %s
+// RUN: gpfq-opt %s --gpfq-quantize-activations="calibration=%t.npy report=%t.json" -o /dev/null && FileCheck %s --check-prefix=REPORT < %t.json
 // A second run finds everything quantised.
 // RUN: gpfq-opt %s --gpfq-quantize-activations="calibration=%t.npy" --gpfq-quantize-activations="calibration=%t.npy" | FileCheck %s
 
@@ -9,6 +10,16 @@
 
 // The pairs are on the argument and on the result of relu, each before its padding; the residual add reads
 // the dequantised value too.
+// REPORT: "activations": [
+// REPORT: "layers": [
+// REPORT-NEXT: "first"
+// REPORT: "zero_point": {{[1-9]}}
+// REPORT: "layers": [
+// REPORT-NEXT: "second"
+// REPORT: "low": 0
+// REPORT: "zero_point": 0
+// REPORT: "version": 1
+
 // CHECK-LABEL: func @residual
 // CHECK-SAME: %[[X:.*]]: tensor<1x4x4x2xf32>
 // CHECK: %[[Q0:.*]] = lowbit.quantize %[[X]], %{{.*}} zero_point {{[0-9]+}} : tensor<1x4x4x2xf32>

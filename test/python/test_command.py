@@ -83,6 +83,35 @@ def test_compile_evaluate_bench_run(tmp_path: Path) -> None:
     assert 0 < latency["minimum"] <= latency["median"] <= latency["percentile_90"]
 
 
+def test_bench_layers(tmp_path: Path) -> None:
+    options = ["--calibration", CALIBRATION, "-o", "libnet.so", "--report", "report.json"]
+    succeed("compile", MODEL, *options, "--", "--profile", cwd=tmp_path)
+    bench = ["bench", "libnet.so", "--layers", "--seconds", "0.2"]
+    measured = json.loads(succeed(*bench, "--json", cwd=tmp_path))
+    compiled = json.loads((tmp_path / "report.json").read_text())["compiled_layers"]
+    assert [layer["name"] for layer in measured["layers"]] == [*(layer["name"] for layer in compiled), "(other)"]
+    assert all(layer["microseconds"] > 0 for layer in measured["layers"][:-1])
+    assert sum(layer["share"] for layer in measured["layers"]) == pytest.approx(1)
+    # The network takes less time than the calls, of which Python takes some.
+    assert 0 < sum(layer["microseconds"] for layer in measured["layers"]) < 2 * measured["mean"]
+    assert "µs" in succeed(*bench, cwd=tmp_path).splitlines()[-1]
+    result = gpfq_command(*bench, "--callers", "2", cwd=tmp_path)
+    assert result.returncode == 2 and "--layers measures one thread" in result.stderr
+
+    profile = gpfq.load(tmp_path / "libnet.so").profile()
+    assert profile.layers == tuple(layer["name"] for layer in compiled)
+    assert profile.total == 0 and set(profile.ticks) == {0}
+
+
+def test_bench_threads(tmp_path: Path, digits_library: Path) -> None:
+    succeed("compile", MODEL, "--float", "-o", "libpool.so", "--", "--parallel=pool", cwd=tmp_path)
+    options = ["--seconds", "0.1", "--json"]
+    measured = json.loads(succeed("bench", "libpool.so", "--threads", "2", "--callers", "2", *options, cwd=tmp_path))
+    assert (measured["threads"], measured["callers"]) == (2, 2)
+    fail_command("compile it with --parallel=pool", "bench", digits_library, "--threads", "2", cwd=tmp_path)
+    fail_command("counts no ticks; compile it with --profile", "bench", digits_library, "--layers", cwd=tmp_path)
+
+
 def test_two_steps_give_the_library_of_one(tmp_path: Path) -> None:
     succeed(
         "quantize", MODEL, "--calibration", CALIBRATION, "-o", "net.q.mlir", "--report", "report.json", cwd=tmp_path

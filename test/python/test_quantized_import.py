@@ -27,14 +27,14 @@ RANDOM = np.random.default_rng(0)
 
 def read_network(text: str) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
     """Levels, scales and alphabet of each layer of a network in MLIR text."""
-    blobs = {name: bytes.fromhex(digits)[4:] for name, digits in re.findall(r'([\w.]+): "0x([0-9A-F]+)"', text)}
+    blobs = {name: bytes.fromhex(digits)[4:] for name, digits in re.findall(r'([\w.]+)"?: "0x([0-9A-F]+)"', text)}
     constants = dict(re.findall(r"(%\w+) = arith\.constant (.*)", text))
 
     def read(value: str) -> np.ndarray:
         content, sizes, kind = re.fullmatch(r"(.*) : tensor<([\dx]+)x(i8|f32)>", constants[value]).groups()
         shape, dtype = [int(n) for n in sizes.split("x")], {"i8": np.int8, "f32": np.float32}[kind]
         if content.startswith("dense_resource"):
-            return np.frombuffer(blobs[content[len("dense_resource<") : -1]], dtype).reshape(shape)
+            return np.frombuffer(blobs[content[len("dense_resource<") : -1].strip('"')], dtype).reshape(shape)
         numbers = re.findall(r"-?[\d.]+(?:[eE][-+]?\d+)?", content)
         return np.broadcast_to(
             np.array(numbers, np.float64).astype(dtype).reshape(shape if len(numbers) > 1 else []), shape
@@ -272,6 +272,37 @@ def test_what_we_export_comes_back(tmp_path: Path, bits: int, int4: bool, granul
     first = gpfq.run_batches(gpfq.load(tmp_path / "first.so"), x)
     # A code falls to the other side where x / scale is close to a half.
     assert np.linalg.norm(got - first) < 0.02 * np.linalg.norm(first)
+
+
+@pytest.mark.parametrize("int4", [False, True])
+def test_blocks_come_back(tmp_path: Path, int4: bool) -> None:
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    nn = torch.nn
+    torch.manual_seed(4)
+    layers = [nn.Conv2d(8, 16, 3, padding=1), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10)]
+    source = tmp_path / "float.onnx"
+    torch.onnx.export(nn.Sequential(*layers).eval(), (torch.zeros(1, 8, 6, 6),), source, dynamo=False, opset_version=17)
+    gpfq.import_onnx(source, tmp_path / "float.mlir")
+    weights, data = tmp_path / "w.safetensors", RANDOM.standard_normal((128, 8, 6, 6)).astype(np.float32)
+    options = {"granularity": "block", "quantize_options": "block-size=4", "weights": weights, "calibration": data}
+    gpfq.quantize(tmp_path / "float.mlir", tmp_path / "q.mlir", **options)
+    gpfq.export_onnx(weights, source, tmp_path / "q.onnx", int4=int4)
+    nodes = {node.output[0]: node for node in onnx.load(tmp_path / "q.onnx").graph.node}
+    for name in ("0.weight", "4.weight"):
+        attributes = {a.name: a.i for a in nodes[name].attribute}
+        assert attributes == {"axis": 1, "block_size": 4}
+
+    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
+    assert remarks == []
+    found = read_network(network.read_text())
+    for layer in gpfq.read_weights(weights):
+        levels, scales, _ = found[layer.name]
+        np.testing.assert_array_equal(
+            levels, np.moveaxis(layer.levels, 1, -1) if layer.levels.ndim == 4 else layer.levels
+        )
+        np.testing.assert_array_equal(scales, layer.scales)
+    compare(tmp_path / "q.onnx", network, RANDOM.standard_normal((50, 8, 6, 6)).astype(np.float32), step=0.02)
 
 
 class _Samples:

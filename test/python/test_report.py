@@ -10,6 +10,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from conftest import DIGITS, compile_network, fail_command, gpfq_command
 
@@ -71,7 +72,9 @@ def test_page(reports: Path, tmp_path: Path) -> None:
     for layer in layers:
         assert layer["name"] in page.text
         assert f"{100 * layer['held_out_error']:.2f} %" in page.text
-    assert sum(tag == "svg" for tag, _ in page.tags) == len(layers)
+    activations = json.loads((reports / "4.json").read_text())["activations"]
+    assert len(activations) == len(layers)
+    assert sum(tag == "svg" for tag, _ in page.tags) == len(layers) + len(activations)
     titles = re.findall(r"level (-?\d+): ([\d,]+) weights", text)
     counts = [layer["level_counts"] for layer in layers]
     expected = [(str(level), f"{n:,}") for c in counts for level, n in zip(c["levels"], c["counts"], strict=True)]
@@ -88,6 +91,53 @@ def test_histograms_count_all_weights(reports: Path) -> None:
         assert sum(layer["weight_histogram"]["counts"]) == size
         zeros = dict(zip(layer["level_counts"]["levels"], layer["level_counts"]["counts"], strict=True))[0]
         assert zeros / size == pytest.approx(layer["sparsity"])
+
+
+def test_activations(reports: Path, tmp_path: Path) -> None:
+    """Against the calibration data themselves, which are the input of the first layer."""
+    report = json.loads((reports / "4.json").read_text())
+    entry = report["activations"][0]
+    data = np.load(DIGITS / "calib.npy")
+    scale, zero = entry["scale"], entry["zero_point"]
+    assert entry["layers"] == [report["layers"][0]["name"]]
+    assert (entry["values"]["low"], entry["values"]["high"]) == (min(data.min(), 0), pytest.approx(data.max()))
+    codes = np.clip(np.rint(data / scale) + zero, 0, 255)
+    error = np.linalg.norm((codes - zero) * scale - data) / np.linalg.norm(data)
+    # Of every seventh value, by a histogram.
+    assert entry["error"] == pytest.approx(error, rel=0.25)
+    assert entry["clipped"] == 0
+    expected = np.bincount(codes.astype(int).ravel(), minlength=256) / data.size
+    # Pixels have 17 values; where one is between two codes, the histogram does not tell which.
+    got = np.cumsum(entry["codes"])[7::16] / sum(entry["codes"])
+    assert got == pytest.approx(np.cumsum(expected)[7::16], abs=0.02)
+    assert sum(entry["values"]["counts"]) == pytest.approx(sum(entry["codes"]))
+    page = gpfq.write_report(reports / "4.json", tmp_path / "page.html").read_text()
+    assert f"{100 * entry['error']:.2f} %" in page
+
+
+def test_latency(reports: Path, tmp_path: Path) -> None:
+    report = json.loads((reports / "4.json").read_text())
+    names = [layer["name"] for layer in report["layers"]]
+    layers = [{"name": name, "microseconds": 1.25 + i, "share": 0.1} for i, name in enumerate(names)]
+    layers.append({"name": "(other)", "microseconds": 77.5, "share": 0.4})
+    times = {"median": 99.0, "cpu": "a <CPU>", "target": "avx2", "layers": layers}
+    (tmp_path / "times.json").write_text(json.dumps(times))
+    arguments = ["report", reports / "4.json", "-o", "p.html", "--latency"]
+    result = gpfq_command(*arguments, "times.json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    text = Page((tmp_path / "p.html").read_text()).text
+    for layer in layers:
+        assert f"{layer['microseconds']:.2f}" in text
+    assert "a <CPU>" in text
+    for compiled in report["compiled_layers"]:
+        assert f"{compiled['weight_bytes']:,}" in text
+
+    (tmp_path / "p.html").unlink()
+    (tmp_path / "other.json").write_text(json.dumps(times | {"layers": layers[-1:]}))
+    (tmp_path / "bad.json").write_text("{}")
+    fail_command("has none of the layers of 4.json", *arguments, "other.json", cwd=tmp_path)
+    fail_command("not what gpfq bench --layers --json prints", *arguments, "bad.json", cwd=tmp_path)
+    fail_command("absent.json: no such file", *arguments, "absent.json", cwd=tmp_path)
 
 
 def test_comparison(reports: Path, tmp_path: Path) -> None:

@@ -95,6 +95,10 @@ struct Flags {
                  clEnumValN(Parallelism::Pool, "pool",
                             "also a pool of the library's own, which needs the C library"))};
 
+  cl::opt<bool> profile{
+      "profile", cl::cat(outputCategory),
+      cl::desc("Count the ticks that each layer takes: NAME_profile, gpfq bench --layers")};
+
   cl::opt<bool> keepFloat{"float", cl::cat(quantizeCategory),
                           cl::desc("Compile the float network")};
   cl::opt<int> weightBits{"weight-bits", cl::init(4), cl::value_desc("n"),
@@ -223,6 +227,7 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   commandLine.keepFloat = flags.keepFloat || flags.weightBits == 0;
   commandLine.optimization = flags.optimization;
   commandLine.parallelism = flags.parallelism;
+  commandLine.profile = flags.profile;
   commandLine.hasCalibration = !flags.calibration.empty();
 
   QuantizeOptions &quantize = commandLine.quantize;

@@ -25,6 +25,7 @@ struct CommandLine {
   bool keepFloat;
   unsigned optimization;
   Parallelism parallelism;
+  bool profile = false;
   bool hasCalibration;
   QuantizeOptions quantize;
 };

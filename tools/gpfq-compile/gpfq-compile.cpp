@@ -58,7 +58,8 @@ private:
   SmallVector<const KernelTarget *> targets;
   ModelInterface interface;
   CompilationReport report;
-  std::string layersJson;
+  /// What the passes of the quantisation have written.
+  std::vector<std::string> reportParts;
   bool isQuantized = false;
   /// Of --export-weights; kept when everything else is in place.
   std::optional<OutputFile> weights;
@@ -124,14 +125,22 @@ LogicalResult Compilation::quantize() {
   auto started = Clock::now();
   QuantizeOptions options;
   options.copyOptionValuesFrom(commandLine.quantize);
-  std::optional<OutputFile> layers;
+  SmallVector<OutputFile, 2> parts;
   if (!commandLine.reportFile.empty() && commandLine.hasCalibration) {
-    FailureOr<OutputFile> file =
-        OutputFile::create(commandLine.reportFile + ".layers", module->getLoc());
-    if (failed(file))
+    auto createPart = [&](StringRef suffix,
+                          mlir::detail::PassOptions::Option<std::string> &option) {
+      FailureOr<OutputFile> file =
+          OutputFile::create(commandLine.reportFile + suffix.str(), module->getLoc());
+      if (failed(file))
+        return failure();
+      option = file->getTemporaryPath().str();
+      parts.push_back(std::move(*file));
+      return success();
+    };
+    if (failed(createPart(".layers", options.report)) ||
+        (options.activationBits != 0 &&
+         failed(createPart(".activations", options.activationReport))))
       return failure();
-    layers.emplace(std::move(*file));
-    options.report = layers->getTemporaryPath().str();
   }
   if (!commandLine.weightsFile.empty()) {
     FailureOr<OutputFile> file = OutputFile::create(commandLine.weightsFile, module->getLoc());
@@ -147,13 +156,14 @@ LogicalResult Compilation::quantize() {
     else
       buildPreparePipeline(pm, options);
   });
-  if (succeeded(result) && layers) {
-    auto text = llvm::MemoryBuffer::getFile(options.report);
-    if (!text)
-      return emitError(module->getLoc())
-             << "cannot read '" << options.report << "': " << text.getError().message();
-    layersJson = (*text)->getBuffer().str();
-  }
+  if (succeeded(result))
+    for (const OutputFile &part : parts) {
+      auto text = llvm::MemoryBuffer::getFile(part.getTemporaryPath());
+      if (!text)
+        return emitError(module->getLoc())
+               << "cannot read '" << part.getTemporaryPath() << "': " << text.getError().message();
+      reportParts.push_back((*text)->getBuffer().str());
+    }
   report.quantizeSeconds = secondsSince(started);
   return result;
 }
@@ -163,6 +173,8 @@ LogicalResult Compilation::lower() {
   options.reference = commandLine.reference;
   options.optimization = commandLine.optimization;
   options.parallelism = commandLine.parallelism;
+  if (commandLine.profile)
+    options.profileClock = getClock(getTriple(targets));
   auto started = Clock::now();
   announce("lowering");
   if (commandLine.emit == EmitLevel::Quantized)
@@ -178,6 +190,9 @@ LogicalResult Compilation::lower() {
     ModuleOp network = *networks.back().module;
     if (failed(packLayers(network, options, *target)))
       return failure();
+    // Sizes are those for the first target, which has the best kernels.
+    if (report.compiledLayers.empty())
+      report.compiledLayers = describeLayers(network);
     if (commandLine.emit == EmitLevel::Packed)
       return writeModule(network);
     if (failed(lowerToLLVMDialect(network, options, *target, interface)))
@@ -211,7 +226,7 @@ LogicalResult Compilation::writeModule(ModuleOp network) {
 LogicalResult Compilation::writeReport() {
   if (commandLine.reportFile.empty())
     return success();
-  FailureOr<std::string> text = formatReport(report, layersJson, module->getLoc());
+  FailureOr<std::string> text = formatReport(report, reportParts, module->getLoc());
   FailureOr<OutputFile> file = OutputFile::create(commandLine.reportFile, module->getLoc());
   return success(succeeded(text) && succeeded(file) && succeeded(file->write(*text)) &&
                  succeeded(file->keep()));

@@ -30,13 +30,26 @@ struct ActivationScale {
   int32_t zeroPoint = 0;
 };
 
+/// What becomes of the values of an activation as codes.
+struct ActivationUse {
+  /// Norm of the change of the values over their norm; 0 if that is 0.
+  double error = 0.0;
+  /// Fraction of the values outside of the range of the codes.
+  double clipped = 0.0;
+  /// How many values have each code.
+  std::vector<double> codes;
+  /// How many are in each of 64 equal bins from the smallest to the largest.
+  std::vector<double> values;
+};
+
 /// Counts values. Bins are the upper 16 bits of the f32 encoding (8 bits of significand), so no
 /// range is needed beforehand and the result depends neither on the order of values nor on how they
 /// are divided among observers.
 class RangeObserver {
 public:
-  /// Without a histogram only MinMax is available.
-  explicit RangeObserver(bool withHistogram);
+  /// Without a histogram only MinMax is available. With a stride every so many-th value of a call
+  /// of add() counts in the histogram, which is then a sample.
+  explicit RangeObserver(bool withHistogram, int64_t stride = 1);
 
   void add(const float *values, int64_t count);
   void merge(const RangeObserver &other);
@@ -50,15 +63,21 @@ public:
   /// `percentile` in (50, 100]. The scale is 1 when all values are 0.
   ActivationScale scale(RangeRule rule, double percentile, int bits) const;
 
+  /// Of the histogram, the values of a bin being spread evenly over it. Empty without one.
+  ActivationUse describe(ActivationScale scale, int bits) const;
+
 private:
   struct Bin {
     double value;
+    /// The ends, the one nearer to 0 first; equal in the bin of zero.
+    double begin, end;
     uint64_t count;
   };
   std::vector<Bin> sortedBins() const;
 
   float low = 0.0f, high = 0.0f;
   bool nonFinite = false;
+  int64_t stride;
   std::vector<uint64_t> histogram;
 };
 

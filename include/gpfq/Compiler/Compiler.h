@@ -22,6 +22,8 @@ struct CompilerOptions {
   /// 0 to 3 as in -O.
   unsigned optimization = 3;
   Parallelism parallelism = Parallelism::None;
+  /// Count the ticks that each layer takes, by this intrinsic of LLVM; empty: do not.
+  std::string profileClock;
 };
 
 /// Runs the passes that `build` adds, with the options of the command line
@@ -36,7 +38,7 @@ LogicalResult packLayers(ModuleOp module, const CompilerOptions &options,
                          const KernelTarget &target);
 
 /// Level 4 to the LLVM dialect; adds `target` to `interface` (target, parallelism, workspace,
-/// weight bytes).
+/// weight bytes, profiled layers).
 LogicalResult lowerToLLVMDialect(ModuleOp module, const CompilerOptions &options,
                                  const KernelTarget &target, ModelInterface &interface);
 

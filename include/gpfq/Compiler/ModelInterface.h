@@ -6,7 +6,9 @@
 #define GPFQ_COMPILER_MODELINTERFACE_H
 
 #include "mlir/IR/BuiltinOps.h"
+#include <optional>
 #include <string>
+#include <vector>
 
 namespace mlir::gpfq {
 
@@ -48,6 +50,8 @@ struct ModelInterface {
   int64_t liveBytes = 0;
   int64_t workspaceAlignment = 64;
   int64_t weightBytes = 0;
+  /// Names of the counters of a library that counts ticks; nothing in one that does not.
+  std::optional<std::vector<std::string>> profiledLayers;
 };
 
 /// Reads inputs and outputs from the only public function of `module`, which is on tensors and may

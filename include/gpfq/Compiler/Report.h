@@ -12,6 +12,15 @@
 
 namespace mlir::gpfq {
 
+/// A layer in the compiled network.
+struct CompiledLayer {
+  std::string name;
+  /// Of its weights, as they are stored.
+  int64_t weightBytes = 0;
+  /// Whether it multiplies codes.
+  bool isInteger = false;
+};
+
 /// The part of report.json that the compiler knows; docs/calibration-format.md describes the file.
 struct CompilationReport {
   /// SHA-256 of the source file, in hexadecimal digits.
@@ -23,6 +32,7 @@ struct CompilationReport {
   double quantizeSeconds = 0, compileSeconds = 0;
   /// Convolutions and matmuls that are computed in float from float weights.
   std::vector<std::string> floatLeft;
+  std::vector<CompiledLayer> compiledLayers;
 };
 
 /// SHA-256 of `bytes` in hexadecimal digits.
@@ -35,10 +45,13 @@ int64_t countFloatConstantBytes(ModuleOp module);
 /// has taken over.
 std::vector<std::string> findFloatLayers(ModuleOp module);
 
-/// Adds "model_sha256" and "totals" to the quantiser's report `layersJson` (empty if nothing was
-/// quantised) and gives the text of report.json. Fails with a diagnostic at `loc` if `layersJson`
-/// is not a JSON object.
-FailureOr<std::string> formatReport(const CompilationReport &report, StringRef layersJson,
+/// The lowbit layers of `module`, at level 4, in program order. Blocks of one layer count as one.
+std::vector<CompiledLayer> describeLayers(ModuleOp module);
+
+/// The text of report.json: the fields of the JSON objects `parts`, which the passes of the
+/// quantisation have written, and "model_sha256", "compiled_layers" and "totals". Fails with a
+/// diagnostic at `loc` if one of `parts` is no JSON object.
+FailureOr<std::string> formatReport(const CompilationReport &report, ArrayRef<std::string> parts,
                                     Location loc);
 
 } // namespace mlir::gpfq

@@ -20,6 +20,10 @@
 
 namespace mlir::gpfq {
 
+/// What gpfq-profile-layers leaves: a global of counters, and their names on the module.
+inline constexpr StringLiteral profileCountersName = "gpfq_profile";
+inline constexpr StringLiteral profiledLayersAttrName = "gpfq.profiled_layers";
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "gpfq/Conversion/Passes.h.inc"

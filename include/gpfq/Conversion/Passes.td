@@ -318,4 +318,29 @@ def GPFQParallelToRuntime : Pass<"gpfq-parallel-to-runtime", "ModuleOp"> {
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "LLVM::LLVMDialect", "memref::MemRefDialect"];
 }
 
+def GPFQProfileLayers : Pass<"gpfq-profile-layers", "ModuleOp"> {
+  let summary = "Count the ticks that each layer takes";
+  let description = [{
+    Level 5. Reads the clock of the CPU before and after each compute op, and each linalg convolution and contraction, of
+    the network, and at its ends, and adds the differences to `@gpfq_profile`: element 0 is the whole network, element
+    1 + i the layers of the i-th name in the attribute `gpfq.profiled_layers` of the module. Layers of one name share an
+    element. The clock is an intrinsic of LLVM that counts at a constant rate.
+
+    ```mlir
+    lowbit.matmul ins(...) {..., layer = "fc"} epilogue {...}
+    // becomes
+    %0 = llvm.call_intrinsic "llvm.readcyclecounter"() : () -> i64
+    lowbit.matmul ins(...) {..., layer = "fc"} epilogue {...}
+    %1 = llvm.call_intrinsic "llvm.readcyclecounter"() : () -> i64
+    %2 = arith.subi %1, %0 : i64
+    %3 = memref.atomic_rmw addi %2, %counters[%c1] : (i64, memref<2xi64>) -> i64
+    ```
+  }];
+  let options = [
+    Option<"clock", "clock", "std::string", "\"llvm.readcyclecounter\"", "intrinsic that reads the clock">
+  ];
+  let statistics = [Statistic<"numLayers", "layers", "Names of layers that are counted">];
+  let dependentDialects = ["arith::ArithDialect", "LLVM::LLVMDialect", "memref::MemRefDialect"];
+}
+
 #endif // GPFQ_CONVERSION_PASSES

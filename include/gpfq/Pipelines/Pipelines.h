@@ -28,6 +28,9 @@ struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
       *this, "parallel",
       llvm::cl::desc("Split layers into parts that gpfq_parallel_for of the runtime calls"),
       llvm::cl::init(false)};
+  PassOptions::Option<std::string> profileClock{
+      *this, "profile-clock",
+      llvm::cl::desc("Count the ticks that each layer takes, by this intrinsic of LLVM")};
 };
 
 /// Level 2 (or a float network) to level 3: one function, integer layers with their epilogues.

@@ -60,6 +60,8 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<double> percentile{
       *this, "percentile", llvm::cl::init(99.99),
       llvm::cl::desc("Share of the values inside of the range, in percent")};
+  PassOptions::Option<std::string> activationReport{
+      *this, "activation-report", llvm::cl::desc("File for values and codes of activations, JSON")};
 
   // Both quantisations
   PassOptions::ListOption<std::string> calibration{

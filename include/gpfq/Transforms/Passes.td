@@ -389,7 +389,8 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     uses. Ranges contain 0; the zero point is 0 when no value is negative.
 
     `range` is `minmax`; `percentile`, which leaves (100 - `percentile`) % of the values out; or `mse`, the range
-    with the least squared error. The file format is in docs/calibration-format.md.
+    with the least squared error. The file format is in docs/calibration-format.md, and so is that of `report`, which
+    has the values and the codes of each activation.
 
     ```mlir
     %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] ...
@@ -425,7 +426,8 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     Option<"bits", "bits", "int64_t", "8", "Bits of a code, 2 to 8; 8 for mode=dynamic">,
     Option<"range", "range", "std::string", "\"minmax\"", "minmax, percentile or mse">,
     Option<"percentile", "percentile", "double", "99.99", "Share of the values inside of the range, in percent">,
-    Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">
+    Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
+    Option<"report", "report", "std::string", "\"\"", "File for the report, JSON">
   ];
   let statistics = [
     Statistic<"numQuantized", "values-quantised", "Activations quantised statically">,

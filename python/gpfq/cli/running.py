@@ -14,7 +14,7 @@ import numpy as np
 
 from ..data import read_dataset
 from ..errors import DataError
-from ..evaluation import evaluate, measure_latency, run_batches
+from ..evaluation import LayerLatency, evaluate, measure_latency, measure_layers, run_batches
 from ..files import check_writable, open_atomically
 from ..library import CompiledModel, load
 from .common import FILE, examples, json_option, preprocessing_options, progress_bars, show, take_preprocessing
@@ -122,37 +122,60 @@ def eval_command(
 
 
 @click.command(
-    name="bench", epilog=examples("gpfq bench libnet.so", "gpfq bench libnet.so --batch 8 --seconds 10 --json")
+    name="bench",
+    epilog=examples(
+        "gpfq bench libnet.so",
+        "gpfq bench libnet.so --batch 8 --seconds 10 --json",
+        "gpfq compile net.q.mlir -o libpool.so -- --parallel=pool && gpfq bench libpool.so --threads 2",
+        "gpfq compile net.q.mlir -o libprofile.so -- --profile && gpfq bench libprofile.so --layers",
+    ),
 )
 @click.argument("library", type=FILE)
 @click.option("--batch", type=click.IntRange(1), help="Samples a call (default: the library's, or 1).")
-@click.option("--threads", type=click.IntRange(1), default=1, help="Threads that call at the same time (default 1).")
+@click.option("--threads", type=click.IntRange(1, 256), default=1, help="Threads of each call (default 1).")
+@click.option("--callers", type=click.IntRange(1), default=1, help="Threads that call at the same time (default 1).")
 @click.option("--seconds", type=click.FloatRange(0, min_open=True), default=2.0, help="How long (default 2).")
+@click.option("--layers", is_flag=True, help="Also the time of each layer.")
 @json_option
-def bench_command(library: Path, batch: int | None, threads: int, seconds: float, as_json: bool) -> None:
-    """Latency of LIBRARY, on random inputs."""
-    model = load(library)
+def bench_command(
+    library: Path, batch: int | None, threads: int, callers: int, seconds: float, layers: bool, as_json: bool
+) -> None:
+    """Latency of LIBRARY, on random inputs.
+
+    --threads needs a library that gpfq compile made with -- --parallel=pool, --layers one made with -- --profile.
+    The JSON of --layers is for gpfq report --latency.
+    """
+    if layers and (threads > 1 or callers > 1):
+        raise click.UsageError("--layers measures one thread: leave out --threads and --callers")
+    model = load(library, threads=threads)
     if batch is None:
         static = [info.shape[0] for info in model.inputs if info.shape and not info.dynamic_batch]
         batch = static[0] if static else 1
+    parts: tuple[LayerLatency, ...] = ()
     with progress_bars() as bars:
         task = bars.add_task("measuring", total=100)
-        latency = measure_latency(
-            model,
-            batch=batch,
-            threads=threads,
-            seconds=seconds,
-            on_progress=lambda part: bars.update(task, completed=int(100 * part)),
-        )
+
+        def update(part: float) -> None:
+            bars.update(task, completed=int(100 * part))
+
+        if layers:
+            latency, parts = measure_layers(model, batch=batch, seconds=seconds, on_progress=update)
+        else:
+            latency = measure_latency(model, batch=batch, threads=callers, seconds=seconds, on_progress=update)
     text = (
         f"{model.name}, target {model.target}: median {latency.median:.1f} µs a call of {latency.batch}, "
         f"90 % within {latency.percentile_90:.1f} µs, {latency.images_per_second:,.0f} samples/s "
-        f"({latency.calls} calls, {threads} thread(s), {latency.cpu})"
+        f"({latency.calls} calls, {callers} caller(s) of {threads} thread(s), {latency.cpu})"
     )
     if latency.load_average > 0.5:
         text += f"\nthe machine was busy before (load {latency.load_average:.1f}): expect noise"
+    for part in parts:
+        text += f"\n{part.microseconds:10.2f} µs {100 * part.share:5.1f} %  {part.name}"
     result = {"library": library, "target": model.target, "library_bytes": library.stat().st_size}
-    show(as_json, {**result, "weight_bytes": model.weight_bytes, **latency.to_dict()}, text)
+    result |= {"weight_bytes": model.weight_bytes, **latency.to_dict(), "threads": threads, "callers": callers}
+    if layers:
+        result["layers"] = [asdict(part) for part in parts]
+    show(as_json, result, text)
 
 
 COMMANDS = [run_command, eval_command, bench_command]

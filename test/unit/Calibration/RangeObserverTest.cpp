@@ -4,6 +4,7 @@
 
 #include "gpfq/Calibration/RangeObserver.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
 
@@ -74,4 +75,49 @@ TEST(RangeObserver, MergeEqualsOneObserver) {
     EXPECT_EQ(a.scale(rule, 90.0, 8).scale, both.scale(rule, 90.0, 8).scale);
     EXPECT_EQ(a.scale(rule, 90.0, 8).zeroPoint, both.scale(rule, 90.0, 8).zeroPoint);
   }
+}
+
+TEST(RangeObserver, DescribesCodes) {
+  std::vector<float> values;
+  for (int i = 0; i < 100000; ++i)
+    values.push_back(float(i) / 100000.0f);
+  RangeObserver observer(true);
+  observer.add(values.data(), int64_t(values.size()));
+  // Half of the values is above the range of the codes.
+  ActivationScale scale = activationScale(0.0, 0.5, 8);
+  ActivationUse use = observer.describe(scale, 8);
+  double energy = 0.0, change = 0.0;
+  for (float x : values) {
+    double code = std::clamp(std::nearbyint(double(x) / scale.scale), 0.0, 255.0);
+    energy += double(x) * x;
+    change += std::pow(code * scale.scale - x, 2);
+  }
+  EXPECT_NEAR(use.error, std::sqrt(change / energy), 1e-3);
+  EXPECT_NEAR(use.clipped, 0.5, 0.01);
+  ASSERT_EQ(use.codes.size(), 256u);
+  EXPECT_NEAR(use.codes[255], 50000, 1000);
+  EXPECT_NEAR(use.codes[100], 100000 * 0.5 / 255, 20);
+  ASSERT_EQ(use.values.size(), 64u);
+  for (double count : use.values)
+    EXPECT_NEAR(count, 100000 / 64.0, 40);
+  EXPECT_TRUE(RangeObserver(false).describe(scale, 8).codes.empty());
+}
+
+TEST(RangeObserver, SamplesWithAStride) {
+  std::vector<float> values;
+  for (int i = 0; i < 700; ++i)
+    values.push_back(float(i % 10));
+  RangeObserver all(true), sample(true, 7), again(true, 7);
+  for (int call = 0; call < 100; ++call) {
+    values[0] = float(call % 10);
+    all.add(values.data(), int64_t(values.size()));
+    sample.add(values.data(), int64_t(values.size()));
+    again.add(values.data(), int64_t(values.size()));
+  }
+  ActivationScale scale = activationScale(0.0, 255.0, 8);
+  ActivationUse ofAll = all.describe(scale, 8), ofSample = sample.describe(scale, 8);
+  EXPECT_EQ(ofSample.codes, again.describe(scale, 8).codes);
+  EXPECT_EQ(sample.max(), 9.0f);
+  for (int code = 0; code < 10; ++code)
+    EXPECT_NEAR(ofSample.codes[code] * 7 / ofAll.codes[code], 1.0, 0.05) << code;
 }
