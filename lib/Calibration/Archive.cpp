@@ -5,7 +5,10 @@
 #include "Archive.h"
 #include "gpfq/Calibration/Checkpoint.h"
 #include <cerrno>
+#include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <sys/stat.h>
 
 using namespace gpfq;
@@ -27,10 +30,25 @@ Result<bool> gpfq::readFile(const std::string &path, std::string &content) {
   return true;
 }
 
+/// Removes what processes that have ended in the middle of a write have left.
+static void removeTemporaries(const std::string &directory) {
+  std::error_code error;
+  for (const auto &entry : std::filesystem::directory_iterator(directory, error)) {
+    std::string name = entry.path().filename().string();
+    size_t at = name.rfind(temporarySuffix);
+    if (at == std::string::npos)
+      continue;
+    pid_t process = std::atoi(name.c_str() + at + std::strlen(temporarySuffix));
+    if (process > 0 && kill(process, 0) != 0 && errno == ESRCH)
+      std::filesystem::remove(entry.path(), error);
+  }
+}
+
 Failure gpfq::openKeyedDirectory(const std::string &directory, const std::string &key,
                                  const std::string &what) {
   if (mkdir(directory.c_str(), 0777) != 0 && errno != EEXIST)
     return "cannot create " + what + " '" + directory + "': " + std::strerror(errno);
+  removeTemporaries(directory);
   std::string found;
   Result<bool> exists = readFile(directory + "/key", found);
   if (!exists)

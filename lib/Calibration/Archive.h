@@ -53,6 +53,10 @@ struct ArchiveReader {
 /// The content of a file; false when there is none.
 Result<bool> readFile(const std::string &path, std::string &content);
 
+/// Behind the name of a file that is not whole yet, and before the number of the process that
+/// writes it.
+inline constexpr char temporarySuffix[] = ".tmp";
+
 /// Creates `directory`, with `key` in a file of that name, or checks that it has that key. `what`
 /// names the directory in messages.
 Failure openKeyedDirectory(const std::string &directory, const std::string &key,

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <fcntl.h>
 #include <unistd.h>
 
 using namespace gpfq;
@@ -15,19 +16,46 @@ using namespace gpfq;
 /// First bytes of a layer file; the last one is the version of the format.
 static constexpr char layerMagic[8] = {'g', 'p', 'f', 'q', 'l', 'y', 'r', 2};
 
+/// A new file for `path` that has no name yet, so that nothing remains of it if the process ends;
+/// -1 where the file system has no such files.
+static int openUnnamed(const std::string &path) {
+  size_t slash = path.rfind('/');
+  std::string directory = slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return ::open(directory.c_str(), O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+}
+
+static bool writeAll(int file, const std::string &content) {
+  for (size_t at = 0; at < content.size();) {
+    ssize_t written = ::write(file, content.data() + at, content.size() - at);
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return false;
+    at += size_t(written);
+  }
+  return fsync(file) == 0;
+}
+
 Failure gpfq::writeFileAtomically(const std::string &path, const std::string &content) {
-  std::string temporary = path + ".tmp" + std::to_string(getpid());
-  FILE *file = std::fopen(temporary.c_str(), "wbe");
-  if (!file)
+  // Files without a name can take a new one, but not replace another.
+  std::string temporary = path + temporarySuffix + std::to_string(getpid());
+  int file = openUnnamed(path);
+  bool isNamed = file < 0;
+  if (isNamed)
+    file = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (file < 0)
     return "cannot write '" + path + "': " + std::strerror(errno);
-  bool written = std::fwrite(content.data(), 1, content.size(), file) == content.size();
-  written &= std::fflush(file) == 0 && fsync(fileno(file)) == 0;
+  bool isDone = writeAll(file, content);
+  if (isDone && !isNamed) {
+    std::string unnamed = "/proc/self/fd/" + std::to_string(file);
+    unlink(temporary.c_str());
+    isDone = linkat(AT_FDCWD, unnamed.c_str(), AT_FDCWD, temporary.c_str(), AT_SYMLINK_FOLLOW) == 0;
+  }
+  isDone = isDone && std::rename(temporary.c_str(), path.c_str()) == 0;
   int error = errno;
-  written &= std::fclose(file) == 0;
-  if (written && std::rename(temporary.c_str(), path.c_str()) == 0)
+  ::close(file);
+  if (isDone)
     return std::nullopt;
-  if (written)
-    error = errno;
   unlink(temporary.c_str());
   return "cannot write '" + path + "': " + std::strerror(error);
 }

@@ -218,7 +218,8 @@ LogicalResult AbiBuilder::buildProfile(Location loc) {
   llvm::Function *function = createFunction(interface.symbol + "_profile", i32, {ptr, ptr, ptr});
   b.CreateStore(table, function->getArg(0));
   b.CreateStore(counters, function->getArg(1));
-  llvm::Intrinsic::ID clock = llvm::Intrinsic::lookupIntrinsicID(getClock(module.getTargetTriple().str()));
+  llvm::Intrinsic::ID clock =
+      llvm::Intrinsic::lookupIntrinsicID(getClock(module.getTargetTriple().str()));
   b.CreateStore(b.CreateIntrinsic(i64, clock, ArrayRef<llvm::Value *>()), function->getArg(2));
   b.CreateRet(b.getInt32(names.size()));
   return success();

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -241,6 +242,56 @@ def test_interrupted_quantisation_is_resumed(tmp_path: Path) -> None:
     assert layers[0]["resumed"] and layers[1]["resumed"]
     succeed("quantize", MODEL, *options[:4], "-o", "whole.mlir", cwd=tmp_path)
     assert (tmp_path / "net.q.mlir").read_text() == (tmp_path / "whole.mlir").read_text()
+
+
+def test_interrupted_compilation(tmp_path: Path) -> None:
+    options = ["--calibration", CALIBRATION, "--quantize-options", "sweeps=20000", "--checkpoint", "work"]
+    arguments = ["compile", MODEL, *options, "-o", "libnet.so", "--weights", "net.safetensors", "--report", "r.json"]
+    result = interrupt(arguments, tmp_path, lambda: (tmp_path / "work" / "layer-0001").is_file())
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+    assert [path.name for path in tmp_path.iterdir()] == ["work"]
+    # Whole files, or files of layers that were never begun.
+    assert all(re.fullmatch(r"key|layer-\d{4}", path.name) for path in (tmp_path / "work").iterdir())
+
+
+def test_interrupted_code_generation(tmp_path: Path) -> None:
+    def is_time() -> bool:
+        return any(".tmp" in path.name for path in tmp_path.iterdir())
+
+    result = interrupt(["compile", MODEL, "--float", "-o", "libnet.so"], tmp_path, is_time)
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_evaluation(tmp_path: Path) -> None:
+    succeed("compile", MODEL, "--float", "-o", "libnet.so", cwd=tmp_path)
+    images = np.load(DIGITS / "test.npy")
+    np.save(tmp_path / "many.npy", np.concatenate([images] * (200_000 // len(images))))
+    np.save(tmp_path / "labels.npy", np.zeros(len(np.load(tmp_path / "many.npy", mmap_mode="r")), np.int64))
+    before = sorted(tmp_path.iterdir())
+    started = time.monotonic()
+    arguments = ["eval", "libnet.so", "many.npy", "--labels", "labels.npy"]
+    result = interrupt(arguments, tmp_path, lambda: time.monotonic() > started + 1.5)
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+    assert sorted(tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize("seconds", [0.8, 1.6, 2.4])
+def test_interrupted_import(tmp_path: Path, seconds: float) -> None:
+    """While packages are loaded, or while the network is lowered."""
+    pytest.importorskip("torch_mlir")
+    (tmp_path / "nets.py").write_text(
+        "import torch, time\ndef build():\n    time.sleep(60)\n    return torch.nn.Linear(4, 2), torch.zeros(1, 4)\n"
+    )
+    started = time.monotonic()
+    arguments = ["import", "nets.py:build", "-o", "net.mlir"]
+    result = interrupt(arguments, tmp_path, lambda: time.monotonic() > started + seconds)
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+    assert [path.name for path in tmp_path.iterdir() if path.name != "__pycache__"] == ["nets.py"]
 
 
 def test_interrupted_measurement(tmp_path: Path, digits_library: Path) -> None:

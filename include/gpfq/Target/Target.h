@@ -132,8 +132,8 @@ getKernelTargets(ArrayRef<std::string> names, function_ref<InFlightDiagnostic()>
 /// The triple of targets of one architecture; empty for that of the process.
 StringRef getTriple(ArrayRef<const KernelTarget *> targets);
 
-/// The intrinsic of LLVM that reads a clock of constant rate on machines of `triple`, in any process;
-/// an empty triple is that of this process.
+/// The intrinsic of LLVM that reads a clock of constant rate on machines of `triple`, in any
+/// process; an empty triple is that of this process.
 StringRef getClock(StringRef triple);
 
 /// All targets, those of an architecture the fastest first; the last, `generic`, runs anywhere.

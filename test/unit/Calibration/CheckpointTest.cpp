@@ -51,6 +51,32 @@ TEST(Checkpoint, RefusesAnotherRun) {
   EXPECT_NE(other.message().find("another model"), std::string::npos);
 }
 
+TEST(Checkpoint, RemovesWhatAnInterruptedRunHasLeft) {
+  TemporaryDirectory directory;
+  ASSERT_TRUE(Checkpoint::open(directory.file("run"), "key"));
+  // No process has so large a number; the other one is this one.
+  std::string gone = "run/layer-0003.tmp2147483647",
+              mine = "run/layer-0003.tmp" + std::to_string(getpid());
+  directory.write(gone, "half");
+  directory.write(mine, "half");
+  ASSERT_TRUE(Checkpoint::open(directory.file("run"), "key"));
+  EXPECT_FALSE(std::filesystem::exists(directory.file(gone)));
+  EXPECT_TRUE(std::filesystem::exists(directory.file(mine)));
+}
+
+TEST(Checkpoint, FilesAreReplaced) {
+  TemporaryDirectory directory;
+  for (const char *text : {"first", "second"}) {
+    ASSERT_FALSE(writeFileAtomically(directory.file("file"), text));
+    std::ifstream file(directory.file("file"));
+    std::string content;
+    file >> content;
+    EXPECT_EQ(content, text);
+  }
+  auto begin = std::filesystem::directory_iterator(directory.file(""));
+  EXPECT_EQ(std::distance(begin, std::filesystem::directory_iterator()), 1);
+}
+
 TEST(Checkpoint, RefusesDamagedFiles) {
   TemporaryDirectory directory;
   auto checkpoint = Checkpoint::open(directory.file("run"), "key");
