@@ -79,16 +79,24 @@ def onnxruntime_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict
     return {"onnxruntime f32": load(onnx), "onnxruntime int8": load(quantized)}
 
 
-def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
+def openvino_int8(onnx: Path, calibration: np.ndarray) -> Path:
+    """The network quantised by NNCF, in OpenVINO's format."""
     import nncf
     import openvino
 
-    core = openvino.Core()
-    model = core.read_model(str(onnx))
     path = onnx.with_suffix(".nncf8.xml")
     if not path.is_file():
         data = nncf.Dataset([calibration[i : i + 1] for i in range(len(calibration))])
+        model = openvino.Core().read_model(str(onnx))
         openvino.save_model(nncf.quantize(model, data, subset_size=len(calibration)), str(path))
+    return path
+
+
+def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
+    import openvino
+
+    core = openvino.Core()
+    path = openvino_int8(onnx, calibration)
 
     def load(model: openvino.Model, extra: dict) -> Runner:
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": spec["threads"], "NUM_STREAMS": 1}
@@ -96,7 +104,7 @@ def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[st
         return lambda x: next(iter(request.infer([x], share_inputs=True).values()))
 
     return {
-        "openvino f32": load(model, {"INFERENCE_PRECISION_HINT": "f32"}),
+        "openvino f32": load(core.read_model(str(onnx)), {"INFERENCE_PRECISION_HINT": "f32"}),
         "openvino int8": load(core.read_model(str(path)), {}),
     }
 

@@ -53,6 +53,11 @@ std::vector<std::string> mlir::gpfq::findFloatLayers(ModuleOp module) {
   return names;
 }
 
+static int64_t countBytes(Value value) {
+  auto type = cast<ShapedType>(value.getType());
+  return type.getNumElements() * int64_t(llvm::divideCeil(type.getElementTypeBitWidth(), 8));
+}
+
 std::vector<CompiledLayer> mlir::gpfq::describeLayers(ModuleOp module) {
   std::vector<CompiledLayer> layers;
   module.walk([&](lowbit::LowBitComputeOpInterface op) {
@@ -60,9 +65,13 @@ std::vector<CompiledLayer> mlir::gpfq::describeLayers(ModuleOp module) {
     std::string name = layer ? layer.str() : op->getName().getStringRef().str();
     auto known = llvm::find_if(layers, [&](const CompiledLayer &l) { return l.name == name; });
     if (known == layers.end())
-      known = layers.insert(known, {name, 0, op.hasIntegerAccumulator()});
-    auto type = cast<ShapedType>(op.getWeights().getType());
-    known->weightBytes += type.getNumElements() * int64_t(type.getElementTypeBitWidth() / 8);
+      known = layers.insert(known, {name, 0, 0, 0, op.hasIntegerAccumulator()});
+    auto styled = cast<DestinationStyleOpInterface>(op.getOperation());
+    Value init = styled.getDpsInits()[0];
+    known->weightBytes += countBytes(op.getWeights());
+    known->activationBytes += countBytes(styled.getDpsInputs()[0]) + countBytes(init);
+    known->multiplyAdds +=
+        cast<ShapedType>(init.getType()).getNumElements() * op.getReductionLength();
   });
   return layers;
 }
@@ -95,6 +104,8 @@ FailureOr<std::string> mlir::gpfq::formatReport(const CompilationReport &report,
   for (const CompiledLayer &layer : report.compiledLayers)
     layers.push_back(llvm::json::Object{{"name", layer.name},
                                         {"weight_bytes", layer.weightBytes},
+                                        {"activation_bytes", layer.activationBytes},
+                                        {"multiply_adds", layer.multiplyAdds},
                                         {"arithmetic", layer.isInteger ? "integer" : "float"}});
   root["model_sha256"] = report.modelSha256;
   root["compiled_layers"] = std::move(layers);

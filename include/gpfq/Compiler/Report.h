@@ -17,6 +17,10 @@ struct CompiledLayer {
   std::string name;
   /// Of its weights, as they are stored.
   int64_t weightBytes = 0;
+  /// Of its input and its result.
+  int64_t activationBytes = 0;
+  /// Products that it sums.
+  int64_t multiplyAdds = 0;
   /// Whether it multiplies codes.
   bool isInteger = false;
 };
