@@ -71,8 +71,9 @@ def describe(network: str, bits: int, layers: list[dict], times: dict, peer: lis
             "ratio": round(operations / microseconds * 1e-3 / times["roof_gops"], 3),
         }
         if peer is not None:
-            line["peer_microseconds"] = round(peer[index], 2)
-            line["peer_gops"] = round(operations / peer[index] * 1e-3, 1)
+            # It counts whole microseconds.
+            line["peer_microseconds"] = peer[index]
+            line["peer_gops"] = round(operations / peer[index] * 1e-3, 1) if peer[index] else None
         lines.append(line)
     return lines
 
@@ -129,12 +130,12 @@ def format_table(results: dict[int, list[dict]]) -> str:
         row = [f"`{line['layer']}`", f"{line['intensity']:.0f}"]
         for lines in results.values():
             row += [f"{lines[index]['microseconds']:.1f}", f"{lines[index]['ratio']:.2f}"]
-        rows.append(row + ([f"{line['peer_microseconds']:.1f}"] if has_peer else []))
+        rows.append(row + ([f"{line['peer_microseconds']:.0f}"] if has_peer else []))
     totals = ["all", ""]
     for lines in results.values():
         time = sum(line["microseconds"] for line in lines)
         totals += [f"{time:.1f}", f"{sum(line['ratio'] * line['microseconds'] for line in lines) / time:.2f}"]
-    rows.append(totals + ([f"{sum(line['peer_microseconds'] for line in first):.1f}"] if has_peer else []))
+    rows.append(totals + ([f"{sum(line['peer_microseconds'] for line in first):.0f}"] if has_peer else []))
     return tables.markdown(header + (["OpenVINO int8, µs"] if has_peer else []), rows)
 
 
@@ -143,8 +144,9 @@ def draw(network: str, results: dict[int, list[dict]], path: Path) -> None:
     figure, axes = theory_report.make_axes("operations a byte", "Gop/s, one thread", 6.4)
     series = [(f"W{bits}A8", [(line["intensity"], line["gops"]) for line in lines]) for bits, lines in results.items()]
     lines = next(iter(results.values()))
-    if all("peer_gops" in line for line in lines):
-        series.append(("OpenVINO int8", [(line["intensity"], line["peer_gops"]) for line in lines]))
+    peer = [(line["intensity"], line["peer_gops"]) for line in lines if line.get("peer_gops")]
+    if peer:
+        series.append(("OpenVINO int8", peer))
     for (label, points), colour, marker in zip(series, theory_report.COLOURS, theory_report.MARKERS, strict=False):
         axes.plot(*zip(*points, strict=True), marker, color=colour, label=label, alpha=0.7, markersize=5)
     roof, read = lines[0]["roof_gops"], lines[0]["read_gbps"]

@@ -6,8 +6,8 @@
     python -P layers_worker.py SPEC.json
 
 SPEC as for runtimes_worker.py; the libraries are compiled with --profile. Prints one JSON object: `ours`, for each
-library microseconds by the name of the layer; `peers`, microseconds of the convolutions and matrix products in the order
-in which they run; `roof_gops`, `read_gbps`. Times are the least of all bursts, which alternate.
+library microseconds by the name of the layer; `peers`, those of the convolutions and matrix products in the order
+in which they run, whole microseconds; `roof_gops`, `read_gbps`. Times are the least of all bursts, which alternate.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import time
 from pathlib import Path
 
 import numpy as np
-from runtimes_worker import export_onnx, openvino_int8
 
 import gpfq
 import kernels
+from peers.runtimes_worker import export_onnx, openvino_int8
 
 BURST_SECONDS = 0.01
 READ_BYTES = 1 << 28
-PEER_LAYERS = {"Convolution", "GroupConvolution", "FullyConnected", "MatMul"}
+PEER_LAYERS = ("Convolution", "GroupConvolution", "FullyConnected", "MatMul")  # how the types of nodes begin
 
 
 class Ours:
@@ -55,6 +55,7 @@ class OpenVino:
     def __init__(self, spec: dict, calibration: np.ndarray) -> None:
         import openvino
 
+        self.executed = openvino.ProfilingInfo.Status.EXECUTED
         onnx = export_onnx(spec["network"], Path(spec["folder"]) / f"{spec['network']}.onnx")
         config = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "PERF_COUNT": "YES"}
         model = openvino.Core().compile_model(openvino_int8(onnx, calibration), "CPU", config)
@@ -68,7 +69,7 @@ class OpenVino:
             times = [
                 node.real_time.total_seconds() * 1e6
                 for node in self.request.profiling_info
-                if node.node_type in PEER_LAYERS and node.real_time.total_seconds() > 0
+                if node.node_type.startswith(PEER_LAYERS) and node.status == self.executed
             ]
             self.best = [min(pair) for pair in zip(times, self.best or times, strict=True)]
             if time.perf_counter() >= started + BURST_SECONDS:

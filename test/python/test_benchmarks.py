@@ -16,6 +16,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 import ablation
 import frontier
 import precision
+import roofline
 import sts
 import tables
 import theory
@@ -139,3 +140,22 @@ def test_rows_of_sentences_name_options() -> None:
         "block-size": 64,
     }
     assert len(rows) == len(sts.make_rows())
+
+
+def test_layers_against_the_roof(tmp_path: Path) -> None:
+    layers = [
+        {"name": "a", "multiply_adds": 50_000, "weight_bytes": 600, "activation_bytes": 400},
+        {"name": "split", "multiply_adds": 1, "weight_bytes": 1, "activation_bytes": 1},  # not in the profile
+        {"name": "b", "multiply_adds": 1_000, "weight_bytes": 500, "activation_bytes": 500},
+    ]
+    times = {"roof_gops": 200.0, "read_gbps": 10.0, "layers": {"a": 1.0, "b": 0.5}}
+    lines = roofline.describe("net", 4, layers, times, [2.0, 1.0, 0.0])
+    assert [line["layer"] for line in lines] == ["a", "b"]
+    assert lines[0] | {"gops": 100.0, "ratio": 0.5, "intensity": 100.0, "peer_gops": 50.0} == lines[0]
+    assert lines[1]["peer_microseconds"] == 0.0 and lines[1]["peer_gops"] is None
+    table = roofline.format_table({4: lines}).splitlines()
+    assert table[2] == "| `a` | 100 | 1.0 | 0.50 | 2 |"
+    assert table[-1] == "| all |  | 1.5 | 0.34 | 2 |"
+    pytest.importorskip("matplotlib")
+    roofline.draw("net", {4: lines}, tmp_path / "roofline.svg")
+    assert "OpenVINO int8" in (tmp_path / "roofline.svg").read_text()
