@@ -2,16 +2,15 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "LayerDescription.h"
+
 #include "gpfq/Calibration/CalibrationRun.h"
 #include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/LayerData.h"
 #include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/QuantizationReport.h"
-#include "gpfq/Calibration/QuantizedWeightsFile.h"
-#include "gpfq/Support/Constants.h"
 #include "gpfq/Support/Progress.h"
-#include "gpfq/Transforms/ChannelsLast.h"
 #include "gpfq/Transforms/Passes.h"
 #include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -29,7 +28,6 @@ using ::gpfq::Alphabet;
 using ::gpfq::CalibrationData;
 using ::gpfq::Checkpoint;
 using ::gpfq::Failure;
-using ::gpfq::Gram;
 using ::gpfq::LayerResult;
 using ::gpfq::LayerSpec;
 using ::gpfq::MomentCollector;
@@ -178,31 +176,10 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
   return success();
 }
 
-/// Says whether a layer, or channels of it, can never matter; gives the number of inputs that are
-/// always 0.
-static int64_t reportDead(QuantizableOp &layer, const Gram &gram) {
-  int64_t columns = layer.columns(), deadInputs = 0, deadChannels = 0;
-  for (int64_t g = 0; g < gram.groups; ++g)
-    for (int64_t t = 0; t < columns; ++t)
-      deadInputs += gram.hOf(g)[t * columns + t] == 0.0;
-  for (int64_t c = 0; c < layer.shape.outputChannels; ++c)
-    deadChannels += llvm::all_of(ArrayRef(layer.weights).slice(c * columns, columns),
-                                 [](float w) { return w == 0.0f; });
-  if (deadInputs == gram.groups * columns)
-    layer.op->emitRemark("layer '") << layer.name()
-                                    << "' reads only zeros in the calibration data; its weights "
-                                       "are rounded to the level nearest to 0";
-  if (deadChannels)
-    layer.op->emitRemark("layer '")
-        << layer.name() << "' has " << deadChannels << " output channels whose weights are all 0";
-  return deadInputs;
-}
-
 /// Sets the range of the codes that the layer reads. Without codes there is no integer accumulator:
 /// returns false.
 static bool setInputRange(QuantizableOp &layer, LayerSpec &spec) {
-  lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize;
-  auto quantize = dequantize ? dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>() : nullptr;
+  lowbit::QuantizeOp quantize = getInputQuantization(layer);
   if (!quantize) {
     if (spec.accumulator.bits != 0)
       layer.op->emitRemark("layer '")
@@ -340,32 +317,10 @@ LogicalResult QuantizeWeightsPass::Run::exportWeights() {
   for (auto [layer, entry] : llvm::zip_first(layers, results)) {
     if (!entry)
       continue;
-    QuantizedWeights weights;
-    weights.name = layer.name();
-    weights.bits = layer.layer.getAlphabet().getBits();
-    if (Result<Alphabet> alphabet = getAlphabet(layer.layer.getAlphabet()))
-      weights.alphabet = alphabet->str();
-    weights.shape = {layer.shape.outputChannels, layer.shape.kernelHeight, layer.shape.kernelWidth,
-                     layer.shape.channelsPerGroup()};
-    weights.isMatrix = isa<linalg::MatmulOp, linalg::BatchMatmulOp>(layer.op.getOperation());
-    if (auto image = layer.op->getAttrOfType<DenseI64ArrayAttr>(flattenedImageAttrName)) {
-      weights.flattenedImage = {image[0], image[1], image[2]};
-      if (int64_t(entry->scales.size()) > layer.shape.outputChannels)
-        return layer.op->emitError("layer '")
-               << layer.name()
-               << "' reads a flattened image, whose blocks of channels are no blocks of the "
-                  "weights "
-                  "of the source; to export them, give the layer granularity channel";
-    }
-    if (lowbit::DequantizeOp dequantize = QuantizableOp::getSource(layer.op).dequantize) {
-      auto quantize = dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>();
-      auto scale = getConstantFloats(dequantize.getScale());
-      if (quantize && scale)
-        weights.input = {scale->values[0], int32_t(dequantize.getZeroPoint()),
-                         unsigned(quantize.getBits())};
-    }
-    weights.result = *entry;
-    exported.push_back(std::move(weights));
+    FailureOr<QuantizedWeights> weights = describeQuantizedWeights(layer, *entry);
+    if (failed(weights))
+      return failure();
+    exported.push_back(std::move(*weights));
   }
   if (Failure failure = writeQuantizedWeights(pass.exportFile, exported))
     return network.emitError() << *failure;

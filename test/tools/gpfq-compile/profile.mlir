@@ -12,6 +12,7 @@
 // HEADER: int32_t net_profile(const char *const **layers, uint64_t **ticks, uint64_t *now);
 // REPORT: "compiled_layers": [
 // REPORT: "arithmetic": "integer"
+// REPORT-NEXT: "multiply_adds": 8,
 // REPORT-NEXT: "name": "linear_0"
 // REPORT-NEXT: "weight_bytes": {{[0-9]+}}
 func.func @net(%x: tensor<1x4xf32>) -> tensor<1x2xf32> {
