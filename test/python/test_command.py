@@ -279,6 +279,17 @@ def test_interrupted_evaluation(tmp_path: Path) -> None:
     assert sorted(tmp_path.iterdir()) == before
 
 
+def test_interrupted_import_in_exec(tmp_path: Path) -> None:
+    """Python itself ends by SIGINT where code in exec() was interrupted."""
+    pytest.importorskip("torch_mlir")
+    (tmp_path / "nets.py").write_text(
+        "exec('import os, signal; os.kill(os.getpid(), signal.SIGINT); [i for i in range(10**9)]')\n"
+    )
+    result = gpfq_command("import", "nets.py:build", "-o", "net.mlir", cwd=tmp_path)
+    assert result.returncode == 130, result.stderr
+    assert result.stderr.strip() == "gpfq: interrupted"
+
+
 @pytest.mark.parametrize("seconds", [0.8, 1.6, 2.4])
 def test_interrupted_import(tmp_path: Path, seconds: float) -> None:
     """While packages are loaded, or while the network is lowered."""

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 import warnings
@@ -49,7 +50,13 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         signal.signal(number, lambda *_: sys.exit(TERMINATED))
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # of torch and onnx, about themselves
-    sys.exit(_run(arguments))
+    status = _run(arguments)
+    if status == INTERRUPTED:
+        # Python ends by SIGINT after all where code in exec() has seen the interrupt, as in some imports.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 def _run(arguments: list[str] | None) -> Any:
