@@ -7,7 +7,8 @@
 
 One thread, one image. A library compiled with --profile reads the clock around each layer, OpenVINO's own profiling
 does the same for its nodes; the multiply-add of the target and reads of memory are measured in the same process, all
-interleaved (peers/layers_worker.py). Prints one JSON object a line for each layer: `gops` counts two operations a
+interleaved (peers/layers_worker.py). Layers are paired with OpenVINO's in the order in which each runs them: look at
+the pairs where a network has branches. Prints one JSON object a line for each layer: `gops` counts two operations a
 multiply-add, `ratio` is that over the roof, `intensity` is operations over bytes of weights, input and result. With
 --out, replaces the sections `<!-- roofline NETWORK -->` of a document by a table and draws images/roofline-NETWORK.svg
 next to it (needs the extra `plots`).
