@@ -24,6 +24,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
+
 import compiling
 import gpfq
 import networks
@@ -142,6 +144,8 @@ def format_table(results: dict[int, list[dict]]) -> str:
 
 def draw(network: str, results: dict[int, list[dict]], path: Path) -> None:
     """The roofline plot. Raises ImportError without matplotlib."""
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, axes = theory_report.make_axes("operations a byte", "Gop/s, one thread", 6.4)
     series = [(f"W{bits}A8", [(line["intensity"], line["gops"]) for line in lines]) for bits, lines in results.items()]
     lines = next(iter(results.values()))
@@ -153,9 +157,13 @@ def draw(network: str, results: dict[int, list[dict]], path: Path) -> None:
     roof, read = lines[0]["roof_gops"], lines[0]["read_gbps"]
     most = 2 * max(line["intensity"] for line in lines)
     least = min(line["intensity"] for line in lines) / 2
-    ridge = roof / read
-    axes.plot([least, ridge, most], [read * least, roof, roof], color="black", linewidth=1)
+    intensities = np.geomspace(least, most, 200)
+    axes.plot(intensities, np.minimum(read * intensities, roof), color="black", linewidth=1)
     axes.annotate(f"{roof:.0f} Gop/s", (most, roof), ha="right", va="bottom")
+    axes.set_yscale("linear")
+    axes.set_ylim(0, 1.1 * roof)
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(network)
     axes.legend(loc="lower right")
     figure.savefig(path, metadata={"Date": None})
