@@ -5,7 +5,6 @@
 #include "Targets.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/STLExtras.h"
 #include "llvm/ADT/Sequence.h"
@@ -13,18 +12,6 @@
 
 using namespace mlir;
 using namespace mlir::gpfq;
-
-static Value callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
-                           ValueRange arguments) {
-  return LLVM::CallIntrinsicOp::create(builder, loc, type, builder.getStringAttr(name), arguments)
-      .getResult(0);
-}
-
-static Value splat(OpBuilder &builder, Location loc, Type type, int64_t value) {
-  auto vector = cast<VectorType>(type);
-  APInt bits(vector.getElementTypeBitWidth(), uint64_t(value), /*isSigned=*/true);
-  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, bits));
-}
 
 /// Narrows the elements of two 128-bit vectors by half, with saturation, into one.
 static Value emitNarrow(OpBuilder &builder, Location loc, StringRef intrinsic, Value first,

@@ -6,6 +6,7 @@
 
 #include "Targets.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/SmallPtrSet.h"
 #include "llvm/ADT/StringMap.h"
@@ -15,24 +16,33 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 
+Value mlir::gpfq::callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
+                                ValueRange arguments) {
+  return LLVM::CallIntrinsicOp::create(builder, loc, type, builder.getStringAttr(name), arguments)
+      .getResult(0);
+}
+
+Value mlir::gpfq::splat(OpBuilder &builder, Location loc, Type type, int64_t value) {
+  auto vector = cast<VectorType>(type);
+  APInt bits(vector.getElementTypeBitWidth(), uint64_t(value), /*isSigned=*/true,
+             /*implicitTrunc=*/true);
+  return arith::ConstantOp::create(builder, loc, DenseElementsAttr::get(vector, bits));
+}
+
 Value mlir::gpfq::emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes,
                                   Value levels) {
   auto type = cast<VectorType>(acc.getType());
-  auto splat = [&](int32_t value) -> Value {
-    return arith::ConstantOp::create(
-        builder, loc, DenseElementsAttr::get(type, builder.getI32IntegerAttr(value)));
-  };
   Value codeLanes = vector::BitCastOp::create(builder, loc, type, codes);
   Value levelLanes = vector::BitCastOp::create(builder, loc, type, levels);
   for (int32_t byte = 0; byte < 4; ++byte) {
     Value code = codeLanes, level = levelLanes;
     if (byte > 0)
-      code = arith::ShRUIOp::create(builder, loc, code, splat(8 * byte));
+      code = arith::ShRUIOp::create(builder, loc, code, splat(builder, loc, type, 8 * byte));
     if (byte < 3) {
-      code = arith::AndIOp::create(builder, loc, code, splat(0xff));
-      level = arith::ShLIOp::create(builder, loc, level, splat(24 - 8 * byte));
+      code = arith::AndIOp::create(builder, loc, code, splat(builder, loc, type, 0xff));
+      level = arith::ShLIOp::create(builder, loc, level, splat(builder, loc, type, 24 - 8 * byte));
     }
-    level = arith::ShRSIOp::create(builder, loc, level, splat(24));
+    level = arith::ShRSIOp::create(builder, loc, level, splat(builder, loc, type, 24));
     Value product = arith::MulIOp::create(builder, loc, code, level);
     acc = arith::AddIOp::create(builder, loc, acc, product);
   }

@@ -9,6 +9,13 @@
 
 namespace mlir::gpfq {
 
+/// A call of an intrinsic of LLVM with one result.
+Value callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
+                    ValueRange arguments);
+
+/// A constant vector of `type`; `value` is a signed integer or the bits of an unsigned one.
+Value splat(OpBuilder &builder, Location loc, Type type, int64_t value);
+
 const KernelTarget &getAvx512VnniTarget();
 const KernelTarget &getAvxVnniTarget();
 const KernelTarget &getAvx2Target();

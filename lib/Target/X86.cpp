@@ -5,7 +5,6 @@
 #include "Targets.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/Dialect/LLVMIR/LLVMDialect.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 #include "llvm/ADT/bit.h"
 
@@ -17,18 +16,6 @@ using namespace mlir::gpfq;
   StringLiteral("avx"), StringLiteral("avx2"), StringLiteral("bmi"), StringLiteral("bmi2"),        \
       StringLiteral("f16c"), StringLiteral("fma"), StringLiteral("lzcnt"), StringLiteral("movbe"), \
       StringLiteral("popcnt")
-
-static Value callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
-                           ValueRange arguments) {
-  return LLVM::CallIntrinsicOp::create(builder, loc, type, builder.getStringAttr(name), arguments)
-      .getResult(0);
-}
-
-static Value splat(OpBuilder &builder, Location loc, VectorType type, int64_t value) {
-  return arith::ConstantOp::create(
-      builder, loc,
-      DenseElementsAttr::get(type, builder.getIntegerAttr(type.getElementType(), value)));
-}
 
 /// A saturating pack of two vectors to one of twice the elements, 128 bits at a time.
 static Value emitPack(OpBuilder &builder, Location loc, StringRef intrinsic, Value first,
