@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import datetime
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -26,9 +25,8 @@ import gpfq
 import networks
 from compiling import say
 from gpfq import evaluation
-from peers.environment import environment
+from peers.environment import run_worker
 
-WORKER = Path(__file__).resolve().parent / "peers" / "runtimes_worker.py"
 PEERS = ("onnxruntime", "openvino")
 
 
@@ -62,20 +60,7 @@ def measure(args: argparse.Namespace, network: str, folder: Path) -> list[dict]:
         "samples": args.samples,
         "folder": str(args.models or folder),
     }
-    (folder / "spec.json").write_text(json.dumps(spec))
-    python = environment("runtimes") if args.peers else Path(sys.executable)
-    path = os.pathsep.join([str(WORKER.parent.parent), str(compiling.ROOT / "python")])
-    say(f"{network}: timing")
-    # These set how numpy's and the peers' libraries choose kernels.
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    done = subprocess.run(
-        [python, "-P", WORKER, folder / "spec.json"],
-        env=variables | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    output = json.loads(done.stdout.splitlines()[-1])
+    output = run_worker("runtimes_worker.py", spec, folder)
     runners = output["runners"]
 
     def fastest(kind: str) -> float | None:

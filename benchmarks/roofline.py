@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -32,9 +31,8 @@ import networks
 import tables
 import theory_report
 from compiling import say
-from peers.environment import environment
+from peers.environment import run_worker
 
-WORKER = Path(__file__).resolve().parent / "peers" / "layers_worker.py"
 PEERS = ("openvino",)
 
 
@@ -95,19 +93,7 @@ def measure(args: argparse.Namespace, network: str, folder: Path) -> dict[int, l
         "samples": args.samples,
         "folder": str(args.models or folder),
     }
-    (folder / "spec.json").write_text(json.dumps(spec))
-    python = environment("runtimes") if args.peers else Path(sys.executable)
-    path = os.pathsep.join([str(WORKER.parent.parent), str(compiling.ROOT / "python")])
-    say(f"{network}: timing")
-    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
-    done = subprocess.run(
-        [python, "-P", WORKER, folder / "spec.json"],
-        env=variables | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
-    output = json.loads(done.stdout.splitlines()[-1])
+    output = run_worker("layers_worker.py", spec, folder)
     results = {}
     for bits, library in compiled.items():
         layers = library.report["compiled_layers"]

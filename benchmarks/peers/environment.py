@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -32,3 +33,25 @@ def environment(name: str) -> Path:
         subprocess.run([*pip, "-r", str(requirements)], check=True)
         stamp.write_text(requirements.read_text())
     return python
+
+
+def run_worker(script: str, spec: dict, folder: Path) -> dict:
+    """The last line of JSON that a worker of this folder prints for `spec`, in the environment of the runtimes.
+
+    Without spec["peers"] this Python runs it. Raises CalledProcessError.
+    """
+    file = folder / "spec.json"
+    file.write_text(json.dumps(spec))
+    python = environment("runtimes") if spec["peers"] else Path(sys.executable)
+    path = os.pathsep.join([str(FOLDER.parent), str(compiling.ROOT / "python")])
+    say(f"{spec['network']}: timing")
+    # These set how numpy's and the peers' libraries choose kernels.
+    variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
+    done = subprocess.run(
+        [python, "-P", FOLDER / script, file],
+        env=variables | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return json.loads(done.stdout.splitlines()[-1])
