@@ -210,15 +210,18 @@ static bool peelClips(const BodyReader &reader, Scalar &scalar, int32_t &low, in
   return true;
 }
 
+/// What an elementwise op yields, if that is a dequantisation.
+static std::optional<ScalarDequantization> matchYieldedDequantization(const BodyReader &reader) {
+  return reader.isElementwise() ? matchDequantization(reader.getYielded()) : std::nullopt;
+}
+
 //===----------------------------------------------------------------------===//
 // Constants
 //===----------------------------------------------------------------------===//
 
 std::optional<DequantizedConstant> mlir::gpfq::matchDequantizedConstant(linalg::GenericOp op) {
   BodyReader reader(op);
-  std::optional<ScalarDequantization> scalar;
-  if (reader.isElementwise())
-    scalar = matchDequantization(reader.getYielded());
+  std::optional<ScalarDequantization> scalar = matchYieldedDequantization(reader);
   if (!scalar)
     return std::nullopt;
   int32_t low = std::numeric_limits<int32_t>::min(), high = std::numeric_limits<int32_t>::max();
@@ -366,9 +369,7 @@ static std::optional<FakeQuantization> matchQuantization(const BodyReader &reade
 
 std::optional<FakeQuantization> mlir::gpfq::matchFakeQuantization(linalg::GenericOp op) {
   BodyReader reader(op);
-  std::optional<ScalarDequantization> scalar;
-  if (reader.isElementwise())
-    scalar = matchDequantization(reader.getYielded());
+  std::optional<ScalarDequantization> scalar = matchYieldedDequantization(reader);
   if (!scalar)
     return std::nullopt;
   std::optional<FakeQuantization> result = matchQuantization(reader, scalar->code);

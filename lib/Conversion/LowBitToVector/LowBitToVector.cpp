@@ -200,21 +200,34 @@ struct ConvertLowBitToVectorPass
   }
 
   LogicalResult convert(QuantizeRowsOp op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels) {
+    replaceByCall(op, symbols, kernels,
+                  [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+                    LoopBuilder loops(op.getLoc(), bodyBuilder);
+                    split(loops);
+                    buildQuantizeRowsKernel(loops, op, buffers);
+                    return loops.getNumChunks();
+                  });
+    return success();
+  }
+
+  /// What fills the function of a kernel: calls the function that it is given with its builder
+  /// before, and returns the number of chunks.
+  using BuildBody =
+      function_ref<int64_t(OpBuilder &, ValueRange, function_ref<void(LoopBuilder &)>)>;
+
+  /// Replaces `op` by a call of its kernel, which `build` fills unless an equal op has had it.
+  template <typename OpTy>
+  void replaceByCall(OpTy op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels,
+                     BuildBody build) {
     OpBuilder builder(op);
     SmallVector<Value> arguments = castOperands(builder, op);
-    Kernel &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
+    TypeRange types = ValueRange(arguments).getTypes();
+    Kernel &kernel = kernels[getKernelKey(op, types)];
     if (!kernel.function)
-      kernel = buildKernel(op, ValueRange(arguments).getTypes(), countWork(op), symbols,
-                           [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
-                             LoopBuilder loops(op.getLoc(), bodyBuilder);
-                             split(loops);
-                             buildQuantizeRowsKernel(loops, op, buffers);
-                             return loops.getNumChunks();
-                           });
-    callKernel(builder, op.getLoc(), kernel, arguments);
+      kernel = buildKernel(op, types, countWork(op), symbols, build);
+    callKernel(builder, op->getLoc(), kernel, arguments);
     op->erase();
     ++numConverted;
-    return success();
   }
 
   /// The operands of `op`, of the types that kernels take.
@@ -253,20 +266,13 @@ struct ConvertLowBitToVectorPass
       op->emitRemark("slow kernel: runs of the input are not four or more adjacent bytes");
     }
 
-    OpBuilder builder(op);
-    SmallVector<Value> arguments = castOperands(builder, op);
-    Kernel &kernel = kernels[getKernelKey(op, ValueRange(arguments).getTypes())];
-    if (!kernel.function)
-      kernel = buildKernel(op, ValueRange(arguments).getTypes(), countWork(op), symbols,
-                           [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
-                             KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
-                             split(body);
-                             buildBody(body, op);
-                             return body.getNumChunks();
-                           });
-    callKernel(builder, op->getLoc(), kernel, arguments);
-    op->erase();
-    ++numConverted;
+    replaceByCall(op, symbols, kernels,
+                  [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+                    KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
+                    split(body);
+                    buildBody(body, op);
+                    return body.getNumChunks();
+                  });
     return success();
   }
 
@@ -296,11 +302,9 @@ struct ConvertLowBitToVectorPass
       buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
   }
 
-  /// Makes the function for `op`. `build` fills it, calls the function that it is given with its
-  /// builder before, and returns the number of chunks.
-  Kernel buildKernel(
-      Operation *op, TypeRange arguments, int64_t work, SymbolTable &symbols,
-      function_ref<int64_t(OpBuilder &, ValueRange, function_ref<void(LoopBuilder &)>)> build) {
+  /// Makes the function for `op`.
+  Kernel buildKernel(Operation *op, TypeRange arguments, int64_t work, SymbolTable &symbols,
+                     BuildBody build) {
     OpBuilder builder(&getContext());
     std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
     auto function =
