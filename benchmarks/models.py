@@ -283,8 +283,10 @@ def format_row(result: dict) -> list[str]:
     quantized = ""
     if "layers" in result:
         quantized = f"{result['layers']} layers, error {result['quantized_error']:.1%}"
-        if result["left"]:
-            quantized += f"; {len(result['left'])} matrix products or convolutions stay float"
+        left = len(result["left"])
+        if left:
+            stay = "matrix product or convolution stays" if left == 1 else "matrix products or convolutions stay"
+            quantized += f"; {left} {stay} float"
     text = "; ".join([quantized, *(e for e in errors if e)]).removeprefix("; ")
     float_error = f"{result['float_error']:.0e}" if "float_error" in result else "-"
     return [result["network"], result["input"], f"{result['parameters'] / 1e6:.2f}", float_error, text]
