@@ -69,6 +69,7 @@ def make_rows() -> list[Row]:
             Row(f"W{bits} channel, activations static", width),
             Row(f"W{bits} channel, activations dynamic", width | dynamic),
         ]
+        rows.append(Row(f"W{bits} channel, activations dynamic, products int8", width | dynamic | {"products": "int8"}))
         if bits == 8:
             symmetric = dynamic | {"quantize-options": "symmetric=true"}
             rows.append(Row("W8 channel, activations dynamic and symmetric", width | symmetric))

@@ -68,7 +68,9 @@ std::vector<CompiledLayer> mlir::gpfq::describeLayers(ModuleOp module) {
       known = layers.insert(known, {name, 0, 0, 0, op.hasIntegerAccumulator()});
     auto styled = cast<DestinationStyleOpInterface>(op.getOperation());
     Value init = styled.getDpsInits()[0];
-    known->weightBytes += countBytes(op.getWeights());
+    // Those of a product of two activations are no weights.
+    if (!isa<lowbit::BatchMatmulOp>(op))
+      known->weightBytes += countBytes(op.getWeights());
     known->activationBytes += countBytes(styled.getDpsInputs()[0]) + countBytes(init);
     known->multiplyAdds +=
         cast<ShapedType>(init.getType()).getNumElements() * op.getReductionLength();

@@ -50,7 +50,10 @@ struct LowBitFusePass : gpfq::impl::LowBitFusePassBase<LowBitFusePass> {
           populatePropagateQuantizePatterns(patterns);
           addCanonicalizationPatterns<tensor::TensorDialect>(patterns);
         })) ||
-        failed(apply(populateLinalgToLowBitPatterns)) ||
+        failed(apply([&](RewritePatternSet &patterns) {
+          populateLinalgToLowBitPatterns(patterns);
+          populateProductToLowBitPatterns(patterns);
+        })) ||
         failed(apply([&](RewritePatternSet &patterns) {
           populateFuseEpiloguePatterns(patterns);
           addCanonicalizationPatterns<tensor::TensorDialect>(patterns);
@@ -98,7 +101,9 @@ private:
     bool hasCodes = false;
     getOperation()->walk([&](Operation *op) {
       hasCodes |= isa<QuantizeOp, QuantizeRowsOp>(op);
-      if (auto compute = dyn_cast<LowBitComputeOpInterface>(op)) {
+      if (isa<BatchMatmulOp>(op)) {
+        ++numProducts;
+      } else if (auto compute = dyn_cast<LowBitComputeOpInterface>(op)) {
         ++(compute.hasIntegerAccumulator() ? numInteger : numFloatInput);
         hasCodes |= compute.hasIntegerAccumulator();
       }
@@ -108,6 +113,12 @@ private:
       if (compute && hasCodes && !compute.hasIntegerAccumulator())
         op->emitRemark() << "layer " << compute.getLayerAttr()
                          << " multiplies in float: its input is not quantised";
+      if (auto product = op->getAttrOfType<StringAttr>(productAttrName)) {
+        op->emitRemark() << "product " << product << " of two activations stays in float: "
+                         << explainFloatProduct(cast<linalg::LinalgOp>(op));
+        ++numFloatProducts;
+        op->removeAttr(productAttrName);
+      }
       if (!isQuantizedLayer(op))
         return;
       std::string layer, reason = explainFloatLayer(op, layer);

@@ -163,8 +163,32 @@ struct LowerQuantizeRows : OpRewritePattern<QuantizeRowsOp> {
           linalg::YieldOp::create(nested, loc,
                                   buildQuantizeInRow(nested, loc, args[0], args[1], zeroPoint));
         });
-    rewriter.replaceOp(op, {elements.getResult(0), codes.getResult(0), zeroPoints});
+    SmallVector<Value> results = {elements.getResult(0), codes.getResult(0), zeroPoints};
+    if (op.getSums())
+      results.push_back(createSums(rewriter, op, elements.getResult(0), zeroPoints, reduction));
+    rewriter.replaceOp(op, results);
     return success();
+  }
+
+private:
+  /// Sums of codes less by the zero point of their row.
+  static Value createSums(PatternRewriter &rewriter, QuantizeRowsOp op, Value codes,
+                          Value zeroPoints, ArrayRef<IteratorType> iterators) {
+    Location loc = op.getLoc();
+    int64_t rank = iterators.size();
+    AffineMap identity = rewriter.getMultiDimIdentityMap(rank);
+    AffineMap row = getRowMap(op.getContext(), rank);
+    Value zero = arith::ConstantOp::create(rewriter, loc, rewriter.getI32IntegerAttr(0));
+    Value zeros = linalg::FillOp::create(rewriter, loc, zero, op.getSums()).getResult(0);
+    auto sums = linalg::GenericOp::create(
+        rewriter, loc, zeros.getType(), ValueRange{codes, zeroPoints}, zeros, {identity, row, row},
+        iterators, [&](OpBuilder &nested, Location, ValueRange args) {
+          Value code = arith::ExtUIOp::create(nested, loc, nested.getI32Type(), args[0]);
+          Value level = arith::SubIOp::create(nested, loc, code, args[1]);
+          linalg::YieldOp::create(nested, loc,
+                                  arith::AddIOp::create(nested, loc, args[2], level).getResult());
+        });
+    return sums.getResult(0);
   }
 };
 
@@ -202,6 +226,8 @@ struct Contraction {
   SmallVector<int64_t> shape;
   AffineMap inputMap, weightsMap, accumulatorMap;
   SmallVector<IteratorType> iterators;
+  /// The weights are codes whose zero point is 128, not levels.
+  bool areWeightsCodes = false;
 };
 
 } // namespace
@@ -282,7 +308,9 @@ static Contraction getContraction(OpBuilder &builder, DepthwiseConv2DOp op, Valu
   return result;
 }
 
-static Contraction getContraction(OpBuilder &builder, MatmulOp op, Value weights) {
+/// A matrix product, whose weights are shared by the batch or not.
+static Contraction getMatrixContraction(OpBuilder &builder, LowBitComputeOpInterface op,
+                                        Value weights, bool areWeightsShared) {
   MLIRContext *context = op.getContext();
   Contraction result;
   result.input = op.getInput();
@@ -291,28 +319,52 @@ static Contraction getContraction(OpBuilder &builder, MatmulOp op, Value weights
   unsigned batch = result.shape.size() - 2;
   AffineExpr m = builder.getAffineDimExpr(batch), n = builder.getAffineDimExpr(batch + 1),
              k = builder.getAffineDimExpr(batch + 2);
-  SmallVector<AffineExpr> input, accumulator;
+  SmallVector<AffineExpr> input, accumulator, columns;
   if (batch)
     input = accumulator = {builder.getAffineDimExpr(0)};
+  if (!areWeightsShared)
+    columns = input;
   input.append({m, k});
   accumulator.append({m, n});
+  columns.append({n, k});
   result.inputMap = AffineMap::get(batch + 3, 0, input, context);
-  result.weightsMap = AffineMap::get(batch + 3, 0, {n, k}, context);
+  result.weightsMap = AffineMap::get(batch + 3, 0, columns, context);
   result.accumulatorMap = AffineMap::get(batch + 3, 0, accumulator, context);
   result.iterators = getIterators(batch + 2, 1);
   return result;
 }
 
-/// acc + input * weight in i32, or the fused f32 form.
+static Contraction getContraction(OpBuilder &builder, MatmulOp op, Value weights) {
+  return getMatrixContraction(builder, LowBitComputeOpInterface(op), weights,
+                              /*areWeightsShared=*/true);
+}
+
+static Contraction getContraction(OpBuilder &builder, BatchMatmulOp op, Value weights) {
+  Contraction result = getMatrixContraction(builder, LowBitComputeOpInterface(op), weights,
+                                            /*areWeightsShared=*/false);
+  result.areWeightsCodes = true;
+  return result;
+}
+
+/// acc + input * weight in i32, or the fused f32 form. With `isCode` the weight is a code whose
+/// zero point is 128.
 static Value multiplyAccumulate(OpBuilder &builder, Location loc, Value input, Value level,
-                                Value accumulator) {
+                                Value accumulator, bool isCode) {
   Type type = accumulator.getType();
   if (isa<FloatType>(type)) {
     Value weight = arith::SIToFPOp::create(builder, loc, type, level);
     return math::FmaOp::create(builder, loc, input, weight, accumulator);
   }
   Value code = arith::ExtUIOp::create(builder, loc, type, input);
-  Value weight = arith::ExtSIOp::create(builder, loc, type, level);
+  Value weight;
+  if (isCode) {
+    Value zeroPoint =
+        arith::ConstantOp::create(builder, loc, builder.getIntegerAttr(type, symmetricZeroPoint));
+    Value wide = arith::ExtUIOp::create(builder, loc, type, level);
+    weight = arith::SubIOp::create(builder, loc, wide, zeroPoint);
+  } else {
+    weight = arith::ExtSIOp::create(builder, loc, type, level);
+  }
   Value product = arith::MulIOp::create(builder, loc, code, weight);
   return arith::AddIOp::create(builder, loc, accumulator, product);
 }
@@ -327,7 +379,8 @@ static Value createAccumulator(OpBuilder &builder, Location loc, const Contracti
       {contraction.inputMap, contraction.weightsMap, contraction.accumulatorMap},
       contraction.iterators, [&](OpBuilder &nested, Location, ValueRange args) {
         linalg::YieldOp::create(nested, loc,
-                                multiplyAccumulate(nested, loc, args[0], args[1], args[2]));
+                                multiplyAccumulate(nested, loc, args[0], args[1], args[2],
+                                                   contraction.areWeightsCodes));
       });
   return generic.getResult(0);
 }
@@ -378,7 +431,7 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
   void runOnOperation() override {
     auto isLowBit = [&](Operation *op) {
       return isa<QuantizeOp, DequantizeOp, DequantizeRowsOp>(op) ||
-             (!elementwiseOnly && isa<LowBitComputeOpInterface, QuantizeRowsOp>(op));
+             (!elementwiseOnly && isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp>(op));
     };
     int64_t before = 0, after = 0;
     getOperation()->walk([&](Operation *op) { before += isLowBit(op); });
@@ -388,12 +441,18 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
     else
       populateLowBitToLinalgPatterns(patterns, lowbit::unpackWeights);
     walkAndApplyPatterns(getOperation(), std::move(patterns));
+    getOperation()->walk([&](PackOp op) {
+      if (isOpTriviallyDead(op))
+        op->erase();
+    });
     getOperation()->walk([&](Operation *op) {
       if (!isLowBit(op))
         return;
       ++after;
       auto compute = dyn_cast<LowBitComputeOpInterface>(op);
-      if (compute && compute.getLayoutAttr())
+      if (isa<PackOp>(op) && op->getNumResults() > 0)
+        op->emitOpError("is read by an op that is not a lowbit.batch_matmul");
+      else if (compute && compute.getLayoutAttr())
         op->emitOpError("has packed weights in a layout that cannot be unpacked: ")
             << compute.getLayoutAttr();
       else
@@ -416,6 +475,6 @@ void mlir::gpfq::populateLowBitToLinalgPatterns(RewritePatternSet &patterns,
   MLIRContext *context = patterns.getContext();
   populateLowBitElementwiseToLinalgPatterns(patterns);
   patterns.add<LowerQuantizeRows>(context);
-  patterns.add<LowerCompute<Conv2DOp>, LowerCompute<DepthwiseConv2DOp>, LowerCompute<MatmulOp>>(
-      context, unpack);
+  patterns.add<LowerCompute<Conv2DOp>, LowerCompute<DepthwiseConv2DOp>, LowerCompute<MatmulOp>,
+               LowerCompute<BatchMatmulOp>>(context, unpack);
 }

@@ -39,6 +39,7 @@ void mlir::gpfq::buildPreparePipeline(OpPassManager &pm, const QuantizeOptions &
   annotate.blockSize = options.blockSize;
   annotate.skip = options.skip;
   annotate.policy = options.policy;
+  annotate.products = options.products;
   pm.addNestedPass<func::FuncOp>(createGPFQAnnotateLayers(annotate));
 }
 

@@ -4,11 +4,13 @@
 
 #include "LayerName.h"
 #include "gpfq/Calibration/QuantizableOp.h"
+#include "gpfq/Conversion/MatrixProduct.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Transforms/LayerPolicy.h"
 #include "gpfq/Transforms/Passes.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Linalg/Transforms/Transforms.h"
 #include "llvm/ADT/StringMap.h"
 
 namespace mlir::gpfq {
@@ -36,6 +38,7 @@ struct AnnotateLayers : mlir::gpfq::impl::GPFQAnnotateLayersBase<AnnotateLayers>
 
     uses.clear();
     position = 0;
+    productPosition = 0;
     func.walk([&](linalg::LinalgOp op) { annotate(op, defaults, policy); });
     auto emitError = [&] { return func.emitError(); };
     if (failed(policy.verifyAllMatched(emitError)))
@@ -67,6 +70,8 @@ private:
     if (blockSize < 1)
       return emitError() << "block-size must be at least 1, got " << blockSize.getValue();
     defaults.blockSize = blockSize;
+    if (products != "float" && products != "int8")
+      return emitError() << "products must be float or int8, got '" << products << "'";
     if (!this->policy.empty()) {
       FailureOr<LayerPolicy> loaded = LayerPolicy::load(&getContext(), this->policy, emitError);
       if (failed(loaded))
@@ -85,8 +90,7 @@ private:
     std::optional<QuantizableOp> layer = QuantizableOp::match(op, reason);
     if (!layer && linalg::isaContractionOpInterface(op) &&
         !getConstantFloats(op.getDpsInputs()[1])) {
-      op->emitRemark("multiplies two activations, so it stays in float");
-      ++numProducts;
+      annotateProduct(op);
       return;
     }
     if (!layer) {
@@ -98,9 +102,7 @@ private:
     if (name.empty())
       name = getPositionalLayerName(op, position);
     ++position;
-    unsigned use = uses[name]++;
-    if (use > 0)
-      name += "_" + std::to_string(use);
+    name = makeUnique(name);
 
     LayerSetting setting = defaults;
     policy.apply(name, setting);
@@ -113,6 +115,39 @@ private:
     int64_t block = setting.granularity == Granularity::Block ? setting.blockSize : 0;
     op->setAttr(layerAttrName,
                 LayerAttr::get(&getContext(), name, setting.alphabet, setting.granularity, block));
+  }
+
+  /// `op` multiplies two activations.
+  void annotateProduct(linalg::LinalgOp op) {
+    ++numProducts;
+    if (products == "float") {
+      op->emitRemark("multiplies two activations, so it stays in float");
+      return;
+    }
+    // A generic of the form of a named op becomes that op.
+    if (auto generic = dyn_cast<linalg::GenericOp>(op.getOperation())) {
+      IRRewriter rewriter(generic);
+      FailureOr<linalg::LinalgOp> named = linalg::specializeGenericOp(rewriter, generic);
+      if (succeeded(named))
+        op = *named;
+    }
+    std::string reason;
+    if (failed(matchMatrixProduct(op, reason))) {
+      op->emitRemark("multiplies two activations and stays in float: ") << reason;
+      return;
+    }
+    auto location = op->getLoc()->findInstanceOf<NameLoc>();
+    std::string name =
+        location ? location.getName().str() : "product_" + std::to_string(productPosition);
+    ++productPosition;
+    op->setAttr(productAttrName, StringAttr::get(&getContext(), makeUnique(name)));
+    ++numIntegerProducts;
+  }
+
+  /// `name`, with a number behind it if another layer has it.
+  std::string makeUnique(std::string name) {
+    unsigned use = uses[name]++;
+    return use > 0 ? name + "_" + std::to_string(use) : name;
   }
 
   /// Layers that blocks do not divide get a scale for each channel.
@@ -136,8 +171,8 @@ private:
 
   /// Layers of each name.
   llvm::StringMap<unsigned> uses;
-  /// Layers seen that can be quantised.
-  unsigned position = 0;
+  /// Layers, and products of two activations, seen that can be quantised.
+  unsigned position = 0, productPosition = 0;
 };
 
 } // namespace

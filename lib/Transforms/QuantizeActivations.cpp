@@ -6,6 +6,7 @@
 #include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/RangeObserver.h"
 #include "gpfq/Calibration/StagedExecutor.h"
+#include "gpfq/Conversion/MatrixProduct.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Support/Progress.h"
@@ -54,6 +55,7 @@ private:
                         ArrayRef<Activation> activations, RangeRule rule,
                         MutableArrayRef<RangeObserver> observers);
   void quantizeRows(const Activation &activation);
+  void quantizeProducts(func::FuncOp function);
   void quantize(const Activation &activation, const RangeObserver &observer, ActivationScale scale);
   void writeReport(func::FuncOp function, llvm::json::Array entries);
 };
@@ -192,20 +194,58 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
   ++numQuantized;
 }
 
+/// The floats of `value` after its rows have been quantised.
+static Value createRowPair(OpBuilder &builder, Value value, bool isSymmetric) {
+  Location loc = value.getLoc();
+  auto codes = lowbit::QuantizeRowsOp::create(builder, loc, value, isSymmetric);
+  return lowbit::DequantizeRowsOp::create(builder, loc, value.getType(), codes.getResult(0),
+                                          codes.getResult(1), codes.getResult(2));
+}
+
 void QuantizeActivationsPass::quantizeRows(const Activation &activation) {
   Value value = activation.value;
   OpBuilder builder(value.getContext());
   builder.setInsertionPointAfterValue(value);
   Location loc = value.getLoc();
-  auto codes = lowbit::QuantizeRowsOp::create(builder, loc, value, symmetric);
-  auto floats = lowbit::DequantizeRowsOp::create(builder, loc, value.getType(), codes.getResult(0),
-                                                 codes.getResult(1), codes.getResult(2));
+  Value floats = createRowPair(builder, value, symmetric);
   // Other uses, as a residual sum, keep the floats: no code is stored for them.
   value.replaceUsesWithIf(floats, [](OpOperand &use) {
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
     return op && op->hasAttr(lowbit::layerAttrName) && op.isDpsInput(&use);
   });
   ++numDynamic;
+}
+
+/// Rows of the first operand, columns of the second one, which are symmetric.
+void QuantizeActivationsPass::quantizeProducts(func::FuncOp function) {
+  DenseMap<Value, Value> rows;
+  function.walk([&](linalg::LinalgOp op) {
+    std::string reason;
+    FailureOr<MatrixProduct> product = failure();
+    if (op->hasAttr(lowbit::productAttrName))
+      product = matchMatrixProduct(op, reason);
+    Value left = op.getDpsInputs().empty() ? Value() : op.getDpsInputs()[0];
+    if (failed(product) || left.getDefiningOp<lowbit::DequantizeRowsOp>())
+      return;
+    Location loc = op.getLoc();
+    OpBuilder builder(op);
+    Value &leftRows = rows[left];
+    if (!leftRows) {
+      OpBuilder::InsertionGuard guard(builder);
+      builder.setInsertionPointAfterValue(left);
+      leftRows = createRowPair(builder, left, symmetric);
+    }
+    op->setOperand(0, leftRows);
+    Value right = op.getDpsInputs()[1];
+    if (product->isRightTransposed) {
+      op->setOperand(1, createRowPair(builder, right, /*isSymmetric=*/true));
+    } else {
+      Value columns = transposeMatrices(builder, loc, right);
+      columns = createRowPair(builder, columns, /*isSymmetric=*/true);
+      op->setOperand(1, transposeMatrices(builder, loc, columns));
+    }
+    ++numProducts;
+  });
 }
 
 void QuantizeActivationsPass::runOnOperation() {
@@ -224,6 +264,7 @@ void QuantizeActivationsPass::runOnOperation() {
         << ", so there is nothing to quantise; run gpfq-annotate-layers first";
     return signalPassFailure();
   }
+  quantizeProducts(*function);
   if (*dynamic)
     llvm::erase_if(activations, [&](const Activation &activation) {
       linalg::LinalgOp reader = (*layers)[activation.layers.front()].op;

@@ -35,6 +35,7 @@ class QuantizeOptions(TypedDict, total=False):
     average_bits: float  # instead of weight_bits: bits chosen for each layer, so many on average
     activation_bits: int  # 2 to 8, default 8; 0 leaves activations in float
     activations: str  # scales of activations: "static" (default), or "dynamic", by row when the library runs
+    products: str  # of two activations, as in attention: "float" (default), or "int8"
     alphabet: str  # levels of a weight, "mid_rise:2"; overrides weight_bits
     granularity: str  # what shares a scale: "channel" (default), "tensor" or "block"
     block_size: int  # input channels of a block, default 32

@@ -114,6 +114,10 @@ struct Flags {
       "activations", cl::init("static"), cl::value_desc("mode"), cl::cat(quantizeCategory),
       cl::desc("Scales of activations: static (default), from the data; or dynamic, for each row "
                "of a matrix product when the library runs, for transformers")};
+  cl::opt<std::string> products{
+      "products", cl::init("float"), cl::value_desc("type"), cl::cat(quantizeCategory),
+      cl::desc("Products of two activations, as in attention: float (default); or int8, quantised "
+               "when the library runs")};
   cl::opt<std::string> alphabet{
       "alphabet", cl::value_desc("levels"), cl::cat(quantizeCategory),
       cl::desc("Levels of a weight, e.g. mid_rise:2; overrides --weight-bits")};
@@ -177,6 +181,10 @@ void checkFlags(const Flags &flags) {
     fail("--activations must be static or dynamic");
   if (flags.activations == "dynamic" && flags.activationBits != 8)
     fail("--activations=dynamic has 8 bits; leave out --activation-bits");
+  if (flags.products != "float" && flags.products != "int8")
+    fail("--products must be float or int8");
+  if (flags.products == "int8" && flags.activationBits == 0)
+    fail("--products=int8 quantises activations; leave out --activation-bits=0");
   if (flags.optimization > 3)
     fail("-O must be 0 to 3");
   if (flags.samples < 0)
@@ -235,6 +243,7 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   quantize.activationBits = commandLine.keepFloat ? 0 : flags.activationBits.getValue();
   quantize.averageBits = flags.averageBits;
   quantize.activations = flags.activations;
+  quantize.products = flags.products;
   quantize.alphabet = flags.alphabet;
   quantize.granularity = flags.granularity;
   quantize.blockSize = flags.blockSize;

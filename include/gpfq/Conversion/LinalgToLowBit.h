@@ -5,13 +5,8 @@
 #ifndef GPFQ_CONVERSION_LINALGTOLOWBIT_H
 #define GPFQ_CONVERSION_LINALGTOLOWBIT_H
 
-#include "mlir/Support/LLVM.h"
+#include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include <string>
-
-namespace mlir {
-class Operation;
-class RewritePatternSet;
-} // namespace mlir
 
 namespace mlir::gpfq {
 
@@ -25,6 +20,13 @@ bool isQuantizedLayer(Operation *op);
 
 /// Why the patterns leave `op`, a quantised layer, as it is; its name is put in `layer`.
 std::string explainFloatLayer(Operation *op, std::string &layer);
+
+/// Patterns that turn linalg matmuls of two activations, whose rows and columns are dequantized,
+/// into `lowbit.batch_matmul`.
+void populateProductToLowBitPatterns(RewritePatternSet &patterns);
+
+/// Why the patterns leave `op`, a product of two activations, as it is.
+std::string explainFloatProduct(linalg::LinalgOp op);
 
 } // namespace mlir::gpfq
 

@@ -14,6 +14,8 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
       `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` or `lowbit.matmul`. If its input is a
       `lowbit.dequantize` too, perhaps behind a `tensor.pad` by zero, the op reads the codes and accumulates
       in `i32`; else it accumulates in `f32`. The zero point's share and the bias are one constant a channel.
+    - A matmul or batch_matmul of two `lowbit.dequantize_rows`, the second of symmetric rows that are the columns of
+      the product, becomes `lowbit.batch_matmul`.
     - Elementwise consumers, residual additions and the `lowbit.quantize` of the result move into the epilogue,
       unless the result has other consumers.
     - `lowbit.quantize` moves up, and `lowbit.dequantize` down, through max pools, pads, concatenations,
@@ -51,7 +53,9 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
   let statistics = [
     Statistic<"numInteger", "integer-layers", "Number of layers with an i32 accumulator">,
     Statistic<"numFloatInput", "float-input-layers", "Number of lowbit layers with an f32 accumulator">,
-    Statistic<"numFloat", "float-layers", "Number of quantised or annotated layers left in linalg">
+    Statistic<"numFloat", "float-layers", "Number of quantised or annotated layers left in linalg">,
+    Statistic<"numProducts", "integer-products", "Number of products of two activations with an i32 accumulator">,
+    Statistic<"numFloatProducts", "float-products", "Number of annotated products of two activations left in linalg">
   ];
 }
 

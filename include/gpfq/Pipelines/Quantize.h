@@ -32,6 +32,10 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> policy{*this, "policy",
                                           llvm::cl::desc("JSON file of settings by layer name")};
 
+  PassOptions::Option<std::string> products{
+      *this, "products", llvm::cl::init("float"),
+      llvm::cl::desc("Products of two activations: float or int8")};
+
   // gpfq-allocate-bits, which runs when one of the first two is given
   PassOptions::Option<double> averageBits{
       *this, "average-bits", llvm::cl::init(0.0),

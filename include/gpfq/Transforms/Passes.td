@@ -201,6 +201,10 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
     ]}
     ```
 
+    A product of two activations, as in attention, stays float, with a remark. With `products=int8` a `linalg.matmul` or
+    `linalg.batch_matmul` of static shape, or a generic of that form, gets a `lowbit.product` with its name instead, and
+    what cannot be multiplied in integers a remark that says why.
+
     ```mlir
     %y = linalg.matmul ins(%x, %w : tensor<1x64xf32>, tensor<64x10xf32>) outs(%b : tensor<1x10xf32>) -> tensor<1x10xf32>
     // becomes, with weight-bits=4
@@ -218,15 +222,18 @@ def GPFQAnnotateLayers : Pass<"gpfq-annotate-layers", "func::FuncOp"> {
            "and block-size input channels (block)">,
     Option<"blockSize", "block-size", "int64_t", "32", "input channels of a block, for granularity=block">,
     Option<"skip", "skip", "std::string", "\"\"", "regular expression of layers that stay float">,
-    Option<"policy", "policy", "std::string", "\"\"", "JSON file of settings for named layers">
+    Option<"policy", "policy", "std::string", "\"\"", "JSON file of settings for named layers">,
+    Option<"products", "products", "std::string", "\"float\"",
+           "products of two activations: float, or int8: both are quantised when the network runs">
   ];
   let statistics = [
     Statistic<"numAnnotated", "annotated", "Layers to be quantised">,
     Statistic<"numSkipped", "skipped", "Layers that stay float on request">,
-    Statistic<"numProducts", "products", "Products of two activations, which stay float">,
+    Statistic<"numProducts", "products", "Products of two activations">,
+    Statistic<"numIntegerProducts", "integer-products", "Products of two activations to be quantised">,
     Statistic<"numUnsupported", "unsupported", "Convolutions and matmuls that cannot be quantised">
   ];
-  let dependentDialects = ["::mlir::lowbit::LowBitDialect"];
+  let dependentDialects = ["::mlir::linalg::LinalgDialect", "::mlir::lowbit::LowBitDialect"];
 }
 
 def GPFQAllocateBits : Pass<"gpfq-allocate-bits", "::mlir::ModuleOp"> {
@@ -415,8 +422,26 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     %d = lowbit.dequantize_rows %q, %s, %z : ... -> tensor<32x384xf32>
     %y = linalg.matmul {lowbit.layer = ...} ins(%d, %w : tensor<32x384xf32>, tensor<384x384xf32>) ...
     ```
+
+    In both modes the operands of an op with a `lowbit.product` are quantised dynamically: the rows of the first (with
+    `symmetric` if that is set), and, always symmetric, the columns of the second, which become rows for it. A transpose
+    of the second operand moves into that.
+
+    ```mlir
+    %y = linalg.batch_matmul {lowbit.product = "product_0"}
+        ins(%a, %b : tensor<12x48x32xf32>, tensor<12x32x48xf32>) ...
+    // becomes
+    %qa, %sa, %za = lowbit.quantize_rows ins(%a : tensor<12x48x32xf32>) outs(...) -> ...
+    %da = lowbit.dequantize_rows %qa, %sa, %za : ... -> tensor<12x48x32xf32>
+    %t = linalg.transpose ins(%b : tensor<12x32x48xf32>) outs(...) permutation = [0, 2, 1]
+    %qb, %sb, %zb = lowbit.quantize_rows symmetric ins(%t : tensor<12x48x32xf32>) outs(...) -> ...
+    %db = lowbit.dequantize_rows %qb, %sb, %zb : ... -> tensor<12x48x32xf32>
+    %u = linalg.transpose ins(%db : tensor<12x48x32xf32>) outs(...) permutation = [0, 2, 1]
+    %y = linalg.batch_matmul {lowbit.product = "product_0"} ins(%da, %u : ...) ...
+    ```
   }];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::lowbit::LowBitDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
+                           "::mlir::lowbit::LowBitDialect", "::mlir::tensor::TensorDialect"];
   let options = [
     ListOption<"calibration", "calibration", "std::string", "Calibration files, one for each argument">,
     Option<"samples", "samples", "int64_t", "0", "Use the first N samples; 0 means all">,
@@ -431,7 +456,8 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
   ];
   let statistics = [
     Statistic<"numQuantized", "values-quantised", "Activations quantised statically">,
-    Statistic<"numDynamic", "values-quantised-by-row", "Activations quantised for each row, dynamically">
+    Statistic<"numDynamic", "values-quantised-by-row", "Activations quantised for each row, dynamically">,
+    Statistic<"numProducts", "products-quantised", "Products of two activations whose operands were quantised">
   ];
 }
 

@@ -78,6 +78,8 @@ void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange
 void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange tiles) {
   int64_t channelBytes = g.getPanelBytes(g.vectors) / g.getPanelChannels();
   Value groupStart = b.scale(group, g.getGroupBytes());
+  if (batchBytes > 0)
+    groupStart = b.add(groupStart, b.scale(batchIndex, batchBytes));
   Value groupChannel = b.scale(group, g.channels);
   TilePlace place = {batchIndex, group, {}, {}, {}, {}};
   b.buildTileLoops(panelRanges, panelChunk, [&](Value channel, int64_t channels) {
@@ -110,15 +112,19 @@ void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
   b.buildParts(getBlockTiles(), countTiles(getOuterRanges()), body);
 }
 
-/// Chunks are made of groups, panels or tiles, whichever divides most evenly. Chunks of tiles each
-/// read all weights, so they must be clearly better.
+/// Chunks are made of groups, panels or tiles, whichever divides most evenly, or of the elements of
+/// a batch that have their own weights. Chunks of tiles each read all weights, so they must be
+/// clearly better.
 void ContractionKernel::chooseChunks() {
   if (!b.isSplit())
     return;
   int64_t panels = countTiles(panelRanges), tiles = countTiles(getOuterRanges());
   double byGroup = b.getSpeedup(g.groups), byPanel = b.getSpeedup(panels),
          byTile = b.getSpeedup(tiles) * (isUnpackedOnce ? 0.8 : 0.95);
-  if (byGroup >= std::max(byPanel, byTile))
+  double byBatch = batchBytes > 0 ? b.getSpeedup(batch) : 0.0;
+  if (byBatch >= std::max({byGroup, byPanel, byTile}))
+    batchChunk = b.takeChunk(batch, batch);
+  else if (byGroup >= std::max(byPanel, byTile))
     groupChunk = b.takeChunk(g.groups, g.groups);
   else if (byPanel >= byTile)
     panelChunk = b.takeChunk(panels, panels);
@@ -139,7 +145,7 @@ void ContractionKernel::build() {
   if (int64_t tail = g.getTailChannels())
     panelRanges.push_back({tail, 1, g.getFullPanels() * g.getPanelChannels()});
   chooseChunks();
-  b.buildLoop(batch, [&](Value batchIndex) {
+  b.buildTileLoops({{1, batch, 0}}, batchChunk, [&](Value batchIndex, int64_t) {
     b.buildTileLoops({{1, g.groups, 0}}, groupChunk, [&](Value group, int64_t) {
       buildBlocks([&](IndexRange tiles) { buildPanels(batchIndex, group, tiles); });
     });
@@ -164,11 +170,27 @@ void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
   kernel.build();
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {
-  ContractionKernel kernel(builder, op);
+/// Matrices as images of one row of pixels.
+static void setMatrixShape(ContractionKernel &kernel, LowBitComputeOpInterface op) {
   ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
   kernel.batch = shape.size() == 3 ? shape[0] : 1;
   kernel.width = shape[shape.size() - 2];
   kernel.groupChannels = op.getKernelShape()[1];
+}
+
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {
+  ContractionKernel kernel(builder, op);
+  setMatrixShape(kernel, op);
+  kernel.build();
+}
+
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, BatchMatmulOp op) {
+  Value &weights = builder.weights.memref;
+  if (cast<MemRefType>(weights.getType()).getRank() == 2)
+    weights =
+        memref::CollapseShapeOp::create(builder, weights, ArrayRef<ReassociationIndices>{{0, 1}});
+  ContractionKernel kernel(builder, op);
+  setMatrixShape(kernel, op);
+  kernel.batchBytes = builder.weights.geometry.getTotalBytes();
   kernel.build();
 }

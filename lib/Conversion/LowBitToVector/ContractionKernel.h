@@ -44,6 +44,8 @@ public:
   int64_t tapRows = 1, tapColumns = 1;
   int64_t groupChannels = 0;
   bool crossesColumns = false;
+  /// Bytes of the weights of each element of the batch; 0 if it shares them.
+  int64_t batchBytes = 0;
 
 private:
   void chooseChunks();
@@ -79,7 +81,7 @@ private:
   bool isUnpackedOnce = false;
   SmallVector<TileRange, 2> rowRanges, columnRanges, panelRanges;
   /// What one chunk computes.
-  IndexRange groupChunk, panelChunk, tileChunk;
+  IndexRange batchChunk, groupChunk, panelChunk, tileChunk;
 };
 
 } // namespace mlir::gpfq

@@ -163,9 +163,12 @@ bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputTy
 /// Builds the body of a kernel at the insertion point of `builder`.
 void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op);
 void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op);
+void buildContractionKernel(KernelBuilder &builder, lowbit::BatchMatmulOp op);
 void buildDepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
-/// The same for `op` on `buffers`: the input, codes, scales and zero points.
+/// The same for `op` on `buffers`: the input, codes, scales, zero points and perhaps sums.
 void buildQuantizeRowsKernel(LoopBuilder &builder, lowbit::QuantizeRowsOp op, ValueRange buffers);
+/// The same for `op` on `buffers`: the codes and the packed bytes.
+void buildPackKernel(LoopBuilder &builder, lowbit::PackOp op, ValueRange buffers);
 
 } // namespace mlir::gpfq
 

@@ -67,7 +67,7 @@ static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments
   return key;
 }
 
-static std::string getKernelKey(QuantizeRowsOp op, TypeRange arguments) {
+static std::string getKernelKey(Operation *op, TypeRange arguments) {
   std::string key;
   llvm::raw_string_ostream os(key);
   os << op->getName() << op->getAttrDictionary();
@@ -165,6 +165,10 @@ static int64_t countWork(QuantizeRowsOp op) {
   constexpr int64_t workOfElement = 32;
   return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
 }
+static int64_t countWork(PackOp op) {
+  constexpr int64_t workOfElement = 8;
+  return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
+}
 
 namespace {
 
@@ -185,29 +189,34 @@ struct ConvertLowBitToVectorPass
     }
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa<LowBitComputeOpInterface, QuantizeRowsOp>(op))
+      if (isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp>(op))
         ops.push_back(op);
     });
     SymbolTable symbols(getOperation());
     llvm::StringMap<Kernel> kernels;
     for (Operation *op : ops) {
-      auto rows = dyn_cast<QuantizeRowsOp>(op);
-      if (failed(checkBuffers(op)) ||
-          failed(rows ? convert(rows, symbols, kernels)
-                      : convert(cast<LowBitComputeOpInterface>(op), symbols, kernels)))
+      if (failed(checkBuffers(op)))
+        return signalPassFailure();
+      if (auto rows = dyn_cast<QuantizeRowsOp>(op))
+        convertMove(rows, symbols, kernels, buildQuantizeRowsKernel);
+      else if (auto pack = dyn_cast<PackOp>(op))
+        convertMove(pack, symbols, kernels, buildPackKernel);
+      else if (failed(convert(cast<LowBitComputeOpInterface>(op), symbols, kernels)))
         return signalPassFailure();
     }
   }
 
-  LogicalResult convert(QuantizeRowsOp op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels) {
+  /// An op that multiplies nothing: `build` makes its kernel.
+  template <typename OpTy>
+  void convertMove(OpTy op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels,
+                   void (*build)(LoopBuilder &, OpTy, ValueRange)) {
     replaceByCall(op, symbols, kernels,
                   [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
                     LoopBuilder loops(op.getLoc(), bodyBuilder);
                     split(loops);
-                    buildQuantizeRowsKernel(loops, op, buffers);
+                    build(loops, op, buffers);
                     return loops.getNumChunks();
                   });
-    return success();
   }
 
   /// What fills the function of a kernel: calls the function that it is given with its builder
@@ -298,6 +307,8 @@ struct ConvertLowBitToVectorPass
       buildContractionKernel(kernel, conv);
     else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
       buildDepthwiseKernel(kernel, depthwise);
+    else if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
+      buildContractionKernel(kernel, product);
     else
       buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
   }

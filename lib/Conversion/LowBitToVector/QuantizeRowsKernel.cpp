@@ -25,8 +25,8 @@ class RowKernel {
 public:
   RowKernel(LoopBuilder &builder, QuantizeRowsOp op, ValueRange buffers)
       : b(builder), input(buffers[0]), codes(buffers[1]), scales(buffers[2]),
-        zeroPoints(buffers[3]), shape(cast<MemRefType>(input.getType()).getShape()),
-        isSymmetric(op.getSymmetric()) {}
+        zeroPoints(buffers[3]), sums(op.getSums() ? buffers[4] : Value()),
+        shape(cast<MemRefType>(input.getType()).getShape()), isSymmetric(op.getSymmetric()) {}
 
   void build();
 
@@ -48,7 +48,7 @@ private:
   }
 
   LoopBuilder &b;
-  Value input, codes, scales, zeroPoints;
+  Value input, codes, scales, zeroPoints, sums;
   ArrayRef<int64_t> shape;
   bool isSymmetric;
 };
@@ -90,12 +90,25 @@ void RowKernel::buildRow(ArrayRef<Value> row) {
   auto type = VectorType::get(width, b.getF32Type());
   Value inverse = vector::BroadcastOp::create(b, type, code.inverse);
   Value zeroPoint = vector::BroadcastOp::create(b, type, code.zeroPoint);
-  forVectors({}, [&](Value column, int64_t valid, ValueRange) {
-    Value x = load(row, column, valid);
-    b.storeVector(buildQuantizeInRow(b, loc, x, inverse, zeroPoint), codes, getIndices(row, column),
-                  valid);
-    return SmallVector<Value>();
+  auto levelType = VectorType::get(width, b.getI32Type());
+  SmallVector<Value> carried;
+  if (sums)
+    carried.push_back(b.zeros(levelType));
+  carried = forVectors(carried, [&](Value column, int64_t valid, ValueRange current) {
+    Value code = buildQuantizeInRow(b, loc, load(row, column, valid), inverse, zeroPoint);
+    b.storeVector(code, codes, getIndices(row, column), valid);
+    if (!sums)
+      return SmallVector<Value>();
+    // What fills up a vector has the code of 0, the zero point.
+    Value wide = arith::ExtUIOp::create(b, levelType, code);
+    Value level =
+        arith::SubIOp::create(b, wide, vector::BroadcastOp::create(b, levelType, integer));
+    return SmallVector<Value>{arith::AddIOp::create(b, current[0], level)};
   });
+  if (sums) {
+    Value sum = vector::ReductionOp::create(b, vector::CombiningKind::ADD, carried[0]);
+    memref::StoreOp::create(b, sum, sums, first);
+  }
 }
 
 void RowKernel::build() {

@@ -39,6 +39,7 @@ quantize_options = compose(
     click.option("--average-bits", type=float, help="Choose bits for each layer, so many on average."),
     click.option("--activation-bits", type=int, help="Bits of an activation, 2 to 8 (default 8); 0: float."),
     click.option("--activations", help="Scales of activations: static (default), or dynamic, by row at run time."),
+    click.option("--products", help="Products of two activations: float (default), or int8, by row at run time."),
     click.option("--alphabet", help="Levels of a weight, mid_rise:2; overrides --weight-bits."),
     click.option("--granularity", help="What shares a scale: channel (default), tensor or block."),
     click.option("--block-size", type=int, help="Input channels of a block (default 32)."),

@@ -27,6 +27,7 @@ public:
       : random(random), index(index), name("case" + std::to_string(index)) {}
   KernelCase write();
   KernelCase writeRows();
+  KernelCase writeProduct();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -36,15 +37,22 @@ private:
   bool chance(int64_t percent) { return pick(1, 100) <= percent; }
 
   bool isLarge() const { return index % 9 == 2; }
+  bool isProduct() const { return result.kind == "batch_matmul"; }
+  /// Of a number for each column of a product.
+  std::string getColumnsType(const std::string &element) const;
 
   void drawAlphabet();
   void drawConv();
   void drawDepthwise();
   void drawMatmul();
+  void drawProduct();
+  void setSpecialFloats(CaseBuffer &buffer, int64_t depth);
   void drawWindow(int64_t kernelHeight, int64_t kernelWidth);
   void drawEpilogue();
   KernelCase finish();
-  std::string getRowCodes();
+  std::string getRowCodes(const std::string &input, const std::string &prefix, const Shape &shape,
+                          bool isSymmetric, bool hasSums);
+  std::string getColumnCodes();
   std::string addFused(const Shape &shape, const std::string &element);
   CaseBuffer makeBuffer(const Shape &shape, const std::string &element);
   std::string getWeights();
@@ -203,6 +211,20 @@ void CaseWriter::drawMatmul() {
   }
 }
 
+/// Few and many rows, columns and elements, multiples of tiles and not.
+void CaseWriter::drawProduct() {
+  int64_t rows = pickOf({1, 2, 3, 5, 7, 12, 13, 48, 50}), columns = pick(1, 70);
+  int64_t depth = pickOf({1, 2, 3, 4, 5, 7, 8, 15, 16, 31, 32, 33, 48, 64, 65, 66, 130, 200});
+  inputShape = {rows, depth};
+  kernelShape = {columns, depth};
+  outputShape = {rows, columns};
+  if (chance(80)) {
+    int64_t batch = pick(1, 4);
+    for (Shape *shape : {&inputShape, &kernelShape, &outputShape})
+      shape->insert(shape->begin(), batch);
+  }
+}
+
 /// Adds a fused operand, an argument of the function or half of the time of those of f32 a
 /// constant, and its block argument; returns the argument's name.
 std::string CaseWriter::addFused(const Shape &shape, const std::string &element) {
@@ -237,7 +259,14 @@ void CaseWriter::drawEpilogue() {
   }
   std::string value = "%acc";
   if (result.quantizesRows) {
-    std::string sum = addFused(channels, "i32");
+    std::string sum;
+    if (isProduct()) {
+      operands.push_back({"%sums_of_columns", getColumnsType("i32")});
+      arguments += ", %sum: i32";
+      sum = "%sum";
+    } else {
+      sum = addFused(channels, "i32");
+    }
     Shape rows = outputShape;
     rows.back() = 1;
     for (auto [argument, element] : {std::pair("scale", "f32"), std::pair("zero", "i32")}) {
@@ -249,6 +278,12 @@ void CaseWriter::drawEpilogue() {
        << "%integer = arith.sitofp %difference : i32 to f32\n"
        << "%f = arith.mulf %integer, %my_scale : f32\n";
     value = "%f";
+    if (isProduct()) {
+      operands.push_back({"%scales_of_columns", getColumnsType("f32")});
+      arguments += ", %column: f32";
+      os << "%p = arith.mulf %f, %column : f32\n";
+      value = "%p";
+    }
   } else if (!result.floatInput) {
     os << "%f = arith.sitofp %acc : i32 to f32\n";
     value = "%f";
@@ -312,21 +347,70 @@ std::string CaseWriter::getWeights() {
   return os.str();
 }
 
-/// The ops that quantise the rows of `%x`.
-std::string CaseWriter::getRowCodes() {
-  Shape rows = inputShape;
+std::string CaseWriter::getColumnsType(const std::string &element) const {
+  Shape shape = {outputShape.back()};
+  if (outputShape.size() == 3)
+    shape = {outputShape[0], 1, outputShape[2]};
+  return getType("tensor", shape, element);
+}
+
+/// The ops that quantise the rows of `input`: `%<prefix>codes`, `%<prefix>scale`, `%<prefix>zero`
+/// and perhaps `%<prefix>sums`.
+std::string CaseWriter::getRowCodes(const std::string &input, const std::string &prefix,
+                                    const Shape &shape, bool isSymmetric, bool hasSums) {
+  Shape rows = shape;
   rows.back() = 1;
-  std::string input = getType("tensor", inputShape, "f32"),
-              codes = getType("tensor", inputShape, "i8"), scales = getType("tensor", rows, "f32"),
-              zeros = getType("tensor", rows, "i32"), types = codes + ", " + scales + ", " + zeros;
+  std::string inputType = getType("tensor", shape, "f32"), p = "%" + prefix, inits, results, types;
   std::ostringstream os;
-  os << "  %codes_init = tensor.empty() : " << codes
-     << "\n  %scales_init = tensor.empty() : " << scales
-     << "\n  %zeros_init = tensor.empty() : " << zeros
-     << "\n  %codes, %row_scale, %row_zero = lowbit.quantize_rows"
-     << (isSymmetric ? " symmetric" : "") << " ins(%x : " << input
-     << ") outs(%codes_init, %scales_init, %zeros_init : " << types << ") -> " << types << "\n";
+  auto addResult = [&](const std::string &name, const std::string &type) {
+    os << "  " << p << name << "_init = tensor.empty() : " << type << "\n";
+    for (auto [list, text] : {std::pair(&inits, p + name + "_init"), std::pair(&results, p + name),
+                              std::pair(&types, type)})
+      *list += (list->empty() ? "" : ", ") + text;
+  };
+  addResult("codes", getType("tensor", shape, "i8"));
+  addResult("scale", getType("tensor", rows, "f32"));
+  addResult("zero", getType("tensor", rows, "i32"));
+  if (hasSums)
+    addResult("sums", getType("tensor", rows, "i32"));
+  os << "  " << results << " = lowbit.quantize_rows" << (isSymmetric ? " symmetric" : "") << " ins("
+     << input << " : " << inputType << ") outs(" << inits << " : " << types << ") -> " << types
+     << "\n";
   return os.str();
+}
+
+/// The ops that quantise the columns of a product, the rows of `%f1`.
+std::string CaseWriter::getColumnCodes() {
+  std::ostringstream os;
+  os << getRowCodes("%f1", "column_", kernelShape, /*isSymmetric=*/true, /*hasSums=*/true);
+  Shape rows = kernelShape;
+  rows.back() = 1;
+  bool isBatched = rows.size() == 3;
+  Shape flat(rows.begin(), rows.end() - 1);
+  for (auto [result, name, element] :
+       {std::tuple("scale", "scales", "f32"), std::tuple("sums", "sums", "i32")}) {
+    std::string last = isBatched ? "_flat" : "", flatType = getType("tensor", flat, element);
+    os << "  %" << name << "_of_columns" << last << " = tensor.collapse_shape %column_" << result
+       << (isBatched ? " [[0], [1, 2]] : " : " [[0, 1]] : ") << getType("tensor", rows, element)
+       << " into " << flatType << "\n";
+    if (isBatched)
+      os << "  %" << name << "_of_columns = tensor.expand_shape %" << name
+         << "_of_columns_flat [[0], [1, 2]] output_shape [" << rows[0] << ", 1, " << rows[1]
+         << "] : " << flatType << " into " << getColumnsType(element) << "\n";
+  }
+  return os.str();
+}
+
+/// Rows of zeros and of one sign, and single elements that are not finite or very large.
+void CaseWriter::setSpecialFloats(CaseBuffer &buffer, int64_t depth) {
+  auto setElement = [&](int64_t i, float value) { std::memcpy(&buffer.bytes[4 * i], &value, 4); };
+  int64_t count = buffer.getNumElements();
+  if (chance(30))
+    for (int64_t i = 0; i < std::min(count, 2 * depth); ++i)
+      setElement(i, i < depth ? 0.0f : float(i));
+  for (float value : {NAN, INFINITY, -INFINITY, 3e38f})
+    if (chance(20))
+      setElement(pick(0, count - 1), value);
 }
 
 KernelCase CaseWriter::writeRows() {
@@ -338,16 +422,23 @@ KernelCase CaseWriter::writeRows() {
   drawAlphabet();
   drawMatmul();
   result.inputs.push_back(makeBuffer(inputShape, "f32"));
-  auto setElement = [&](int64_t i, float value) {
-    std::memcpy(&result.inputs[0].bytes[4 * i], &value, 4);
-  };
-  int64_t count = result.inputs[0].getNumElements(), depth = inputShape.back();
-  if (chance(30)) // A row of zeros, and one of one sign.
-    for (int64_t i = 0; i < std::min(count, 2 * depth); ++i)
-      setElement(i, i < depth ? 0.0f : float(i));
-  for (float value : {NAN, INFINITY, -INFINITY, 3e38f})
-    if (chance(20))
-      setElement(pick(0, count - 1), value);
+  setSpecialFloats(result.inputs[0], inputShape.back());
+  drawEpilogue();
+  return finish();
+}
+
+KernelCase CaseWriter::writeProduct() {
+  result.name = name;
+  result.kind = "batch_matmul";
+  result.bits = 8;
+  result.floatInput = false;
+  result.quantizesRows = true;
+  isSymmetric = chance(30);
+  drawProduct();
+  for (const Shape &shape : {inputShape, kernelShape}) {
+    result.inputs.push_back(makeBuffer(shape, "f32"));
+    setSpecialFloats(result.inputs.back(), shape.back());
+  }
   drawEpilogue();
   return finish();
 }
@@ -393,13 +484,16 @@ KernelCase CaseWriter::finish() {
   for (size_t i = 1; i < result.inputs.size(); ++i)
     os << ", %f" << i << ": "
        << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
-  os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n"
-     << constants << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n"
-     << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
+  os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n" << constants;
+  if (!isProduct())
+    os << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n";
+  os << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
      << outputType << "\n";
-  std::string input = result.quantizesRows ? "%codes" : "%x";
+  std::string input = result.quantizesRows ? "%row_codes" : "%x";
   if (result.quantizesRows)
-    os << getRowCodes();
+    os << getRowCodes("%x", "row_", inputShape, isSymmetric, /*hasSums=*/false);
+  if (isProduct())
+    os << getColumnCodes();
   if (storedShape != inputShape) {
     input = "%slice";
     os << "  %slice = tensor.extract_slice %x[";
@@ -413,8 +507,8 @@ KernelCase CaseWriter::finish() {
       os << (i ? ", 1" : "1");
     os << "] : " << storedType << " to " << inputType << "\n";
   }
-  os << "  %r = lowbit." << result.kind << " ins(" << input << ", %w : " << inputType << ", "
-     << weightsType << ")";
+  os << "  %r = lowbit." << result.kind << " ins(" << input
+     << (isProduct() ? ", %column_codes : " : ", %w : ") << inputType << ", " << weightsType << ")";
   if (!operands.empty()) {
     os << " fused(";
     for (size_t i = 0; i < operands.size(); ++i)
@@ -424,9 +518,10 @@ KernelCase CaseWriter::finish() {
       os << (i ? ", " : "") << operands[i].second;
     os << ")";
   }
-  os << " outs(%init : " << outputType << ")\n  {alphabet = #lowbit.alphabet<" << alphabet << ">"
-     << attributes << "} epilogue {\n^bb0(%acc: " << (result.floatInput ? "f32" : "i32")
-     << arguments << "):\n"
+  os << " outs(%init : " << outputType << ")\n";
+  if (!isProduct())
+    os << "  {alphabet = #lowbit.alphabet<" << alphabet << ">" << attributes << "}";
+  os << " epilogue {\n^bb0(%acc: " << (result.floatInput ? "f32" : "i32") << arguments << "):\n"
      << epilogue << "  } -> " << outputType << "\n"
      << "  bufferization.materialize_in_destination %r in restrict writable %out : (" << outputType
      << ", " << outputBuffer << ") -> ()\n  return\n}\n";
@@ -438,6 +533,10 @@ KernelCase CaseWriter::finish() {
 
 KernelCase gpfq::test::makeRowsCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeRows();
+}
+
+KernelCase gpfq::test::makeProductCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeProduct();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

@@ -28,7 +28,7 @@ struct KernelCase {
   std::string name;
   /// What the random parameters were, for messages.
   std::string description;
-  /// "conv_2d", "depthwise_conv_2d" or "matmul".
+  /// "conv_2d", "depthwise_conv_2d", "matmul" or "batch_matmul".
   std::string kind;
   unsigned bits;
   bool floatInput;
@@ -44,6 +44,8 @@ struct KernelCase {
 KernelCase makeRandomCase(std::mt19937 &random, unsigned index);
 /// A matmul of rows that `lowbit.quantize_rows` quantises; the width follows from `index`.
 KernelCase makeRowsCase(std::mt19937 &random, unsigned index);
+/// A batch_matmul of rows and columns that `lowbit.quantize_rows` quantises.
+KernelCase makeProductCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

@@ -2,9 +2,9 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
-// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers: 68
-// layers, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others. Those of AArch64 are also
-// run by an emulator.
+// Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers and
+// products of activations: 84, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
+// Those of AArch64 are also run by an emulator.
 
 #include "CrossModule.h"
 #include "JitModule.h"
@@ -106,16 +106,17 @@ struct Batch {
 class RandomKernels : public PackedKernels {
 protected:
   /// Calls `test` with each batch, which is the same in all tests of a run. The last ones quantise
-  /// rows.
+  /// rows, or rows and columns.
   void visitBatches(function_ref<void(unsigned, const Batch &)> test) {
     std::string reference = std::string("lowbit-to-linalg,") + bufferize;
     std::mt19937 random(getSeed());
-    for (unsigned m = 0; m < getModules() + getModules() / 2; ++m) {
+    for (unsigned m = 0; m < 2 * getModules(); ++m) {
       Batch batch;
-      bool quantizesRows = m >= getModules();
-      for (unsigned i = 0; i < (quantizesRows ? 8 : casesPerModule); ++i) {
-        batch.cases.push_back(quantizesRows ? makeRowsCase(random, i)
-                                            : makeRandomCase(random, m * casesPerModule + i));
+      bool isPlain = m < getModules(), isProduct = m >= getModules() + getModules() / 2;
+      for (unsigned i = 0; i < (isPlain ? casesPerModule : 8); ++i) {
+        batch.cases.push_back(isPlain     ? makeRandomCase(random, m * casesPerModule + i)
+                              : isProduct ? makeProductCase(random, i)
+                                          : makeRowsCase(random, i));
         batch.source += batch.cases.back().function;
       }
       auto expected = compile(batch.source, reference, llvm::CodeGenOptLevel::None);
@@ -153,7 +154,7 @@ TEST_F(RandomKernels, EqualReference) {
     }
   });
   // Every kind of kernel and every width was covered.
-  EXPECT_EQ(kinds.size(), 7u);
+  EXPECT_EQ(kinds.size(), 8u);
   EXPECT_EQ(widths.size(), 24u);
 }
 

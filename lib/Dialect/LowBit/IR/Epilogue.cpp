@@ -87,3 +87,7 @@ void DepthwiseConv2DOp::getCanonicalizationPatterns(RewritePatternSet &patterns,
 void MatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
   patterns.add<SimplifyFusedOperands<MatmulOp>>(context);
 }
+
+void BatchMatmulOp::getCanonicalizationPatterns(RewritePatternSet &patterns, MLIRContext *context) {
+  patterns.add<SimplifyFusedOperands<BatchMatmulOp>>(context);
+}

@@ -167,7 +167,7 @@ LogicalResult DequantizeOp::verify() {
 /// Checks that codes have the shape of the floats, and that there is a scale and a zero point for
 /// each of their rows.
 static LogicalResult verifyRows(Operation *op, ShapedType floats, ShapedType codes,
-                                ShapedType scales, ShapedType zeroPoints) {
+                                ShapedType scales, ShapedType zeroPoints, ShapedType sums = {}) {
   if (!floats.getElementType().isF32() || !codes.getElementType().isInteger(8) ||
       !scales.getElementType().isF32() || !zeroPoints.getElementType().isInteger(32))
     return op->emitOpError("takes f32 elements, i8 codes, f32 scales and i32 zero points, got ")
@@ -182,10 +182,13 @@ static LogicalResult verifyRows(Operation *op, ShapedType floats, ShapedType cod
     if (type.getShape() != ArrayRef<int64_t>(rows))
       return op->emitOpError("needs one scale and zero point a row, of shape [")
              << rows << "], got " << type;
+  if (sums && (!sums.getElementType().isInteger(32) || sums.getShape() != ArrayRef<int64_t>(rows)))
+    return op->emitOpError("needs one i32 sum a row, of shape [") << rows << "], got " << sums;
   return success();
 }
 
-void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value input, bool symmetric) {
+void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value input, bool symmetric,
+                           bool hasSums) {
   auto type = cast<RankedTensorType>(input.getType());
   SmallVector<int64_t> rows(type.getShape());
   rows.back() = 1;
@@ -198,7 +201,10 @@ void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value inpu
   addInit(type.getShape(), builder.getI8Type());
   addInit(rows, builder.getF32Type());
   addInit(rows, builder.getI32Type());
-  build(builder, state, types, input, inits[0], inits[1], inits[2], symmetric);
+  if (hasSums)
+    addInit(rows, builder.getI32Type());
+  build(builder, state, types, input, inits[0], inits[1], inits[2], hasSums ? inits[3] : Value(),
+        symmetric);
 }
 
 LogicalResult QuantizeRowsOp::verify() {
@@ -206,8 +212,8 @@ LogicalResult QuantizeRowsOp::verify() {
   for (Value operand : getOperands())
     if (isa<RankedTensorType>(operand.getType()) != isTensor)
       return emitOpError("operands must be all tensors or all memrefs");
-  if (getNumResults() != (isTensor ? 3 : 0))
-    return emitOpError("has three results on tensors and none on memrefs");
+  if (getNumResults() != (isTensor ? getNumOperands() - 1 : 0))
+    return emitOpError("has a result for each init on tensors and none on memrefs");
   if (isTensor)
     for (auto [result, init] : llvm::zip(getResults(), getOperands().drop_front()))
       if (result.getType() != init.getType())
@@ -215,12 +221,15 @@ LogicalResult QuantizeRowsOp::verify() {
                << result.getType() << " differs from that of its init, " << init.getType();
   return verifyRows(*this, cast<ShapedType>(getInput().getType()),
                     cast<ShapedType>(getCodes().getType()), cast<ShapedType>(getScales().getType()),
-                    cast<ShapedType>(getZeroPoints().getType()));
+                    cast<ShapedType>(getZeroPoints().getType()),
+                    getSums() ? cast<ShapedType>(getSums().getType()) : ShapedType());
 }
 
-void QuantizeRowsOp::getEffects(
-    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
-  for (OpOperand &operand : getOperation()->getOpOperands()) {
+/// Effects of an op that reads its first operand and writes the others.
+static void
+getFirstReadEffects(Operation *op,
+                    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  for (OpOperand &operand : op->getOpOperands()) {
     if (!isa<BaseMemRefType>(operand.get().getType()))
       continue;
     if (operand.getOperandNumber() > 0)
@@ -228,6 +237,11 @@ void QuantizeRowsOp::getEffects(
     else
       effects.emplace_back(MemoryEffects::Read::get(), &operand);
   }
+}
+
+void QuantizeRowsOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getFirstReadEffects(*this, effects);
 }
 
 LogicalResult DequantizeRowsOp::verify() {
@@ -308,14 +322,18 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
            << alphabet.getMaxMagnitude() << " exceed 2^31-1; at most " << limit
            << " are safe, so split the reduction or use a smaller alphabet";
   if (op.getLayoutAttr()) {
-    if (weightsType.getRank() != 1)
+    bool isBatched = isa<BatchMatmulOp>(op) && weightsType.getRank() == 2;
+    if (weightsType.getRank() != (isBatched ? 2 : 1))
       return op->emitOpError("packed weights are a list of bytes, got ") << weightsType;
     int64_t bytes = PackedGeometry(op).getTotalBytes();
-    if (weightsType.getDimSize(0) != bytes)
+    if (weightsType.getShape().back() != bytes)
       return op->emitOpError("layout needs ")
              << bytes << " bytes of packed weights, got " << weightsType;
     return success();
   }
+  // Codes, which are all levels of the alphabet.
+  if (isa<BatchMatmulOp>(op))
+    return success();
   return verifyLevels(op, op.getWeights(), alphabet);
 }
 
@@ -465,4 +483,75 @@ LogicalResult MatmulOp::verify() {
 void MatmulOp::getEffects(
     SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
   getComputeEffects(*this, effects);
+}
+
+//===----------------------------------------------------------------------===//
+// Products of two activations
+//===----------------------------------------------------------------------===//
+
+AlphabetAttr BatchMatmulOp::getAlphabet() { return getCodeAlphabet(getContext()); }
+
+SmallVector<int64_t> BatchMatmulOp::getKernelShape() {
+  SmallVector<int64_t> shape = kernelShape(*this);
+  return llvm::to_vector(ArrayRef<int64_t>(shape).take_back(2));
+}
+
+int64_t BatchMatmulOp::getReductionLength() { return getKernelShape().back(); }
+
+LogicalResult BatchMatmulOp::verify() {
+  auto inputType = cast<ShapedType>(getInput().getType());
+  auto weightsType = cast<ShapedType>(getWeights().getType());
+  int64_t rank = inputType.getRank();
+  if ((rank != 2 && rank != 3) || !inputType.hasStaticShape())
+    return emitOpError("input must be a static M x K or B x M x K, got ") << inputType;
+  if (!inputType.getElementType().isInteger(8))
+    return emitOpError("multiplies i8 codes, got ") << inputType;
+  int64_t dimensions = getLayoutAttr() ? rank - 1 : rank;
+  if (weightsType.getRank() != dimensions || !weightsType.hasStaticShape() ||
+      (rank == 3 && weightsType.getDimSize(0) != inputType.getDimSize(0)))
+    return emitOpError("weights must be ")
+           << (getLayoutAttr() ? "packed bytes" : "N x K") << " for each matrix of the input, "
+           << inputType << ", got " << weightsType;
+  SmallVector<int64_t> kernel = getKernelShape();
+  if (kernel.size() != 2 || inputType.getShape().back() != kernel[1])
+    return emitOpError("weights reduce over ")
+           << kernel.back() << " elements, the input has " << inputType.getShape().back();
+  SmallVector<int64_t> shape = llvm::to_vector(inputType.getShape());
+  shape.back() = kernel[0];
+  return verifyCompute(LowBitComputeOpInterface(*this), shape);
+}
+
+void BatchMatmulOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getComputeEffects(*this, effects);
+}
+
+LogicalResult PackOp::verify() {
+  auto inputType = cast<ShapedType>(getInput().getType());
+  auto initType = cast<ShapedType>(getInit().getType());
+  bool isTensor = isa<RankedTensorType>(initType);
+  if (isa<RankedTensorType>(inputType) != isTensor)
+    return emitOpError("operands must be all tensors or all memrefs");
+  if (getNumResults() != (isTensor ? 1 : 0))
+    return emitOpError("has one result on tensors and none on memrefs");
+  if (isTensor && getResult(0).getType() != initType)
+    return emitOpError("result type ")
+           << getResult(0).getType() << " differs from that of the init, " << initType;
+  int64_t rank = inputType.getRank();
+  if (!inputType.getElementType().isInteger(8) || (rank != 2 && rank != 3) ||
+      !inputType.hasStaticShape())
+    return emitOpError("takes static i8 codes, N x K or B x N x K, got ") << inputType;
+  if (inputType.getShape().take_back(2) != getLayout().getKernel())
+    return emitOpError("packs matrices of [")
+           << getLayout().getKernel() << "] in this layout, got " << inputType;
+  SmallVector<int64_t> shape(inputType.getShape().drop_back(2));
+  shape.push_back(PackedGeometry(*this).getTotalBytes());
+  if (!initType.getElementType().isInteger(8) || initType.getShape() != ArrayRef<int64_t>(shape))
+    return emitOpError("needs an i8 init of shape [") << shape << "], got " << initType;
+  return success();
+}
+
+void PackOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getFirstReadEffects(*this, effects);
 }

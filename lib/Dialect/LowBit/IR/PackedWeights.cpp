@@ -7,6 +7,10 @@
 using namespace mlir;
 using namespace mlir::lowbit;
 
+AlphabetAttr mlir::lowbit::getCodeAlphabet(MLIRContext *context) {
+  return AlphabetAttr::get(context, AlphabetKind::Range, {-128, 127});
+}
+
 static bool hasOnlyOddLevels(AlphabetAttr alphabet) {
   return llvm::all_of(alphabet.getLevels(), [](int32_t level) { return level % 2 != 0; });
 }
@@ -52,6 +56,9 @@ static int64_t getGroups(LowBitComputeOpInterface op) {
 
 PackedGeometry::PackedGeometry(LowBitComputeOpInterface op)
     : PackedGeometry(op.getLayoutAttr(), op.getAlphabet(), ::getGroups(op)) {}
+
+PackedGeometry::PackedGeometry(PackOp op)
+    : PackedGeometry(op.getLayout(), getCodeAlphabet(op.getContext())) {}
 
 int64_t PackedGeometry::getQuadStart(int64_t quad) const {
   bool overlaps = !depthwise && run >= 4;

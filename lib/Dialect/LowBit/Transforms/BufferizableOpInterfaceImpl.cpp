@@ -49,6 +49,8 @@ void mlir::lowbit::registerBufferizableOpInterfaceExternalModels(DialectRegistry
     Conv2DOp::attachInterface<DestinationOpInterface<Conv2DOp>>(*context);
     DepthwiseConv2DOp::attachInterface<DestinationOpInterface<DepthwiseConv2DOp>>(*context);
     MatmulOp::attachInterface<DestinationOpInterface<MatmulOp>>(*context);
+    BatchMatmulOp::attachInterface<DestinationOpInterface<BatchMatmulOp>>(*context);
+    PackOp::attachInterface<DestinationOpInterface<PackOp>>(*context);
     QuantizeRowsOp::attachInterface<DestinationOpInterface<QuantizeRowsOp>>(*context);
   });
 }

@@ -42,7 +42,7 @@ static int64_t getRun(LowBitComputeOpInterface op) {
 /// Output rows that share weights: pixels of an image, or rows of a matrix.
 static int64_t getRows(LowBitComputeOpInterface op) {
   ArrayRef<int64_t> shape = cast<ShapedType>(op.getInit().getType()).getShape();
-  if (isa<MatmulOp>(op))
+  if (isa<MatmulOp, BatchMatmulOp>(op))
     return shape[shape.size() - 2];
   return shape[1] * shape[2];
 }
@@ -115,9 +115,28 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     if (failed(found))
       return signalPassFailure();
     getOperation().walk([&](LowBitComputeOpInterface op) {
-      if (isa<RankedTensorType>(op.getInit().getType()) && !op.getLayoutAttr())
+      if (!isa<RankedTensorType>(op.getInit().getType()) || op.getLayoutAttr())
+        return;
+      if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
+        packAtRunTime(product, **found);
+      else
         pack(op, **found);
     });
+  }
+
+  /// Lets a `lowbit.pack` make the panels of the second operand, which is an activation.
+  void packAtRunTime(BatchMatmulOp op, const KernelTarget &kernelTarget) {
+    OpBuilder builder(op);
+    LayoutAttr layout = chooseLayout(LowBitComputeOpInterface(op), kernelTarget);
+    auto type = cast<RankedTensorType>(op.getWeights().getType());
+    SmallVector<int64_t> shape(type.getShape().drop_back(2));
+    shape.push_back(PackedGeometry(layout, op.getAlphabet()).getTotalBytes());
+    Value init = tensor::EmptyOp::create(builder, op.getLoc(), shape, builder.getI8Type());
+    auto pack = PackOp::create(builder, op.getLoc(), TypeRange(init.getType()), op.getWeights(),
+                               init, layout);
+    op.getWeightsMutable().assign(pack.getResult(0));
+    op.setLayoutAttr(layout);
+    ++packedAtRunTime;
   }
 
   void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget) {

@@ -11,6 +11,9 @@ using namespace mlir;
 using namespace mlir::lowbit;
 
 FailureOr<Value> mlir::lowbit::unpackWeights(OpBuilder &builder, LowBitComputeOpInterface op) {
+  if (auto pack = op.getWeights().getDefiningOp<PackOp>();
+      pack && pack.getLayout() == op.getLayoutAttr())
+    return pack.getInput();
   std::optional<gpfq::ConstantTensor<int8_t>> bytes = gpfq::getConstantBytes(op.getWeights());
   if (!bytes || !op.getLayoutAttr())
     return failure();

@@ -34,3 +34,25 @@ func.func @quantize_rows(%x: tensor<3x8xf32>) -> (tensor<3x8xi8>, tensor<3x1xf32
       -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
   return %r#0, %r#1, %r#2 : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
 }
+
+// CHECK-LABEL: func @product(
+// CHECK-SAME: %[[A:[a-z0-9]+]]: memref<3x8xi8>, %[[B:[a-z0-9]+]]: memref<5x8xi8>
+// CHECK: %[[P:.*]] = memref.alloc() {{.*}} : memref<64xi8>
+// CHECK-NOT: memref.copy
+// CHECK: lowbit.pack ins(%[[B]] : memref<5x8xi8>) outs(%[[P]] : memref<64xi8>)
+// CHECK: %[[OUT:.*]] = memref.alloc() {{.*}} : memref<3x5xi32>
+// CHECK-NOT: memref.copy
+// CHECK: lowbit.batch_matmul ins(%[[A]], %[[P]] : memref<3x8xi8>, memref<64xi8>) outs(%[[OUT]] : memref<3x5xi32>)
+// CHECK: return %[[OUT]]
+func.func @product(%a: tensor<3x8xi8>, %b: tensor<5x8xi8>) -> tensor<3x5xi32> {
+  %bytes = tensor.empty() : tensor<64xi8>
+  %p = lowbit.pack ins(%b : tensor<5x8xi8>) outs(%bytes : tensor<64xi8>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} -> tensor<64xi8>
+  %init = tensor.empty() : tensor<3x5xi32>
+  %r = lowbit.batch_matmul ins(%a, %p : tensor<3x8xi8>, tensor<64xi8>) outs(%init : tensor<3x5xi32>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<3x5xi32>
+  return %r : tensor<3x5xi32>
+}

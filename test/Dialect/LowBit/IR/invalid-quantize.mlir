@@ -182,7 +182,7 @@ func.func @rows_mixed(%x: tensor<3x8xf32>, %a: memref<3x8xi8>, %b: tensor<3x1xf3
 // -----
 
 func.func @rows_results(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) {
-  // expected-error @+1 {{has three results on tensors and none on memrefs}}
+  // expected-error @+1 {{has a result for each init on tensors and none on memrefs}}
   lowbit.quantize_rows ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
   return
 }
@@ -201,4 +201,14 @@ func.func @rows_codes(%q: tensor<3x7xi8>, %s: tensor<3x1xf32>, %z: tensor<3x1xi3
   // expected-error @+1 {{codes of 'tensor<3x7xi8>' do not have the shape of 'tensor<3x8xf32>'}}
   %r = lowbit.dequantize_rows %q, %s, %z : tensor<3x7xi8>, tensor<3x1xf32>, tensor<3x1xi32> -> tensor<3x8xf32>
   return %r : tensor<3x8xf32>
+}
+
+// -----
+
+func.func @rows_sums(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>, %d: tensor<3xi32>) {
+  // expected-error @+1 {{needs one i32 sum a row, of shape [3, 1], got 'tensor<3xi32>'}}
+  %r:4 = lowbit.quantize_rows ins(%x : tensor<3x8xf32>)
+      outs(%a, %b, %c, %d : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3xi32>
+  return
 }

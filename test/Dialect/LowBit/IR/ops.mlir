@@ -94,3 +94,39 @@ func.func @quantize_rows_of_buffers(%x: memref<3x8xf32>, %a: memref<3x8xi8>, %b:
   lowbit.quantize_rows symmetric ins(%x : memref<3x8xf32>) outs(%a, %b, %c : memref<3x8xi8>, memref<3x1xf32>, memref<3x1xi32>)
   return
 }
+
+// CHECK-LABEL: func @quantize_rows_with_sums
+// CHECK: lowbit.quantize_rows symmetric ins(%{{.*}} : tensor<3x8xf32>) outs(%{{.*}}, %{{.*}}, %{{.*}}, %{{.*}} : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3x1xi32>) -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3x1xi32>
+func.func @quantize_rows_with_sums(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) -> tensor<3x1xi32> {
+  %r:4 = lowbit.quantize_rows symmetric ins(%x : tensor<3x8xf32>)
+      outs(%a, %b, %c, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3x1xi32>
+  return %r#3 : tensor<3x1xi32>
+}
+
+// CHECK-LABEL: func @batch_matmul
+// CHECK: %[[P:.*]] = lowbit.pack ins(%{{.*}} : tensor<2x5x8xi8>) outs(%{{.*}} : tensor<2x64xi8>) {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} -> tensor<2x64xi8>
+// CHECK: lowbit.batch_matmul ins(%{{.*}}, %[[P]] : tensor<2x3x8xi8>, tensor<2x64xi8>) fused(%{{.*}} : tensor<2x3x1xf32>) outs(%{{.*}} : tensor<2x3x5xf32>) {layer = "scores", layout = {{.*}}} epilogue {
+func.func @batch_matmul(%a: tensor<2x3x8xi8>, %b: tensor<2x5x8xi8>, %s: tensor<2x3x1xf32>, %bytes: tensor<2x64xi8>, %init: tensor<2x3x5xf32>) -> tensor<2x3x5xf32> {
+  %p = lowbit.pack ins(%b : tensor<2x5x8xi8>) outs(%bytes : tensor<2x64xi8>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} -> tensor<2x64xi8>
+  %r = lowbit.batch_matmul ins(%a, %p : tensor<2x3x8xi8>, tensor<2x64xi8>) fused(%s : tensor<2x3x1xf32>)
+      outs(%init : tensor<2x3x5xf32>)
+      {layer = "scores", layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} epilogue {
+  ^bb0(%acc: i32, %scale: f32):
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    lowbit.yield %m : f32
+  } -> tensor<2x3x5xf32>
+  return %r : tensor<2x3x5xf32>
+}
+
+// CHECK-LABEL: func @batch_matmul_of_buffers
+// CHECK: lowbit.batch_matmul ins(%{{.*}}, %{{.*}} : memref<3x8xi8>, memref<5x8xi8>) outs(%{{.*}} : memref<3x5xi32>) epilogue {
+func.func @batch_matmul_of_buffers(%a: memref<3x8xi8>, %b: memref<5x8xi8>, %r: memref<3x5xi32>) {
+  lowbit.batch_matmul ins(%a, %b : memref<3x8xi8>, memref<5x8xi8>) outs(%r : memref<3x5xi32>) epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}

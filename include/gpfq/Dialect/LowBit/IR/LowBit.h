@@ -31,6 +31,10 @@ namespace mlir::lowbit {
 /// Name of the discardable attribute that carries a `LayerAttr` on linalg ops.
 inline constexpr llvm::StringLiteral layerAttrName = "lowbit.layer";
 
+/// Name of the discardable attribute that carries the name of a product of two activations, on
+/// linalg ops.
+inline constexpr llvm::StringLiteral productAttrName = "lowbit.product";
+
 /// Largest reduction length whose accumulator, a sum of products of codes 0..255 and levels of
 /// magnitude at most `maxMagnitude`, is certain to fit an i32.
 int64_t getMaxReductionLength(int32_t maxMagnitude);

@@ -17,8 +17,8 @@ def LowBit_Dialect : Dialect {
     | level | ops |
     |---|---|
     | 2, float arithmetic | `quantize`, `dequantize`, `quantize_rows`, `dequantize_rows` around upstream linalg ops |
-    | 3, integer | `conv_2d`, `depthwise_conv_2d`, `matmul` with an epilogue region |
-    | 4, packed | the same ops with a `layout`; the weights are packed bytes |
+    | 3, integer | `conv_2d`, `depthwise_conv_2d`, `matmul`, `batch_matmul` with an epilogue region |
+    | 4, packed | the same ops with a `layout`; the weights are packed bytes, constant or by `pack` |
     | 5, buffers | the same ops on memrefs |
 
     Weights are *integer levels*, one signless `i8` each, that belong to an `#lowbit.alphabet`;

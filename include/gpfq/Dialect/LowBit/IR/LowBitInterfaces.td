@@ -10,13 +10,14 @@ include "mlir/IR/OpBase.td"
 def LowBitComputeOpInterface : OpInterface<"LowBitComputeOpInterface"> {
   let cppNamespace = "::mlir::lowbit";
   let description = [{
-    A contraction of an activation with constant integer weights, followed by an epilogue region:
-    `lowbit.conv_2d`, `lowbit.depthwise_conv_2d`, `lowbit.matmul`. Operands are, in this order, the
-    input, the weights, the fused operands and the init.
+    A contraction of an activation with integer weights, followed by an epilogue region: `lowbit.conv_2d`,
+    `lowbit.depthwise_conv_2d`, `lowbit.matmul`, whose weights are constant, and `lowbit.batch_matmul`, whose
+    weights are another activation. Operands are, in this order, the input, the weights, the fused operands
+    and the init.
   }];
   let methods = [
     InterfaceMethod<"The activation: u8 codes in i8, or f32.", "::mlir::Value", "getInput">,
-    InterfaceMethod<"The weights: levels in i8, or packed bytes where there is a layout.",
+    InterfaceMethod<"The weights: levels in i8 (codes, if an activation), or packed bytes where there is a layout.",
                     "::mlir::Value", "getWeights">,
     InterfaceMethod<"One operand for each block argument after the accumulator.",
                     "::mlir::Operation::operand_range", "getFused">,

@@ -75,6 +75,9 @@ def LowBit_QuantizeRowsOp : LowBit_Op<"quantize_rows", [
     `roundeven` rounds halves to the even integer; infinities saturate. 0 is a code without error. The code is stored
     in signless `i8` and is unsigned.
 
+    A fourth destination (i32, `.. x 1`) gets the sum over k of q(k) - z, for the zero points of what a row is multiplied
+    with (`lowbit.batch_matmul`).
+
     ```mlir
     %q, %s, %z = lowbit.quantize_rows ins(%x : tensor<32x384xf32>)
         outs(%a, %b, %c : tensor<32x384xi8>, tensor<32x1xf32>, tensor<32x1xi32>)
@@ -86,21 +89,23 @@ def LowBit_QuantizeRowsOp : LowBit_Op<"quantize_rows", [
     LowBit_TensorOrMemRef:$codes,
     LowBit_TensorOrMemRef:$scales,
     LowBit_TensorOrMemRef:$zero_points,
+    Optional<LowBit_TensorOrMemRef>:$sums,
     UnitAttr:$symmetric
   );
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
     (`symmetric` $symmetric^)? `ins` `(` $input `:` type($input) `)`
-    `outs` `(` $codes `,` $scales `,` $zero_points `:` type($codes) `,` type($scales) `,` type($zero_points) `)`
+    `outs` `(` $codes `,` $scales `,` $zero_points (`,` $sums^)? `:`
+               type($codes) `,` type($scales) `,` type($zero_points) (`,` type($sums)^)? `)`
     attr-dict (`->` type($results)^)?
   }];
   let builders = [
     // Of a tensor, with destinations of its own.
-    OpBuilder<(ins "::mlir::Value":$input, "bool":$symmetric)>
+    OpBuilder<(ins "::mlir::Value":$input, "bool":$symmetric, CArg<"bool", "false">:$hasSums)>
   ];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
-      return ::mlir::MutableOperandRange(*this, /*start=*/1, /*length=*/3);
+      return ::mlir::MutableOperandRange(*this, /*start=*/1, /*length=*/(*this)->getNumOperands() - 1);
     }
   }];
   let hasVerifier = 1;
@@ -305,6 +310,73 @@ def LowBit_MatmulOp : LowBit_ComputeOp<"matmul"> {
     OptionalAttr<StrAttr>:$layer,
     OptionalAttr<LowBit_LayoutAttr>:$layout
   );
+}
+
+def LowBit_BatchMatmulOp : LowBit_ComputeOp<"batch_matmul"> {
+  let summary = "Matrix product of two activations, with an epilogue";
+  let description = [{
+    Shapes: input `B x M x K`, weights `B x N x K` (one row an output), init and result `B x M x N`; or all of them without
+    the batch dimension. Both operands are u8 codes that are computed when the network runs. Those of the second, the
+    weights, are symmetric: their zero point is 128.
+
+        acc(b, m, n) = sum over k of input(b, m, k) * (weights(b, n, k) - 128)
+
+    is an exact i32: the verifier proves that `255 * 128 * K` fits. Fused operands and region are those of `conv_2d`. For
+    the zero point z(b, m) of a row of the input, `z(b, m) * sum over k of (weights(b, n, k) - 128)` is to be subtracted;
+    `quantize_rows` gives these sums.
+
+    ```mlir
+    %r = lowbit.batch_matmul ins(%a, %b : tensor<12x48x32xi8>, tensor<12x40x32xi8>)
+        fused(%s, %t : tensor<12x48x1xf32>, tensor<12x1x40xf32>) outs(%init : tensor<12x48x40xf32>) epilogue {
+    ^bb0(%acc: i32, %row: f32, %column: f32):
+      %f = arith.sitofp %acc : i32 to f32
+      %m = arith.mulf %f, %row : f32
+      %y = arith.mulf %m, %column : f32
+      lowbit.yield %y : f32
+    } -> tensor<12x48x40xf32>
+    ```
+
+    A packed op has a `layout`, whose kernel is `[N, K]`, and as weights the result of `lowbit.pack`.
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$weights,
+    Variadic<LowBit_TensorOrMemRef>:$fused,
+    LowBit_TensorOrMemRef:$init,
+    OptionalAttr<StrAttr>:$layer,
+    OptionalAttr<LowBit_LayoutAttr>:$layout
+  );
+}
+
+def LowBit_PackOp : LowBit_Op<"pack", [
+    DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>
+  ]> {
+  let summary = "Codes to packed bytes, when the network runs";
+  let description = [{
+    What `lowbit-pack` does with constant weights, for the second operand of `lowbit.batch_matmul`: codes `B x N x K` are
+    made levels, code - 128, and laid out for kernels as `layout` says, in 8 bits, matrix by matrix. The result is `B x` the
+    bytes of a matrix. Without the batch dimension, all of it is without.
+
+    ```mlir
+    %p = lowbit.pack ins(%b : tensor<12x40x32xi8>) outs(%e : tensor<12x1536xi8>)
+        {layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 2, top_aligned, run = 32, kernel = [40, 32]>}
+        -> tensor<12x1536xi8>
+    ```
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$init,
+    LowBit_LayoutAttr:$layout
+  );
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
 }
 
 #endif // LOWBIT_OPS

@@ -16,6 +16,7 @@ namespace mlir::lowbit {
 struct PackedGeometry {
   PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups = 1);
   explicit PackedGeometry(LowBitComputeOpInterface op);
+  explicit PackedGeometry(PackOp op);
 
   /// Channel groups, and output channels in each.
   int64_t groups, channels;
@@ -85,6 +86,9 @@ struct PackedGeometry {
   /// Index in the weights before packing of element `element` of run `run` of a channel of a group.
   int64_t getLevelIndex(int64_t group, int64_t channel, int64_t run, int64_t element) const;
 };
+
+/// The levels of codes less by 128: what `lowbit.pack` stores.
+AlphabetAttr getCodeAlphabet(MLIRContext *context);
 
 /// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
 unsigned getFieldBits(AlphabetAttr alphabet);

@@ -15,7 +15,8 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     their padding as a buffer, so that the kernel needs no border cases: a `tensor.insert_slice` of the
     input into a fill with the padding value. `eliminate-empty-tensors` then lets the producer write into the slice.
 
-    The levels of a compute op must be constant; one whose levels are not is left alone, with a remark.
+    The levels of a compute op must be constant; one whose levels are not is left alone, with a remark. The second
+    operand of `lowbit.batch_matmul`, an activation, is packed when the network runs, by a `lowbit.pack`.
 
     ```mlir
     // Before
@@ -40,6 +41,7 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   ];
   let statistics = [
     Statistic<"packed", "packed", "compute ops that were packed">,
+    Statistic<"packedAtRunTime", "packed-at-run-time", "products of two activations whose second operand is packed">,
     Statistic<"packedBytes", "packed-bytes", "bytes of packed weights">,
     Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">
   ];

@@ -10,7 +10,8 @@
 namespace mlir::lowbit {
 
 /// The levels of the constant packed weights of `op` as a constant i8 tensor of its kernel shape,
-/// which is the inverse of `lowbit-pack`. Failure if the bytes are not constant.
+/// which is the inverse of `lowbit-pack`; or the codes that `lowbit.pack` packs to them. Failure if
+/// the bytes are neither.
 FailureOr<Value> unpackWeights(OpBuilder &builder, LowBitComputeOpInterface op);
 
 } // namespace mlir::lowbit
