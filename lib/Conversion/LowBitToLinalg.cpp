@@ -451,7 +451,7 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
       ++after;
       auto compute = dyn_cast<LowBitComputeOpInterface>(op);
       if (isa<PackOp>(op) && op->getNumResults() > 0)
-        op->emitOpError("is read by an op that is not a lowbit.batch_matmul");
+        op->emitOpError("is read by an op that is not a lowbit.batch_matmul of its layout");
       else if (compute && compute.getLayoutAttr())
         op->emitOpError("has packed weights in a layout that cannot be unpacked: ")
             << compute.getLayoutAttr();

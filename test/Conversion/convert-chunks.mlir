@@ -44,3 +44,22 @@ func.func @rows(%x: memref<1x10x12x8xi8>, %w: memref<64xi8>, %y: memref<1x10x12x
   }
   return
 }
+
+// -----
+
+// Matrices of a product have their own second operand: a chunk for each, and for the packing too.
+// CHECK-LABEL: func.func @product
+// CHECK:         scf.parallel (%[[PACK:.*]]) = (%c0) to (%c4)
+// CHECK:           func.call @lowbit_pack(%{{.*}}, %{{.*}}, %[[PACK]])
+// CHECK:         scf.parallel (%[[CHUNK:.*]]) = (%c0) to (%c4)
+// CHECK:           func.call @lowbit_batch_matmul(%{{.*}}, %{{.*}}, %{{.*}}, %[[CHUNK]])
+func.func @product(%a: memref<4x3x64xi8>, %b: memref<4x16x64xi8>, %p: memref<4x1024xi8>, %y: memref<4x3x16xi32>) {
+  lowbit.pack ins(%b : memref<4x16x64xi8>) outs(%p : memref<4x1024xi8>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, top_aligned, run = 64, kernel = [16, 64]>}
+  lowbit.batch_matmul ins(%a, %p : memref<4x3x64xi8>, memref<4x1024xi8>) outs(%y : memref<4x3x16xi32>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, top_aligned, run = 64, kernel = [16, 64]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}

@@ -108,3 +108,24 @@ func.func @depthwise(%x: tensor<1x8x8x4xi8>, %w: tensor<3x3x4xi8>, %init: tensor
   } -> tensor<1x6x6x4xi32>
   return %r : tensor<1x6x6x4xi32>
 }
+
+// -----
+
+// The codes of the second operand are less by 128.
+// CHECK: #[[A:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d1, d3)>
+// CHECK: #[[B:.*]] = affine_map<(d0, d1, d2, d3) -> (d0, d2, d3)>
+// CHECK-LABEL: func @batch_matmul
+func.func @batch_matmul(%a: tensor<2x3x8xi8>, %b: tensor<2x5x8xi8>, %init: tensor<2x3x5xi32>) -> tensor<2x3x5xi32> {
+  // CHECK: linalg.generic {indexing_maps = [#[[A]], #[[B]], #{{.*}}], iterator_types = ["parallel", "parallel", "parallel", "reduction"]}
+  // CHECK: ^bb0(%[[X:.*]]: i8, %[[Y:.*]]: i8, %[[ACC:.*]]: i32):
+  // CHECK: %[[CODE:.*]] = arith.extui %[[X]] : i8 to i32
+  // CHECK: %[[WIDE:.*]] = arith.extui %[[Y]] : i8 to i32
+  // CHECK: %[[LEVEL:.*]] = arith.subi %[[WIDE]], %c128_i32
+  // CHECK: %[[PRODUCT:.*]] = arith.muli %[[CODE]], %[[LEVEL]]
+  // CHECK: arith.addi %[[ACC]], %[[PRODUCT]]
+  %r = lowbit.batch_matmul ins(%a, %b : tensor<2x3x8xi8>, tensor<2x5x8xi8>) outs(%init : tensor<2x3x5xi32>) epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<2x3x5xi32>
+  return %r : tensor<2x3x5xi32>
+}

@@ -74,10 +74,15 @@ def test_equals_the_formulas(tmp_path: Path, activations: str) -> None:
     random = np.random.default_rng(7)
     calibration = make_inputs(random, 16)
     models = []
-    for options in ({}, {"target": "generic"}, {"parallel": "host"}):
+    for extra in (["--reference"], [], ["--targets=generic"]):
         library = tmp_path / f"lib{len(models)}.so"
         done = gpfq.compile(
-            network, library, calibration=calibration, products="int8", activations=activations, **options
+            network,
+            library,
+            calibration=calibration,
+            products="int8",
+            activations=activations,
+            extra=extra,
         )
         assert done.report["totals"]["float_left"] == []
         models.append(gpfq.load(library))

@@ -47,3 +47,25 @@ func.func @matmul(%x: tensor<20x128xi8>) -> tensor<20x64xi32> {
   } -> tensor<20x64xi32>
   return %r : tensor<20x64xi32>
 }
+
+// The second operand of a product is packed when the network runs: 48 rows are 2 panels of 16 or, with 8 lanes, 3.
+// CHECK-LABEL: @product
+// CHECK-SAME: %[[A:.+]]: tensor<12x20x30xi8>, %[[B:.+]]: tensor<12x48x30xi8>
+// CHECK: %[[E:.+]] = tensor.empty() : tensor<12x1536xi8>
+// CHECK: %[[P:.+]] = lowbit.pack ins(%[[B]] : tensor<12x48x30xi8>) outs(%[[E]] : tensor<12x1536xi8>)
+// AVX2-SAME: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, top_aligned, run = 30, kernel = [48, 30]>
+// VNNI-SAME: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 2, top_aligned, run = 30, kernel = [48, 30]>
+// CHECK: lowbit.batch_matmul ins(%[[A]], %[[P]] : tensor<12x20x30xi8>, tensor<12x1536xi8>)
+// AVX2-SAME: layout = #lowbit.layout<"avx2"
+// VNNI-SAME: layout = #lowbit.layout<"avx512vnni"
+// UNPACK-LABEL: @product
+// UNPACK-NOT: lowbit.pack
+// UNPACK: linalg.generic {{.*}} ins(%{{.+}}, %{{.+}} : tensor<12x20x30xi8>, tensor<12x48x30xi8>)
+func.func @product(%a: tensor<12x20x30xi8>, %b: tensor<12x48x30xi8>) -> tensor<12x20x48xi32> {
+  %init = tensor.empty() : tensor<12x20x48xi32>
+  %r = lowbit.batch_matmul ins(%a, %b : tensor<12x20x30xi8>, tensor<12x48x30xi8>) outs(%init : tensor<12x20x48xi32>) epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<12x20x48xi32>
+  return %r : tensor<12x20x48xi32>
+}
