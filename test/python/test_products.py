@@ -115,6 +115,7 @@ def test_bad_options(tmp_path: Path) -> None:
     for options, message in (
         (["--products=int4"], "--products must be float or int8"),
         (["--products=int8", "--activation-bits=0"], "--products=int8 quantises activations"),
+        (["--products=int8"], "--products=int8 is a part of the quantisation: give --calibration=FILE"),
     ):
         done = compile_network(tmp_path / "net.mlir", *options, "-o", tmp_path / "libnet.so")
         assert done.returncode == 1

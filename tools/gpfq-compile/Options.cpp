@@ -185,6 +185,8 @@ void checkFlags(const Flags &flags) {
     fail("--products must be float or int8");
   if (flags.products == "int8" && flags.activationBits == 0)
     fail("--products=int8 quantises activations; leave out --activation-bits=0");
+  if (flags.products == "int8" && flags.calibration.empty())
+    fail("--products=int8 is a part of the quantisation: give --calibration=FILE");
   if (flags.optimization > 3)
     fail("-O must be 0 to 3");
   if (flags.samples < 0)

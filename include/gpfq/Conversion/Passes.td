@@ -112,7 +112,7 @@ def LowBitToIREEPass : Pass<"lowbit-to-iree"> {
       128 times the sum of the channel's weights, is a constant that the epilogue adds first. Padding is shifted too.
     - `matmul` and `conv_2d` become `linalg.matmul`, with a generic that copies patches into rows where the kernel is
       not 1x1; grouped convolutions `linalg.batch_matmul`; `depthwise_conv_2d` `linalg.depthwise_conv_2d_nhwc_hwc`.
-      A convolution of floats becomes `linalg.conv_2d_nhwc_hwcf`.
+      A convolution of floats becomes `linalg.conv_2d_nhwc_hwcf`. `batch_matmul` has the form of `lowbit-to-linalg`.
     - Weights have the output channels last. With `pack-weights`, levels that are evenly spaced and take up to four
       bits are stored several in a byte of i8 and unpacked by a generic. Weights of float layers are levels converted
       to f32 and nothing else; the scale is in the epilogue.
@@ -237,17 +237,18 @@ def QuantToLowBitPass : Pass<"quant-to-lowbit"> {
 def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
   let summary = "Generate kernels for packed compute ops";
   let description = [{
-    Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d` and `lowbit.matmul`, and each
-    `lowbit.quantize_rows`, on buffers becomes a call of a private function of scf loops and vector ops; ops that differ
-    only in the place of their buffers share one. The kernel of a compute op holds a block of accumulators in registers (rows of pixels times
+    Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d`, `lowbit.matmul` and `lowbit.batch_matmul`, and
+    each `lowbit.quantize_rows` and `lowbit.pack`, on buffers becomes a call of a private function of scf loops and vector
+    ops; ops that differ only in the place of their buffers share one. The kernel of a compute op holds a block of accumulators in registers (rows of pixels times
     vectors of channels; the target gives its size), reads runs of the input at constant distances, unpacks the
     weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
     outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
 
-    The kernel of `quantize_rows` goes over each row twice, with vectors: for its range and for its codes.
+    The kernel of `quantize_rows` goes over each row twice, with vectors: for its range and for its codes. That of `pack`
+    transposes blocks of quads of codes in registers.
 
     With `max-chunks` above 1, the kernel of an op of at least twice `chunk-work` multiply-adds (those of a depthwise
-    op count four times, an element to quantise as 32) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
+    op count four times, an element to quantise as 32, one to pack as 8) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
     Their number depends on nothing but the op, the target and these options; parts write different elements.
 
     Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not

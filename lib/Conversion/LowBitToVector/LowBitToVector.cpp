@@ -165,6 +165,7 @@ static int64_t countWork(QuantizeRowsOp op) {
   constexpr int64_t workOfElement = 32;
   return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
 }
+
 static int64_t countWork(PackOp op) {
   constexpr int64_t workOfElement = 8;
   return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();

@@ -512,10 +512,12 @@ LogicalResult BatchMatmulOp::verify() {
     return emitOpError("weights must be ")
            << (getLayoutAttr() ? "packed bytes" : "N x K") << " for each matrix of the input, "
            << inputType << ", got " << weightsType;
+  if (getLayoutAttr() && getLayoutAttr().getKernel().size() != 2)
+    return emitOpError("layout needs a kernel of [N, K], got ") << getLayoutAttr();
   SmallVector<int64_t> kernel = getKernelShape();
-  if (kernel.size() != 2 || inputType.getShape().back() != kernel[1])
+  if (inputType.getShape().back() != kernel[1])
     return emitOpError("weights reduce over ")
-           << kernel.back() << " elements, the input has " << inputType.getShape().back();
+           << kernel[1] << " elements, the input has " << inputType.getShape().back();
   SmallVector<int64_t> shape = llvm::to_vector(inputType.getShape());
   shape.back() = kernel[0];
   return verifyCompute(LowBitComputeOpInterface(*this), shape);
@@ -544,6 +546,13 @@ LogicalResult PackOp::verify() {
   if (inputType.getShape().take_back(2) != getLayout().getKernel())
     return emitOpError("packs matrices of [")
            << getLayout().getKernel() << "] in this layout, got " << inputType;
+  LayoutAttr layout = getLayout();
+  if (layout.getRun() != layout.getKernel().back() || !llvm::isPowerOf2_64(layout.getLanes()) ||
+      layout.getEncoding() != FieldEncoding::TopAligned)
+    return emitOpError(
+               "needs a top-aligned layout with a power of two of lanes, whose run is a row, "
+               "got ")
+           << layout;
   SmallVector<int64_t> shape(inputType.getShape().drop_back(2));
   shape.push_back(PackedGeometry(*this).getTotalBytes());
   if (!initType.getElementType().isInteger(8) || initType.getShape() != ArrayRef<int64_t>(shape))

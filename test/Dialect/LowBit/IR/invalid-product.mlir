@@ -130,3 +130,24 @@ func.func @pack_type(%b: tensor<5x8xi8>, %init: tensor<64xi8>) {
       {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 8]>} -> tensor<65xi8>
   return
 }
+
+// -----
+
+func.func @pack_run(%b: tensor<5x8xi8>, %init: tensor<64xi8>) {
+  // expected-error @+1 {{needs a top-aligned layout with a power of two of lanes, whose run is a row, got #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 4, kernel = [5, 8]>}}
+  %p = lowbit.pack ins(%b : tensor<5x8xi8>) outs(%init : tensor<64xi8>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 4, kernel = [5, 8]>} -> tensor<64xi8>
+  return
+}
+
+// -----
+
+func.func @kernel(%a: tensor<3x8xi8>, %b: tensor<64xi8>, %init: tensor<3x5xi32>) {
+  // expected-error @+1 {{layout needs a kernel of [N, K], got #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 1, 1, 8]>}}
+  %r = lowbit.batch_matmul ins(%a, %b : tensor<3x8xi8>, tensor<64xi8>) outs(%init : tensor<3x5xi32>)
+      {layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 8, kernel = [5, 1, 1, 8]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<3x5xi32>
+  return
+}
