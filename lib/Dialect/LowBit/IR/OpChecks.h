@@ -1,0 +1,25 @@
+// Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
+// See LICENSE for license information.
+// SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
+
+// What the ops of the dialect share in their verifiers and effects.
+
+#ifndef GPFQ_LIB_DIALECT_LOWBIT_IR_OPCHECKS_H
+#define GPFQ_LIB_DIALECT_LOWBIT_IR_OPCHECKS_H
+
+#include "gpfq/Dialect/LowBit/IR/LowBit.h"
+
+namespace mlir::lowbit {
+
+inline constexpr int64_t maxCode = 255;
+
+/// Checks constant levels against the alphabet.
+LogicalResult verifyLevels(Operation *op, Value weights, AlphabetAttr alphabet);
+
+/// Effects of an op that reads its first operand and writes the others.
+void getFirstReadEffects(
+    Operation *op, SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects);
+
+} // namespace mlir::lowbit
+
+#endif // GPFQ_LIB_DIALECT_LOWBIT_IR_OPCHECKS_H
