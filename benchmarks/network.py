@@ -3,11 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Time of a run of one image: our libraries beside other runtimes, interleaved in one process.
 
-    ./dev bench network resnet20 --threads=1 --peers=onnxruntime,openvino
+    ./dev bench network resnet20 --threads=1 --peers=onnxruntime,openvino,litert
 
 Ours are compiled with 4 and 8-bit weights and 8-bit activations; the peers' int8 and f32 models are made by their own
-tools on the same network (peers/runtimes_worker.py). Prints one JSON object a line for each runner; `ratio` is its
-median over that of the fastest int8 peer, `of_float` over that of the fastest f32 peer.
+tools on the same network (peers/runtimes_worker.py, peers/litert_worker.py). Prints one JSON object a line for each
+runner; `ratio` is its median over that of the fastest int8 peer, `of_float` over that of the fastest f32 peer.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ import gpfq
 import networks
 from compiling import say
 from gpfq import evaluation
-from peers.environment import run_worker
+from peers.environment import make_litert_models, run_worker
 
-PEERS = ("onnxruntime", "openvino")
+PEERS = ("onnxruntime", "openvino", "litert")
 
 
 def compile_ours(stem: Path, bits: list[int], samples: int, threads: int, folder: Path) -> dict[str, str]:
@@ -60,6 +60,8 @@ def measure(args: argparse.Namespace, network: str, folder: Path) -> list[dict]:
         "samples": args.samples,
         "folder": str(args.models or folder),
     }
+    if "litert" in args.peers:
+        make_litert_models(spec)
     output = run_worker("runtimes_worker.py", spec, folder)
     runners = output["runners"]
 
@@ -87,7 +89,7 @@ def main() -> int:
     numbers = lambda text: [int(part) for part in text.split(",")]  # noqa: E731
     parser.add_argument("networks", type=words, metavar="NET,..")
     parser.add_argument("--threads", default=1, type=int, metavar="N", help="of one run (default 1)")
-    parser.add_argument("--peers", default=[], type=words, metavar="NAME,..", help="onnxruntime, openvino")
+    parser.add_argument("--peers", default=[], type=words, metavar="NAME,..", help=", ".join(PEERS))
     parser.add_argument("--bits", default=[4, 8], type=numbers, metavar="N,..", help="of our weights (default 4,8)")
     parser.add_argument("--samples", default=64, type=int, metavar="N", help="calibration samples of all (default 64)")
     parser.add_argument("--rounds", default=25, type=int, metavar="N", help="slices of 20 ms of each (default 25)")

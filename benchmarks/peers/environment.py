@@ -35,6 +35,29 @@ def environment(name: str) -> Path:
     return python
 
 
+def make_litert_models(spec: dict) -> None:
+    """NET.f32.tflite and NET.int8.tflite in spec["folder"], for the worker of the runtimes, where they are not there.
+
+    LiteRT's converter has an environment of its own. Raises CalledProcessError.
+    """
+    models = [Path(spec["folder"]) / f"{spec['network']}.{kind}.tflite" for kind in ("f32", "int8")]
+    if all(model.is_file() for model in models):
+        return
+    say(f"{spec['network']}: making LiteRT's models")
+    arguments = [spec["network"], f"{spec['stem']}.calib.npy", spec["samples"], *models]
+    subprocess.run(
+        [environment("litert"), "-P", FOLDER / "litert_worker.py", *map(str, arguments)],
+        env=os.environ | {"PYTHONPATH": worker_path(), "PYTHONWARNINGS": "ignore"},
+        stdout=subprocess.DEVNULL,
+        check=True,
+    )
+
+
+def worker_path() -> str:
+    """Where workers find the modules of the benchmarks and of gpfq."""
+    return os.pathsep.join([str(FOLDER.parent), str(compiling.ROOT / "python")])
+
+
 def run_worker(script: str, spec: dict, folder: Path) -> dict:
     """The last line of JSON that a worker of this folder prints for `spec`, in the environment of the runtimes.
 
@@ -43,13 +66,12 @@ def run_worker(script: str, spec: dict, folder: Path) -> dict:
     file = folder / "spec.json"
     file.write_text(json.dumps(spec))
     python = environment("runtimes") if spec["peers"] else Path(sys.executable)
-    path = os.pathsep.join([str(FOLDER.parent), str(compiling.ROOT / "python")])
     say(f"{spec['network']}: timing")
     # These set how numpy's and the peers' libraries choose kernels.
     variables = {name: value for name, value in os.environ.items() if not name.startswith("OPENBLAS_")}
     done = subprocess.run(
         [python, "-P", FOLDER / script, file],
-        env=variables | {"PYTHONPATH": path, "PYTHONWARNINGS": "ignore"},
+        env=variables | {"PYTHONPATH": worker_path(), "PYTHONWARNINGS": "ignore"},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

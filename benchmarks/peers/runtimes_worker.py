@@ -11,7 +11,8 @@ and the least of its times, in microseconds a run of one image, and how often it
 
 Each round runs each runner once for some 20 ms, in an order that rotates, so that what else the machine does hits all
 alike. The peers' models are made by their own standard tools: onnxruntime by quantize_static (QDQ, u8 activations,
-s8 weights per channel), OpenVINO by nncf.quantize, with their defaults otherwise.
+s8 weights per channel), OpenVINO by nncf.quantize, LiteRT by litert_worker.py, which runs before this, with their
+defaults otherwise. `max_error` is the largest difference from the outputs of PyTorch in f32, by the largest of those.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ import numpy as np
 
 Runner = Callable[[np.ndarray], np.ndarray]
 SLICE_SECONDS = 0.02
+# Of the outputs of an f32 runner, by the largest output.
+LARGEST_FLOAT_ERROR = 1e-3
 
 
 def export_onnx(network: str, path: Path) -> Path:
@@ -109,7 +112,25 @@ def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[st
     }
 
 
-PEERS = {"onnxruntime": onnxruntime_runners, "openvino": openvino_runners}
+def litert_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
+    from ai_edge_litert.interpreter import Interpreter
+
+    def load(path: Path) -> Runner:
+        interpreter = Interpreter(model_path=str(path), num_threads=spec["threads"])
+        interpreter.allocate_tensors()
+        (source,), (result,) = interpreter.get_input_details(), interpreter.get_output_details()
+
+        def run(x: np.ndarray) -> np.ndarray:
+            interpreter.set_tensor(source["index"], x)
+            interpreter.invoke()
+            return interpreter.get_tensor(result["index"])
+
+        return run
+
+    return {f"litert {kind}": load(onnx.with_suffix(f".{kind}.tflite")) for kind in ("f32", "int8")}
+
+
+PEERS = {"onnxruntime": onnxruntime_runners, "openvino": openvino_runners, "litert": litert_runners}
 
 
 def our_runners(spec: dict) -> dict[str, Runner]:
@@ -144,13 +165,15 @@ def main() -> None:
         export_onnx(spec["network"], onnx)
     for peer in spec["peers"]:
         runners |= PEERS[peer](spec, onnx, np.ascontiguousarray(calibration))
-    first = next(iter(runners.values()))
-    classes = np.array([first(image[None]).argmax() for image in images])
-    agreement = {
-        name: 100.0
-        * float(np.mean([runner(image[None]).argmax() == c for image, c in zip(images, classes, strict=True)]))
-        for name, runner in runners.items()
+    reference = np.load(f"{stem}.test64.float.npy").reshape(len(images), -1)
+    outputs = {
+        name: np.stack([np.array(runner(image[None])).ravel() for image in images]) for name, runner in runners.items()
     }
+    classes = next(iter(outputs.values())).argmax(1)
+    errors = {name: float(np.abs(y - reference).max() / np.abs(reference).max()) for name, y in outputs.items()}
+    for name, error in errors.items():
+        if name.endswith(" f32") and error > LARGEST_FLOAT_ERROR:
+            raise ValueError(f"{name} does not compute the network: its outputs differ by {error:.2g} of the largest")
     # This thread alone: the pools of the runners are there already, and keep to the other CPUs.
     os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     times: dict[str, list[float]] = {name: [] for name in runners}
@@ -162,7 +185,8 @@ def main() -> None:
         name: {
             "median_us": round(1e6 * float(np.median(values)), 1),
             "min_us": round(1e6 * min(values), 1),
-            "agreement": agreement[name],
+            "agreement": 100.0 * float(np.mean(outputs[name].argmax(1) == classes)),
+            "max_error": round(errors[name], 4),
         }
         for name, values in times.items()
     }
