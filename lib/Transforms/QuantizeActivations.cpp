@@ -206,7 +206,6 @@ void QuantizeActivationsPass::quantizeRows(const Activation &activation) {
   Value value = activation.value;
   OpBuilder builder(value.getContext());
   builder.setInsertionPointAfterValue(value);
-  Location loc = value.getLoc();
   Value floats = createRowPair(builder, value, symmetric);
   // Other uses, as a residual sum, keep the floats: no code is stored for them.
   value.replaceUsesWithIf(floats, [](OpOperand &use) {
