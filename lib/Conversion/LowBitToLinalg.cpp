@@ -74,6 +74,8 @@ struct LowerQuantize : OpRewritePattern<QuantizeOp> {
     rewriter.replaceOp(op,
                        createScaledGeneric(rewriter, op.getLoc(), op.getInput(), op.getScale(), map,
                                            type, [&](OpBuilder &builder, Value x, Value scale) {
+                                             if (op.getSign())
+                                               return buildQuantizeSign(builder, op.getLoc(), x);
                                              return buildQuantize(builder, op.getLoc(), x, scale,
                                                                   op.getZeroPoint(), op.getBits());
                                            }));
@@ -297,6 +299,8 @@ template <typename ComputeOp> struct LowerCompute : OpRewritePattern<ComputeOp> 
     LowBitComputeOpInterface compute(op);
     if (op->getNumResults() == 0)
       return rewriter.notifyMatchFailure(op, "works on memrefs");
+    if (compute.hasSigns() || compute.yieldsBits())
+      return rewriter.notifyMatchFailure(op, "works on bits");
     Value weights = op.getWeights();
     if (op.getLayoutAttr()) {
       FailureOr<Value> unpacked = failure();
@@ -324,7 +328,8 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
   void runOnOperation() override {
     auto isLowBit = [&](Operation *op) {
       return isa<QuantizeOp, DequantizeOp, DequantizeRowsOp>(op) ||
-             (!elementwiseOnly && isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp>(op));
+             (!elementwiseOnly &&
+              isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp, PackSignsOp>(op));
     };
     int64_t before = 0, after = 0;
     getOperation()->walk([&](Operation *op) { before += isLowBit(op); });
@@ -345,6 +350,8 @@ struct LowBitToLinalgPass : gpfq::impl::LowBitToLinalgPassBase<LowBitToLinalgPas
       auto compute = dyn_cast<LowBitComputeOpInterface>(op);
       if (isa<PackOp>(op) && op->getNumResults() > 0)
         op->emitOpError("is read by an op that is not a lowbit.batch_matmul of its layout");
+      else if (isa<PackSignsOp>(op) || (compute && (compute.hasSigns() || compute.yieldsBits())))
+        op->emitOpError("works on bits; run lowbit-to-linalg before lowbit-pack");
       else if (compute && compute.getLayoutAttr())
         op->emitOpError("has packed weights in a layout that cannot be unpacked: ")
             << compute.getLayoutAttr();

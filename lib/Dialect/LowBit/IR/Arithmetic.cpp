@@ -56,10 +56,6 @@ Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Val
   return arith::FPToUIOp::create(builder, loc, builder.getI8Type(), code);
 }
 
-//===----------------------------------------------------------------------===//
-// Rows
-//===----------------------------------------------------------------------===//
-
 /// `value` as a constant of `type`, f32 or a vector of it.
 static Value buildConstant(OpBuilder &builder, Location loc, Type type, float value) {
   TypedAttr attribute = builder.getF32FloatAttr(value);
@@ -67,6 +63,39 @@ static Value buildConstant(OpBuilder &builder, Location loc, Type type, float va
     attribute = DenseElementsAttr::get(vector, value);
   return arith::ConstantOp::create(builder, loc, attribute);
 }
+
+//===----------------------------------------------------------------------===//
+// Signs
+//===----------------------------------------------------------------------===//
+
+Value mlir::lowbit::buildSignBit(OpBuilder &builder, Location loc, Value x) {
+  // Unordered: the sign of NaN is that of 0.
+  return arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UGE, x,
+                               buildConstant(builder, loc, x.getType(), 0.0f));
+}
+
+Value mlir::lowbit::buildQuantizeSign(OpBuilder &builder, Location loc, Value x) {
+  auto code = [&](int8_t value) -> Value {
+    return arith::ConstantOp::create(builder, loc, builder.getI8IntegerAttr(value));
+  };
+  Value bit = buildSignBit(builder, loc, x);
+  return arith::SelectOp::create(builder, loc, bit, code(2), code(0));
+}
+
+Value mlir::lowbit::matchSignBit(Value code) {
+  auto select = code.getDefiningOp<arith::SelectOp>();
+  APInt positive, negative;
+  if (!select || !code.getType().isInteger(8) ||
+      !matchPattern(select.getTrueValue(), m_ConstantInt(&positive)) ||
+      !matchPattern(select.getFalseValue(), m_ConstantInt(&negative)) || positive != 2 ||
+      negative != 0)
+    return {};
+  return select.getCondition();
+}
+
+//===----------------------------------------------------------------------===//
+// Rows
+//===----------------------------------------------------------------------===//
 
 /// An ordered comparison and a selection: one `minps` or `maxps` on x86.
 static Value buildBound(OpBuilder &builder, Location loc, arith::CmpFPredicate predicate, Value x,

@@ -37,8 +37,17 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   if (isTensor && op->getResult(0).getType() != initType)
     return op->emitOpError("result type ")
            << op->getResult(0).getType() << " differs from that of the init, " << initType;
-  if (initType.getShape() != expectedShape)
-    return op->emitOpError("init must have shape [") << expectedShape << "], got " << initType;
+  SmallVector<int64_t> storedShape(expectedShape);
+  if (op.yieldsBits()) {
+    LayoutAttr layout = op.getLayoutAttr();
+    if (!layout || isa<DepthwiseConv2DOp>(op) || storedShape.back() % 32 != 0 ||
+        layout.getLanes() * layout.getVectors() % 8 != 0)
+      return op->emitOpError("yields i1, which only a packed op does that is not depthwise and has "
+                             "a multiple of 32 output channels, of 8 in a panel");
+    storedShape.back() = getSignBytes(storedShape.back());
+  }
+  if (initType.getShape() != ArrayRef<int64_t>(storedShape))
+    return op->emitOpError("init must have shape [") << storedShape << "], got " << initType;
 
   bool integer = inputType.getElementType().isInteger(8);
   if (!integer && !inputType.getElementType().isF32())
@@ -67,7 +76,10 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
              << type << " does not broadcast to [" << expectedShape << "]";
   }
   auto yield = dyn_cast<YieldOp>(body.getTerminator());
-  if (!yield || yield.getValue().getType() != initType.getElementType())
+  Type stored = op.yieldsBits() ? IntegerType::get(context, 8)
+                : yield         ? yield.getValue().getType()
+                                : Type();
+  if (!yield || stored != initType.getElementType())
     return op->emitOpError("the epilogue must end with lowbit.yield of ")
            << initType.getElementType();
   for (Operation &nested : body.without_terminator())
@@ -75,6 +87,9 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
       return nested.emitOpError("is not an arith or math op; an epilogue takes no other");
 
   AlphabetAttr alphabet = op.getAlphabet();
+  if (op.hasSigns() && (!integer || !alphabet.isSigns()))
+    return op->emitOpError("of signs takes bits and levels -1 and 1, got ")
+           << inputType << " and " << alphabet;
   int64_t limit = getMaxReductionLength(alphabet.getMaxMagnitude());
   if (integer && op.getReductionLength() > limit)
     return op->emitOpError("the i32 accumulator can overflow: ")
@@ -181,7 +196,10 @@ LogicalResult Conv2DOp::verify() {
     return failure();
   auto inputType = cast<ShapedType>(getInput().getType());
   int64_t groups = getGroups();
-  if (groups < 1 || kernel[0] % groups != 0 || kernel[3] * groups != inputType.getDimSize(3))
+  if (compute.hasSigns() && groups != 1)
+    return emitOpError("of signs has one group, got ") << groups;
+  int64_t depth = compute.hasSigns() ? getSignBytes(kernel[3]) : kernel[3];
+  if (groups < 1 || kernel[0] % groups != 0 || depth * groups != inputType.getDimSize(3))
     return emitOpError("with ") << groups << " group(s), weights of shape [" << kernel
                                 << "] do not fit an input of " << inputType.getDimSize(3)
                                 << " channels";
@@ -232,9 +250,10 @@ LogicalResult MatmulOp::verify() {
   if ((inputType.getRank() != 2 && inputType.getRank() != 3) || !inputType.hasStaticShape())
     return emitOpError("input must be a static M x K or B x M x K, got ") << inputType;
   SmallVector<int64_t> kernel = getKernelShape();
-  if (inputType.getShape().back() != kernel[1])
+  int64_t depth = compute.hasSigns() ? getSignBytes(kernel[1]) : kernel[1];
+  if (inputType.getShape().back() != depth)
     return emitOpError("weights reduce over ")
-           << kernel[1] << " elements, the input has " << inputType.getShape().back();
+           << depth << " elements, the input has " << inputType.getShape().back();
   SmallVector<int64_t> shape = llvm::to_vector(inputType.getShape());
   shape.back() = kernel[0];
   return verifyCompute(compute, shape);

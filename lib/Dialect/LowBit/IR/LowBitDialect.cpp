@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -154,6 +155,8 @@ bool AlphabetAttr::containsLevel(int32_t level) const {
   return true;
 }
 
+bool AlphabetAttr::isSigns() const { return getLevels() == ArrayRef<int32_t>{-1, 1}; }
+
 AlphabetAttr AlphabetAttr::getDefault(MLIRContext *context, unsigned bits) {
   assert(bits >= 1 && bits <= 8 && "weights have 1 to 8 bits");
   if (bits <= 3)
@@ -177,18 +180,38 @@ LogicalResult LayerAttr::verify(function_ref<InFlightDiagnostic()> emitError, St
 // LayoutAttr
 //===----------------------------------------------------------------------===//
 
+static SmallVector<int64_t> getStoredKernel(ArrayRef<int64_t> kernel, FieldEncoding encoding) {
+  SmallVector<int64_t> stored(kernel);
+  if (encoding == FieldEncoding::Signs)
+    stored.back() = getSignBytes(stored.back());
+  return stored;
+}
+
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
-                                 int64_t lanes, int64_t vectors, FieldEncoding, int64_t run,
-                                 ArrayRef<int64_t> kernel) {
+                                 int64_t lanes, int64_t vectors, FieldEncoding encoding,
+                                 int64_t run, ArrayRef<int64_t> kernel, ArrayRef<int64_t> border) {
   if (lanes < 1 || vectors < 1 || run < 1)
     return emitError() << "lanes, vectors and run must be positive";
   if (kernel.size() < 2 || kernel.size() > 4 ||
       llvm::any_of(kernel, [](int64_t size) { return size < 1; }))
     return emitError() << "kernel must have 2 to 4 positive sizes";
+  bool hasSigns = encoding == FieldEncoding::Signs;
+  if (hasSigns && kernel.size() == 3)
+    return emitError() << "a depthwise kernel has no signs";
+  if (!border.empty() && (!hasSigns || kernel.size() != 4 || border.size() != 4 ||
+                          llvm::any_of(border, [](int64_t size) { return size < 0; })))
+    return emitError() << "border is four sizes, of a convolution of signs";
+  SmallVector<int64_t> stored = ::getStoredKernel(kernel, encoding);
   int64_t outputs = kernel.size() == 3 ? kernel.back() : kernel.front();
-  if (ShapedType::getNumElements(kernel) / outputs % run != 0)
+  if (ShapedType::getNumElements(stored) / outputs % run != 0)
     return emitError() << "run " << run << " does not divide the reduction of the kernel";
+  if (hasSigns && run % 4 != 0)
+    return emitError() << "a run of signs is words of four bytes, got " << run << " bytes";
   return success();
+}
+
+SmallVector<int64_t> LayoutAttr::getStoredKernel() const {
+  return ::getStoredKernel(getKernel(), getEncoding());
 }
 
 FailureOr<AlphabetAttr> mlir::lowbit::parseAlphabet(MLIRContext *context, StringRef text,

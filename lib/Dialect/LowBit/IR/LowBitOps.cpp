@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "OpChecks.h"
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
 #include "mlir/IR/Builders.h"
@@ -44,6 +45,8 @@ LogicalResult QuantizeOp::verify() {
   if (int32_t(getZeroPoint()) < 0 || getZeroPoint() >= (1u << getBits()))
     return emitOpError("zero point ")
            << int32_t(getZeroPoint()) << " is not a " << getBits() << "-bit code";
+  if (getSign() && (getZeroPoint() != 1 || getBits() != 8))
+    return emitOpError("of signs has zero point 1 and no bits of its own");
   return verifyScaleValues(*this, getScale());
 }
 
@@ -55,11 +58,12 @@ static bool isSameScale(Value a, Value b) {
   return matchPattern(a, m_Constant(&x)) && matchPattern(b, m_Constant(&y)) && x == y;
 }
 
-/// quantize(dequantize(q)) is q: ((q - z) * s) / s is within an ulp of the integer q - z.
+/// quantize(dequantize(q)) is q: ((q - z) * s) / s is within an ulp of the integer q - z. Not of
+/// signs, where q may be 1.
 OpFoldResult QuantizeOp::fold(FoldAdaptor) {
   auto dequantize = getInput().getDefiningOp<DequantizeOp>();
   if (dequantize && !dequantize.getAlphabet() && isSameScale(dequantize.getScale(), getScale()) &&
-      dequantize.getZeroPoint() == getZeroPoint() && getBits() == 8)
+      dequantize.getZeroPoint() == getZeroPoint() && getBits() == 8 && !getSign())
     return dequantize.getInput();
   return {};
 }
@@ -239,4 +243,41 @@ void QuantizeRowsOp::getEffects(
 LogicalResult DequantizeRowsOp::verify() {
   return verifyRows(*this, getResult().getType(), getCodes().getType(), getScales().getType(),
                     getZeroPoints().getType());
+}
+
+//===----------------------------------------------------------------------===//
+// PackSignsOp
+//===----------------------------------------------------------------------===//
+
+void PackSignsOp::build(OpBuilder &builder, OperationState &state, Value input) {
+  SmallVector<int64_t> shape(cast<RankedTensorType>(input.getType()).getShape());
+  shape.back() = getSignBytes(shape.back());
+  Value init = tensor::EmptyOp::create(builder, state.location, shape, builder.getI8Type());
+  build(builder, state, init.getType(), input, init);
+}
+
+LogicalResult PackSignsOp::verify() {
+  auto input = cast<ShapedType>(getInput().getType()), init = cast<ShapedType>(getInit().getType());
+  bool isTensor = isa<RankedTensorType>(init);
+  if (isa<RankedTensorType>(input) != isTensor)
+    return emitOpError("operands must be all tensors or all memrefs");
+  if (getNumResults() != (isTensor ? 1 : 0))
+    return emitOpError("has one result on tensors and none on memrefs");
+  if (isTensor && getResult(0).getType() != init)
+    return emitOpError("result type ")
+           << getResult(0).getType() << " differs from that of the init, " << init;
+  if (!input.getElementType().isF32() && !input.getElementType().isInteger(8))
+    return emitOpError("input elements must be f32 or i8 codes, got ") << input;
+  if (input.getRank() < 1 || !input.hasStaticShape())
+    return emitOpError("needs an input of static shape, got ") << input;
+  SmallVector<int64_t> expected(input.getShape());
+  expected.back() = getSignBytes(expected.back());
+  if (!init.getElementType().isInteger(8) || init.getShape() != ArrayRef<int64_t>(expected))
+    return emitOpError("init must have i8 elements and shape [") << expected << "], got " << init;
+  return success();
+}
+
+void PackSignsOp::getEffects(
+    SmallVectorImpl<SideEffects::EffectInstance<MemoryEffects::Effect>> &effects) {
+  getFirstReadEffects(*this, effects);
 }

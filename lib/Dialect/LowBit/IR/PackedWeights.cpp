@@ -4,6 +4,8 @@
 
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
+#include "llvm/Support/Endian.h"
+
 using namespace mlir;
 using namespace mlir::lowbit;
 
@@ -41,9 +43,20 @@ static SmallVector<unsigned, 3> getBitPlanes(unsigned bits) {
 PackedGeometry::PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups)
     : groups(groups), run(layout.getRun()), lanes(layout.getLanes()), vectors(layout.getVectors()),
       bits(getFieldBits(alphabet)), odd(hasOnlyOddLevels(alphabet)), encoding(layout.getEncoding()),
-      depthwise(layout.getKernel().size() == 3), planes(getBitPlanes(bits)),
-      quadsPerStep(8 / planes.back()) {
-  ArrayRef<int64_t> kernel = layout.getKernel();
+      depthwise(layout.getKernel().size() == 3),
+      signChannels(layout.hasSigns() ? layout.getKernel().back() : 0), tableRows(1),
+      tableColumns(1) {
+  if (hasSigns()) {
+    bits = 8;
+    odd = false;
+  }
+  if (ArrayRef<int64_t> border = layout.getBorder(); !border.empty()) {
+    tableRows += border[0] + border[1];
+    tableColumns += border[2] + border[3];
+  }
+  planes = getBitPlanes(bits);
+  quadsPerStep = 8 / planes.back();
+  SmallVector<int64_t> kernel = layout.getStoredKernel();
   int64_t outputs = depthwise ? kernel.back() : kernel.front();
   channels = outputs / groups;
   runs = ShapedType::getNumElements(kernel) / outputs / run;
@@ -146,8 +159,55 @@ template <typename Visitor> static void visitFields(const PackedGeometry &g, Vis
     }
 }
 
+//===----------------------------------------------------------------------===//
+// Signs
+//===----------------------------------------------------------------------===//
+
+/// The levels of each tap, `depth` of them, as bits.
+static std::vector<int8_t> getSignBits(ArrayRef<int8_t> levels, int64_t depth) {
+  int64_t bytes = getSignBytes(depth);
+  std::vector<int8_t> bits(levels.size() / depth * bytes, int8_t(0));
+  for (auto [i, level] : llvm::enumerate(levels))
+    if (int64_t channel = i % depth; level > 0)
+      bits[i / depth * bytes + channel / 8] |= int8_t(1 << channel % 8);
+  return bits;
+}
+
+/// The inverse of `getSignBits`.
+static std::vector<int8_t> getSignLevels(ArrayRef<int8_t> bits, int64_t depth) {
+  int64_t bytes = getSignBytes(depth);
+  std::vector<int8_t> levels(bits.size() / bytes * depth);
+  for (auto [i, level] : llvm::enumerate(levels)) {
+    int64_t channel = i % depth;
+    level = bits[i / depth * bytes + channel / 8] >> channel % 8 & 1 ? 1 : -1;
+  }
+  return levels;
+}
+
+void mlir::lowbit::writeTables(const PackedGeometry &g, ArrayRef<int32_t> tables,
+                               MutableArrayRef<int8_t> bytes) {
+  for (int64_t panel = 0, full = g.getFullPanels(); panel <= full; ++panel) {
+    int64_t vectors = panel < full ? g.vectors : g.getTailVectors();
+    int64_t first = panel * g.getPanelChannels();
+    int64_t count = std::min(vectors * g.lanes, g.channels - first);
+    int64_t start = panel * g.getPanelBytes(g.vectors) + g.getFieldBytes(vectors);
+    for (int64_t table = 0; table < g.tableRows * g.tableColumns; ++table)
+      for (int64_t channel = 0; channel < count; ++channel)
+        llvm::support::endian::write32le(
+            &bytes[start + table * g.getTableBytes(vectors) + 4 * channel],
+            tables[table * g.channels + first + channel]);
+  }
+}
+
+//===----------------------------------------------------------------------===//
+// All encodings
+//===----------------------------------------------------------------------===//
+
 std::vector<int8_t> mlir::lowbit::packLevels(const PackedGeometry &geometry,
                                              ArrayRef<int8_t> levels) {
+  std::vector<int8_t> bits;
+  if (geometry.hasSigns())
+    levels = bits = getSignBits(levels, geometry.signChannels);
   std::vector<int8_t> bytes(geometry.getTotalBytes(), int8_t(0));
   visitFields(geometry, [&](int64_t level, int64_t byte, unsigned bitInByte, unsigned width,
                             unsigned bitInField) {
@@ -173,5 +233,7 @@ std::vector<int8_t> mlir::lowbit::unpackLevels(const PackedGeometry &geometry,
   std::vector<int8_t> levels(count);
   for (auto [level, field] : llvm::zip_equal(levels, fields))
     level = int8_t(geometry.decode(field));
+  if (geometry.hasSigns())
+    return getSignLevels(levels, geometry.signChannels);
   return levels;
 }

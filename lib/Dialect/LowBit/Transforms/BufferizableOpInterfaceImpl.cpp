@@ -51,6 +51,7 @@ void mlir::lowbit::registerBufferizableOpInterfaceExternalModels(DialectRegistry
     MatmulOp::attachInterface<DestinationOpInterface<MatmulOp>>(*context);
     BatchMatmulOp::attachInterface<DestinationOpInterface<BatchMatmulOp>>(*context);
     PackOp::attachInterface<DestinationOpInterface<PackOp>>(*context);
+    PackSignsOp::attachInterface<DestinationOpInterface<PackSignsOp>>(*context);
     QuantizeRowsOp::attachInterface<DestinationOpInterface<QuantizeRowsOp>>(*context);
   });
 }

@@ -53,14 +53,16 @@ struct FuseQuantize : OpRewritePattern<QuantizeOp> {
   LogicalResult matchAndRewrite(QuantizeOp op, PatternRewriter &rewriter) const override {
     LowBitComputeOpInterface producer = getFusableProducer(op.getInput(), op);
     std::optional<float> scale = getSplatFloat(op.getScale());
-    if (!producer || !scale)
+    if (!producer || (!scale && !op.getSign()))
       return failure();
     YieldOp yield = getYield(producer);
     rewriter.moveOpBefore(producer, op);
     rewriter.setInsertionPoint(yield);
     Location loc = op.getLoc();
-    Value code = buildQuantize(rewriter, loc, yield.getValue(), buildFloat(rewriter, loc, *scale),
-                               op.getZeroPoint(), op.getBits());
+    Value code = op.getSign() ? buildQuantizeSign(rewriter, loc, yield.getValue())
+                              : buildQuantize(rewriter, loc, yield.getValue(),
+                                              buildFloat(rewriter, loc, *scale), op.getZeroPoint(),
+                                              op.getBits());
     replaceConsumer(rewriter, producer, code, op);
     return success();
   }

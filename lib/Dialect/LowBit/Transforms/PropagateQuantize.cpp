@@ -22,8 +22,11 @@ struct CodeParams {
   float scale;
   int32_t zeroPoint;
   unsigned bits;
+  bool isSign;
 
-  int32_t quantize(float x) const { return quantizeFloat(x, scale, zeroPoint, bits); }
+  int32_t quantize(float x) const {
+    return isSign ? quantizeSign(x) : quantizeFloat(x, scale, zeroPoint, bits);
+  }
   float dequantize(int32_t code) const { return (float(code) - float(zeroPoint)) * scale; }
   bool operator==(const CodeParams &other) const {
     return scale == other.scale && zeroPoint == other.zeroPoint;
@@ -36,14 +39,15 @@ static std::optional<CodeParams> getParams(QuantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale)
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), unsigned(op.getBits())};
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), unsigned(op.getBits()),
+                    op.getSign()};
 }
 
 static std::optional<CodeParams> getParams(DequantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale || op.getAlphabet())
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), 8};
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), 8, /*isSign=*/false};
 }
 
 /// The `dequantize` of an activation with a constant scale that defines `value`; null if there is
@@ -60,7 +64,7 @@ static RankedTensorType getCodeType(Value value) {
 
 static Value createQuantize(OpBuilder &builder, Value value, QuantizeOp like) {
   return QuantizeOp::create(builder, like.getLoc(), getCodeType(value), value, like.getScale(),
-                            like.getZeroPoint(), like.getBits());
+                            like.getZeroPoint(), like.getBits(), like.getSign());
 }
 
 static Value createDequantize(OpBuilder &builder, Value codes, DequantizeOp like) {

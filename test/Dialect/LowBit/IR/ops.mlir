@@ -10,6 +10,30 @@ func.func @quantize(%x: tensor<1x8x8x4xf32>, %s: tensor<1xf32>) -> tensor<1x8x8x
   return %y : tensor<1x8x8x4xf32>
 }
 
+// CHECK-LABEL: func @signs
+func.func @signs(%x: tensor<2x48xf32>, %s: tensor<1xf32>, %b: tensor<2x8xi8>) -> (tensor<2x48xi8>, tensor<2x8xi8>) {
+  // CHECK: lowbit.quantize %{{.*}}, %{{.*}} sign zero_point 1 : tensor<2x48xf32>, tensor<1xf32> -> tensor<2x48xi8>
+  %q = lowbit.quantize %x, %s sign zero_point 1 : tensor<2x48xf32>, tensor<1xf32> -> tensor<2x48xi8>
+  // CHECK: lowbit.pack_signs ins(%{{.*}} : tensor<2x48xf32>) outs(%{{.*}} : tensor<2x8xi8>) -> tensor<2x8xi8>
+  %p = lowbit.pack_signs ins(%x : tensor<2x48xf32>) outs(%b : tensor<2x8xi8>) -> tensor<2x8xi8>
+  return %q, %p : tensor<2x48xi8>, tensor<2x8xi8>
+}
+
+// CHECK-LABEL: func @bits
+func.func @bits(%x: memref<1x4x4x4xi8>, %w: memref<1664xi8>, %y: memref<1x4x4x4xi8>) {
+  // CHECK: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, signs, run = 12, kernel = [32, 3, 3, 32], border = [1, 0, 0, 1]>
+  lowbit.conv_2d ins(%x, %w : memref<1x4x4x4xi8>, memref<1664xi8>) outs(%y : memref<1x4x4x4xi8>)
+      {alphabet = #lowbit.alphabet<mid_rise, [1]>, padding = array<i64: 1, 1, 1, 1>,
+       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, signs, run = 12, kernel = [32, 3, 3, 32], border = [1, 0, 0, 1]>} epilogue {
+  ^bb0(%acc: i32):
+    %zero = arith.constant 0 : i32
+    %bit = arith.cmpi sgt, %acc, %zero : i32
+    // CHECK: lowbit.yield %{{.*}} : i1
+    lowbit.yield %bit : i1
+  }
+  return
+}
+
 // CHECK-LABEL: func @weights
 func.func @weights(%l: tensor<16x3x3x4xi8>, %s: tensor<16xf32>) -> tensor<16x3x3x4xf32> {
   // CHECK: lowbit.dequantize %{{.*}}, %{{.*}} axis 0 alphabet <mid_tread, [7]> layer "conv1"

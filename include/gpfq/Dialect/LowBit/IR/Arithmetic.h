@@ -15,8 +15,20 @@ namespace mlir::lowbit {
 Value buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale, int32_t zeroPoint,
                     unsigned bits = 8);
 
-/// The same on the host, in the default rounding mode.
+/// The code of one element with `sign`, 0 or 2.
+Value buildQuantizeSign(OpBuilder &builder, Location loc, Value x);
+
+/// True if the element, f32 or a vector, has the bit 1 in `lowbit.pack_signs`.
+Value buildSignBit(OpBuilder &builder, Location loc, Value x);
+
+/// The bit that `code` selects if it is what `buildQuantizeSign` builds; else null.
+Value matchSignBit(Value code);
+
+/// The same as `buildQuantize` on the host, in the default rounding mode.
 int32_t quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits = 8);
+
+/// The same as `buildQuantizeSign` on the host.
+inline int32_t quantizeSign(float x) { return x < 0.0f ? 0 : 2; }
 
 /// The zero point of rows that `lowbit.quantize_rows` quantises symmetrically.
 inline constexpr int32_t symmetricZeroPoint = 128;

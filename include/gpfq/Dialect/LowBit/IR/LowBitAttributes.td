@@ -63,6 +63,8 @@ def LowBit_AlphabetAttr : LowBit_Attr<"Alphabet", "alphabet"> {
     /// The least b with 2^b >= the number of levels, at least 1.
     unsigned getBits() const;
     bool containsLevel(int32_t level) const;
+    /// True if the levels are -1 and 1.
+    bool isSigns() const;
     /// The default of a bit width in 1..8: mid-rise with 2^bits levels up to 3 bits, else mid-tread
     /// with 2^bits - 1 levels (docs/rationale.md has the measurement).
     static AlphabetAttr getDefault(::mlir::MLIRContext *context, unsigned bits);
@@ -120,7 +122,8 @@ def LowBit_LayerAttr : LowBit_Attr<"Layer", "layer"> {
 
 def LowBit_FieldEncoding : I32EnumAttr<"FieldEncoding", "how a level is stored in a field of b bits", [
   I32EnumAttrCase<"TopAligned", 0, "top_aligned">,
-  I32EnumAttrCase<"Offset", 1, "offset">
+  I32EnumAttrCase<"Offset", 1, "offset">,
+  I32EnumAttrCase<"Signs", 2, "signs">
 ]> {
   let cppNamespace = "::mlir::lowbit";
   let genSpecializedAttr = 0;
@@ -154,6 +157,18 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     |---|---|---|
     | `top_aligned` | l mod 2^b: unpacks to the byte l * 2^(8-b), whose products are shifted back in the sum | (l-1)/2 mod 2^b, to the byte l * 2^(7-b) |
     | `offset` | l + 2^(b-1): unpacks to the byte l | (l-1)/2 + 2^(b-1) |
+
+    With the encoding `signs` levels are -1 and 1, and the input is bits, see `lowbit.pack_signs`. So are the weights: bit
+    c % 8 of byte c / 8 of a tap is 1 for a level of 1, and there are `4 * ceil(C / 32)` bytes for its C channels. These
+    bytes, with a `run` in bytes, are laid out as levels of eight bits would be. Where the input has the codes 0 and 2,
+
+        acc(oc) = 2 * (table(oc) - number of ones in input xor weights(oc))
+        2 * table(oc) = (number of weights) + (sum of levels) + (padding value) * (sum of the levels that are over padding)
+
+    with padding of 0 bits. That is even unless an odd number of channels is padded with an odd value. The last sum differs near the edges of an image. `border = [top, bottom, left, right]` has the
+    numbers of output rows and columns at each edge whose tables are their own; all other pixels share one. With
+    H = top + 1 + bottom, W = left + 1 + right there are H x W tables, in this order, of i32 for the channels of a panel,
+    behind the bytes of each panel.
   }];
   let parameters = (ins
     StringRefParameter<"kernel family">:$target,
@@ -161,11 +176,26 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     "int64_t":$vectors,
     EnumParameter<LowBit_FieldEncoding>:$encoding,
     "int64_t":$run,
-    ArrayRefParameter<"int64_t">:$kernel
+    ArrayRefParameter<"int64_t">:$kernel,
+    OptionalArrayRefParameter<"int64_t">:$border
   );
+  let builders = [
+    AttrBuilder<(ins "::llvm::StringRef":$target, "int64_t":$lanes, "int64_t":$vectors, "FieldEncoding":$encoding,
+                     "int64_t":$run, "::llvm::ArrayRef<int64_t>":$kernel,
+                     CArg<"::llvm::ArrayRef<int64_t>", "{}">:$border), [{
+      return $_get($_ctxt, target, lanes, vectors, encoding, run, kernel, border);
+    }]>
+  ];
+  let skipDefaultBuilders = 1;
   let assemblyFormat = [{
     `<` $target `,` `lanes` `=` $lanes `,` `vectors` `=` $vectors `,` $encoding `,` `run` `=` $run `,`
-    `kernel` `=` `[` $kernel `]` `>`
+    `kernel` `=` `[` $kernel `]` (`,` `border` `=` `[` $border^ `]`)? `>`
+  }];
+  let extraClassDeclaration = [{
+    /// True if the input is bits.
+    bool hasSigns() const { return getEncoding() == FieldEncoding::Signs; }
+    /// `getKernel()` with bytes for the input channels where these are bits.
+    ::llvm::SmallVector<int64_t> getStoredKernel() const;
   }];
   let genVerifyDecl = 1;
 }

@@ -16,7 +16,7 @@ def LowBitComputeOpInterface : OpInterface<"LowBitComputeOpInterface"> {
     and the init.
   }];
   let methods = [
-    InterfaceMethod<"The activation: u8 codes in i8, or f32.", "::mlir::Value", "getInput">,
+    InterfaceMethod<"The activation: u8 codes in i8, bits where the layout has signs, or f32.", "::mlir::Value", "getInput">,
     InterfaceMethod<"The weights: levels in i8 (codes, if an activation), or packed bytes where there is a layout.",
                     "::mlir::Value", "getWeights">,
     InterfaceMethod<"One operand for each block argument after the accumulator.",
@@ -35,6 +35,17 @@ def LowBitComputeOpInterface : OpInterface<"LowBitComputeOpInterface"> {
     /// i32 for u8 codes, f32 for float activations.
     bool hasIntegerAccumulator() {
       return $_op.getEpilogue().getArgument(0).getType().isInteger(32);
+    }
+    /// True if the layer is packed and multiplies signs, which are bits.
+    bool hasSigns() {
+      ::mlir::lowbit::LayoutAttr layout = $_op.getLayoutAttr();
+      return layout && layout.hasSigns();
+    }
+    /// True if the result holds bits.
+    bool yieldsBits() {
+      ::mlir::Block &body = $_op.getEpilogue().front();
+      return !body.empty() && body.back().getNumOperands() == 1 &&
+             body.back().getOperand(0).getType().isInteger(1);
     }
   }];
 }

@@ -29,19 +29,28 @@ def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
     in f32; `roundeven` rounds halves to the even integer; the clamp is done in float, before the
     conversion, so infinities saturate. The code is stored in signless `i8` and is unsigned.
 
+    With `sign` there are two codes, and the zero point is 1:
+
+        q(x) = 0 if x < 0
+        q(x) = 2 else, which is for 0, -0 and NaN too
+
+    They stand for -s and s. The code 1, which no element has, is 0: what a convolution is padded with.
+
     ```mlir
     %q = lowbit.quantize %x, %s zero_point 3 : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
+    %r = lowbit.quantize %x, %s sign zero_point 1 : tensor<1x8x8x4xf32>, tensor<1xf32> -> tensor<1x8x8x4xi8>
     ```
   }];
   let arguments = (ins
     RankedTensorOf<[F32]>:$input,
     RankedTensorOf<[F32]>:$scale,
     DefaultValuedAttr<I32Attr, "0">:$zero_point,
-    DefaultValuedAttr<I32Attr, "8">:$bits
+    DefaultValuedAttr<I32Attr, "8">:$bits,
+    UnitAttr:$sign
   );
   let results = (outs RankedTensorOf<[I8]>:$result);
   let assemblyFormat = [{
-    $input `,` $scale (`zero_point` $zero_point^)? (`bits` $bits^)? attr-dict
+    $input `,` $scale (`sign` $sign^)? (`zero_point` $zero_point^)? (`bits` $bits^)? attr-dict
     `:` type($input) `,` type($scale) `->` type($result)
   }];
   let hasVerifier = 1;
@@ -189,12 +198,54 @@ def LowBit_DequantizeOp : LowBit_Op<"dequantize", [Pure]> {
 }
 
 //===----------------------------------------------------------------------===//
+// Level 4: signs as bits
+//===----------------------------------------------------------------------===//
+
+def LowBit_PackSignsOp : LowBit_Op<"pack_signs", [
+    DestinationStyleOpInterface,
+    DeclareOpInterfaceMethods<MemoryEffectsOpInterface>
+  ]> {
+  let summary = "The signs of activations as bits, in words";
+  let description = [{
+    The input is `.. x C`, of floats or of the codes that `quantize` with `sign` makes; the result has
+    `4 * ceil(C / 32)` bytes in place of the C elements. Bit c % 8 of byte c / 8 is 0 if x(c) < 0 or the code is 0, and
+    1 for other elements, as -0 and NaN. Bits behind the last element are 0.
+
+    `lowbit-pack` makes it for layers that multiply signs (the encoding `signs` of `#lowbit.layout`).
+
+    ```mlir
+    %b = lowbit.pack_signs ins(%x : tensor<1x8x8x48xf32>) outs(%e : tensor<1x8x8x8xi8>) -> tensor<1x8x8x8xi8>
+    ```
+  }];
+  let arguments = (ins
+    LowBit_TensorOrMemRef:$input,
+    LowBit_TensorOrMemRef:$init
+  );
+  let results = (outs Variadic<AnyRankedTensor>:$results);
+  let assemblyFormat = [{
+    `ins` `(` $input `:` type($input) `)` `outs` `(` $init `:` type($init) `)` attr-dict (`->` type($results)^)?
+  }];
+  let builders = [
+    // Of a tensor, with a destination of its own.
+    OpBuilder<(ins "::mlir::Value":$input)>
+  ];
+  let extraClassDeclaration = [{
+    ::mlir::MutableOperandRange getDpsInitsMutable() { return getInitMutable(); }
+  }];
+  let hasVerifier = 1;
+}
+
+//===----------------------------------------------------------------------===//
 // Levels 3 to 5: integer compute ops
 //===----------------------------------------------------------------------===//
 
 def LowBit_YieldOp : LowBit_Op<"yield", [Pure, ReturnLike, Terminator]> {
   let summary = "Ends an epilogue with the element to be stored";
-  let arguments = (ins AnyTypeOf<[I8, I32, F32]>:$value);
+  let description = [{
+    Of a packed layer whose output channels are a multiple of 32 the element may be an `i1`: the result then holds
+    them as bits, as those of `pack_signs` are.
+  }];
+  let arguments = (ins AnyTypeOf<[I1, I8, I32, F32]>:$value);
   let assemblyFormat = "$value attr-dict `:` type($value)";
 }
 

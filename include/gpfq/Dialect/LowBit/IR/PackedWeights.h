@@ -29,6 +29,10 @@ struct PackedGeometry {
   bool odd;
   FieldEncoding encoding;
   bool depthwise;
+  /// Input channels where weights and input are bits, the elements of a run being bytes; else 0.
+  int64_t signChannels;
+  /// Tables of counts along y and x behind a panel of such weights.
+  int64_t tableRows, tableColumns;
   /// Widths of the bit planes, the highest bits first.
   SmallVector<unsigned, 3> planes;
   int64_t quadsPerStep;
@@ -42,6 +46,7 @@ struct PackedGeometry {
   /// One past the last byte of `quad` that is an element.
   int64_t getQuadEnd(int64_t quad) const;
 
+  bool hasSigns() const { return encoding == FieldEncoding::Signs; }
   /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
   bool isInterleaved() const { return depthwise && vectors == 4; }
   /// Channels of a full panel.
@@ -66,8 +71,15 @@ struct PackedGeometry {
   int64_t getStepBytes(int64_t panelVectors) const {
     return panelVectors * getRegistersPerStep() * getRegisterBytes();
   }
-  int64_t getPanelBytes(int64_t panelVectors) const {
+  /// Of all runs; in a panel, tables follow.
+  int64_t getFieldBytes(int64_t panelVectors) const {
     return runs * getSteps() * getStepBytes(panelVectors);
+  }
+  int64_t getTableBytes(int64_t panelVectors) const {
+    return hasSigns() ? panelVectors * getRegisterBytes() : 0;
+  }
+  int64_t getPanelBytes(int64_t panelVectors) const {
+    return getFieldBytes(panelVectors) + tableRows * tableColumns * getTableBytes(panelVectors);
   }
   int64_t getGroupBytes() const {
     return getFullPanels() * getPanelBytes(vectors) + getPanelBytes(getTailVectors());
@@ -93,8 +105,19 @@ AlphabetAttr getCodeAlphabet(MLIRContext *context);
 /// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
 unsigned getFieldBits(AlphabetAttr alphabet);
 
-/// The packed bytes of `levels`, which are row-major in the shape `kernel` of the layout.
+/// Layers with fewer input channels multiply signs as bytes: most of a word would be empty.
+inline constexpr int64_t minSignChannels = 16;
+
+/// Bytes that hold the signs of `channels` channels: whole words of 32 bits.
+inline int64_t getSignBytes(int64_t channels) { return 4 * llvm::divideCeil(channels, 32); }
+
+/// The packed bytes of `levels`, which are row-major in the shape `kernel` of the layout. Those of
+/// signs have no tables yet.
 std::vector<int8_t> packLevels(const PackedGeometry &geometry, ArrayRef<int8_t> levels);
+
+/// Writes `tables`, tableRows x tableColumns x channels, into the packed bytes of signs.
+void writeTables(const PackedGeometry &geometry, ArrayRef<int32_t> tables,
+                 MutableArrayRef<int8_t> bytes);
 
 /// The inverse of `packLevels`.
 std::vector<int8_t> unpackLevels(const PackedGeometry &geometry, ArrayRef<int8_t> bytes);
