@@ -34,6 +34,10 @@ public:
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{4, 4};
   }
+  /// `cnt` counts the ones of bytes, a dot product with ones sums them.
+  std::optional<TileShape> getSignTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 8} : TileShape{3, 4};
+  }
   /// Sums are exact modulo 2^32.
   bool prefersTopAligned() const override { return true; }
 

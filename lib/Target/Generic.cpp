@@ -18,6 +18,9 @@ public:
     return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
   int64_t getByteTileRows(int64_t, int64_t, unsigned) const override { return 4; }
+  std::optional<TileShape> getSignTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 4} : TileShape{2, 2};
+  }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
   bool prefersTopAligned() const override { return false; }

@@ -17,6 +17,7 @@ Value callIntrinsic(OpBuilder &builder, Location loc, StringRef name, Type type,
 Value splat(OpBuilder &builder, Location loc, Type type, int64_t value);
 
 const KernelTarget &getAvx512VnniTarget();
+const KernelTarget &getAvx512VpopcntdqTarget();
 const KernelTarget &getAvxVnniTarget();
 const KernelTarget &getAvx2Target();
 const KernelTarget &getAArch64I8mmTarget();

@@ -52,7 +52,7 @@ protected:
   }
 };
 
-class Avx512VnniTarget final : public VnniTarget {
+class Avx512VnniTarget : public VnniTarget {
 public:
   StringRef getName() const override { return "avx512vnni"; }
   int64_t getLanes() const override { return 16; }
@@ -119,6 +119,25 @@ private:
   }
 };
 
+/// With vpopcntd, which counts bits. CPUs with VNNI have had it since Ice Lake and Zen 4.
+class Avx512VpopcntdqTarget final : public Avx512VnniTarget {
+public:
+  StringRef getName() const override { return "avx512vpopcntdq"; }
+  std::optional<TileShape> getSignTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
+  }
+  bool countsBitsOfLanes() const override { return true; }
+  StringRef getFeatures() const override { return "+avx512vnni,+avx512vpopcntdq"; }
+  ArrayRef<StringLiteral> getRequiredFeatures() const override {
+    static const SmallVector<StringLiteral> features = [this] {
+      SmallVector<StringLiteral> result(Avx512VnniTarget::getRequiredFeatures());
+      result.push_back(StringLiteral("avx512vpopcntdq"));
+      return result;
+    }();
+    return features;
+  }
+};
+
 class AvxVnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avxvnni"; }
@@ -131,6 +150,10 @@ public:
   }
   int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
     return vectors == 1 ? 6 : 4;
+  }
+  /// Counting takes registers that spill, but smaller tiles take more time.
+  std::optional<TileShape> getSignTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
@@ -170,6 +193,10 @@ public:
   int64_t getByteTileRows(int64_t vectors, int64_t, unsigned bits) const override {
     // Bytes are widened for products with eight bits.
     return vectors == 1 ? 6 : bits == 8 ? 3 : 4;
+  }
+  /// Counting takes registers that spill, but smaller tiles take more time.
+  std::optional<TileShape> getSignTile(int64_t rows) const override {
+    return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
@@ -254,6 +281,11 @@ private:
 
 const KernelTarget &mlir::gpfq::getAvx512VnniTarget() {
   static const Avx512VnniTarget target;
+  return target;
+}
+
+const KernelTarget &mlir::gpfq::getAvx512VpopcntdqTarget() {
+  static const Avx512VpopcntdqTarget target;
   return target;
 }
 

@@ -238,17 +238,18 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
   let summary = "Generate kernels for packed compute ops";
   let description = [{
     Level 5 to 6. Each packed `lowbit.conv_2d`, `lowbit.depthwise_conv_2d`, `lowbit.matmul` and `lowbit.batch_matmul`, and
-    each `lowbit.quantize_rows` and `lowbit.pack`, on buffers becomes a call of a private function of scf loops and vector
+    each `lowbit.quantize_rows`, `lowbit.pack` and `lowbit.pack_signs`, on buffers becomes a call of a private function of scf loops and vector
     ops; ops that differ only in the place of their buffers share one. The kernel of a compute op holds a block of accumulators in registers (rows of pixels times
     vectors of channels; the target gives its size), reads runs of the input at constant distances, unpacks the
     weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
     outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
 
     The kernel of `quantize_rows` goes over each row twice, with vectors: for its range and for its codes. That of `pack`
-    transposes blocks of quads of codes in registers.
+    transposes blocks of quads of codes in registers. Where weights and input are bits, the product of two vectors is their
+    exclusive or, whose ones are counted.
 
     With `max-chunks` above 1, the kernel of an op of at least twice `chunk-work` multiply-adds (those of a depthwise
-    op count four times, an element to quantise as 32, one to pack as 8) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
+    op count four times, those of signs a quarter, an element to quantise as 32, one to pack as 8, a sign to pack as 4) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
     Their number depends on nothing but the op, the target and these options; parts write different elements.
 
     Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not

@@ -17,9 +17,10 @@ namespace mlir::gpfq {
 struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
   PassOptions::Option<std::string> target{
       *this, "target",
-      llvm::cl::desc("Target of the kernels: host, avx512vnni, avxvnni, avx2, aarch64-i8mm, "
-                     "aarch64-dotprod or "
-                     "generic"),
+      llvm::cl::desc(
+          "Target of the kernels: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, "
+          "aarch64-dotprod or "
+          "generic"),
       llvm::cl::init("host")};
   PassOptions::Option<bool> reference{
       *this, "reference",

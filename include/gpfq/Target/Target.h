@@ -40,6 +40,9 @@ public:
   /// for it. Few where a reduction of `quads` quads is short: the epilogue of one tile then
   /// overlaps the products of the next.
   virtual int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned bits) const = 0;
+  /// The tile for kernels of `rows` output rows in all that multiply signs by counting bits;
+  /// nothing if products of bytes take less time.
+  virtual std::optional<TileShape> getSignTile(int64_t rows) const { return std::nullopt; }
   /// The tile for f32 kernels.
   virtual TileShape getFloatTile(int64_t rows) const = 0;
   /// Output pixels of a tile of integer depthwise kernels. Each takes an accumulator and two packed
@@ -59,6 +62,10 @@ public:
   /// `maxMagnitude` bounds |levels|. The result is exact modulo 2^32.
   virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                         int32_t maxMagnitude) const = 0;
+
+  /// True if the target counts the ones of 32-bit lanes by one instruction. Others count them in
+  /// bytes, which `emitDot` sums.
+  virtual bool countsBitsOfLanes() const { return false; }
 
   /// True if the target multiplies signed codes, and `emitDot` is `emitSignedDot` with corrections:
   /// a kernel whose rows share levels subtracts 128 from the codes (flips their top bits) and adds

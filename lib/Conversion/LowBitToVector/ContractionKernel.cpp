@@ -17,8 +17,8 @@ static const SmallVector<ReassociationIndices> mergeColumnsAndChannels = {{0}, {
 
 /// True if a run of `op` covers several columns of the input.
 static bool runCrossesColumns(LowBitComputeOpInterface op) {
-  SmallVector<int64_t> kernel = op.getKernelShape();
-  return isa<Conv2DOp>(op) && op.getLayoutAttr().getRun() != kernel.back();
+  LayoutAttr layout = op.getLayoutAttr();
+  return isa<Conv2DOp>(op) && layout.getRun() != layout.getStoredKernel().back();
 }
 
 static bool hasMergeableColumns(MemRefType inputType) {
@@ -47,6 +47,8 @@ int64_t ContractionKernel::getTileRows() const {
   int64_t pixels = height * width;
   if (!b.isInteger)
     return b.target.getFloatTile(pixels).rows;
+  if (g.hasSigns())
+    return b.target.getSignTile(pixels)->rows;
   if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
     return b.target.getByteTileRows(g.vectors, g.runs * g.getQuads(), g.bits);
   return b.target.getIntegerTile(pixels, g.bits).rows;
@@ -155,7 +157,7 @@ void ContractionKernel::build() {
 void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
   ContractionKernel kernel(builder, op);
   ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
-  SmallVector<int64_t> filter = op.getKernelShape();
+  SmallVector<int64_t> filter = op.getLayoutAttr().getStoredKernel();
   kernel.batch = shape[0];
   kernel.height = shape[1];
   kernel.width = shape[2];
@@ -166,6 +168,7 @@ void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
   kernel.tapRows = filter[1];
   kernel.groupChannels = filter[3];
   kernel.crossesColumns = runCrossesColumns(op);
+  kernel.border = op.getLayoutAttr().getBorder();
   kernel.tapColumns = kernel.crossesColumns ? 1 : filter[2];
   kernel.build();
 }
@@ -175,7 +178,7 @@ static void setMatrixShape(ContractionKernel &kernel, LowBitComputeOpInterface o
   ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
   kernel.batch = shape.size() == 3 ? shape[0] : 1;
   kernel.width = shape[shape.size() - 2];
-  kernel.groupChannels = op.getKernelShape()[1];
+  kernel.groupChannels = op.getLayoutAttr().getStoredKernel()[1];
 }
 
 void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {

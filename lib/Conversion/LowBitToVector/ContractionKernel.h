@@ -46,6 +46,8 @@ public:
   bool crossesColumns = false;
   /// Bytes of the weights of each element of the batch; 0 if it shares them.
   int64_t batchBytes = 0;
+  /// Output rows and columns at the edges that have tables of their own, see LayoutAttr.
+  ArrayRef<int64_t> border;
 
 private:
   void chooseChunks();
@@ -62,6 +64,10 @@ private:
                                      Value tapColumn, Value element);
   Value loadElement(ArrayRef<Value> indices, int64_t offset);
   Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
+  /// Number of the table for a pixel along one dimension of `size` pixels.
+  Value getTableIndex(Value pixel, int64_t size, int64_t first, int64_t last);
+  /// What the accumulators of signs begin with.
+  SmallVector<Value> loadTables(const TilePlace &place, ArrayRef<TileRow> rows, int64_t vectors);
   SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);
 
   /// Ranges of tiles of the outer dimension: rows, or where there is one row, columns.

@@ -197,6 +197,36 @@ SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, 
   }
 }
 
+/// min(pixel, first) + max(pixel - (size - 1 - last), 0)
+Value ContractionKernel::getTableIndex(Value pixel, int64_t size, int64_t first, int64_t last) {
+  Value index = b.index(0);
+  if (first > 0)
+    index = b.createOrFold<arith::MinSIOp>(pixel, b.index(first));
+  if (last > 0) {
+    Value beyond = b.add(pixel, last + 1 - size);
+    index = b.add(index, b.createOrFold<arith::MaxSIOp>(beyond, b.index(0)));
+  }
+  return index;
+}
+
+SmallVector<Value> ContractionKernel::loadTables(const TilePlace &place, ArrayRef<TileRow> rows,
+                                                 int64_t vectors) {
+  SmallVector<Value> acc;
+  Value tables = b.add(place.panelStart, g.getFieldBytes(vectors));
+  for (TileRow row : rows) {
+    Value at = tables;
+    if (!border.empty()) {
+      Value y = getTableIndex(b.add(place.y, row.y), height, border[0], border[1]);
+      Value x = getTableIndex(b.add(place.x, row.x), width, border[2], border[3]);
+      Value table = b.add(b.scale(y, g.tableColumns), x);
+      at = b.add(at, b.scale(table, g.getTableBytes(vectors)));
+    }
+    for (int64_t v = 0; v < vectors; ++v)
+      acc.push_back(border.empty() && int64_t(acc.size()) >= vectors ? acc[v] : b.loadTable(at, v));
+  }
+  return acc;
+}
+
 void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels) {
   place.panelStart = b.makeOpaque(place.panelStart);
   place.channel = b.makeOpaque(place.channel);
@@ -204,12 +234,17 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   // Where codes are signed, a last row has the sums of the levels.
   int64_t sums = rows.size() * vectors;
   SmallVector<Value> acc(sums + (sumsLevels ? vectors : 0), b.zeros(b.getAccumulatorType()));
+  if (g.hasSigns())
+    acc = loadTables(place, rows, vectors);
   acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
     return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
       return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
     });
   });
 
+  if (g.hasSigns())
+    for (Value &sum : acc)
+      sum = arith::AddIOp::create(b, sum, sum);
   if (sumsLevels)
     for (int64_t v = 0; v < vectors; ++v) {
       Value seven = b.splat(b.getAccumulatorType(), 7);

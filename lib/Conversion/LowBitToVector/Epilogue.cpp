@@ -222,7 +222,31 @@ Value KernelBuilder::packCodes(SmallVector<Value> codes) {
   return vector::BitCastOp::create(*this, getBytesType(), words);
 }
 
+void KernelBuilder::storeBits(ArrayRef<StoredVector> elements) {
+  while (!elements.empty()) {
+    // The vectors of one pixel.
+    size_t count = 1;
+    while (count < elements.size() && elements[count].vector == elements[count - 1].vector + 1)
+      ++count;
+    ArrayRef<StoredVector> pixel = elements.take_front(count);
+    elements = elements.drop_front(count);
+    Value bits = zeros(VectorType::get(int64_t(count) * getLanes(), getI1Type()));
+    for (auto [v, element] : llvm::enumerate(pixel))
+      bits = vector::InsertStridedSliceOp::create(*this, element.value, bits,
+                                                  ArrayRef<int64_t>{int64_t(v) * getLanes()},
+                                                  ArrayRef<int64_t>{1});
+    Value bytes = vector::BitCastOp::create(
+        *this, VectorType::get(int64_t(count) * getLanes() / 8, getI8Type()), bits);
+    SmallVector<Value> position(pixel[0].position);
+    position.back() = createOrFold<arith::DivUIOp>(position.back(), index(8));
+    int64_t valid = int64_t(count - 1) * getLanes() + pixel.back().valid;
+    storeVector(bytes, init, position, valid / 8);
+  }
+}
+
 void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
+  if (op.yieldsBits())
+    return storeBits(elements);
   bool isSingle = !isInterleaved() && !codeRounding;
   while (!elements.empty()) {
     ArrayRef<StoredVector> group = elements.take_front(isSingle ? 1 : 4);

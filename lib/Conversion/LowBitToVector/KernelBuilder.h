@@ -87,16 +87,20 @@ public:
   lowbit::PackedGeometry getPlainGeometry() const;
   /// A buffer in the frame of the kernel.
   Value allocate(int64_t elements, Type element);
+  /// Vector `vector` of the table of signs at byte `at` of the weights.
+  Value loadTable(Value at, int64_t vector);
   /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
   /// weights.
   PackedBuffer unpackPanel(Value panelStart, int64_t vectors);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
-  /// acc + codes . levels; the sum is narrow if `acc` is of i16.
+  /// acc + codes . levels, or where these are signs acc - the ones in codes xor levels; the sum is
+  /// narrow if `acc` is of i16.
   Value emitDot(Value acc, Value codes, Value levels);
   /// True if `emitSignedDot` takes less time than `emitDot`.
   bool multipliesSignedCodes() const {
-    return isInteger && !emulateDot && target.multipliesSignedCodes();
+    return isInteger && !emulateDot && !weights.geometry.hasSigns() &&
+           target.multipliesSignedCodes();
   }
   /// Codes less by 128.
   Value emitSignedCodes(Value codes);
@@ -125,6 +129,10 @@ public:
   void storeElements(ArrayRef<StoredVector> elements);
 
 private:
+  /// acc - the ones in each lane of `bits`.
+  Value emitCount(Value acc, Value bits);
+  /// Stores elements that are bits.
+  void storeBits(ArrayRef<StoredVector> elements);
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
@@ -169,6 +177,8 @@ void buildDepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
 void buildQuantizeRowsKernel(LoopBuilder &builder, lowbit::QuantizeRowsOp op, ValueRange buffers);
 /// The same for `op` on `buffers`: the codes and the packed bytes.
 void buildPackKernel(LoopBuilder &builder, lowbit::PackOp op, ValueRange buffers);
+/// The same for `op` on `buffers`: the input and the bits.
+void buildPackSignsKernel(LoopBuilder &builder, lowbit::PackSignsOp op, ValueRange buffers);
 
 } // namespace mlir::gpfq
 

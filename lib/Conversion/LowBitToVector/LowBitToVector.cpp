@@ -76,13 +76,14 @@ static std::string getKernelKey(Operation *op, TypeRange arguments) {
   return key;
 }
 
-/// If `op` is a 1x1 convolution of stride 1 over dense images, all its pixels are rows of one
-/// matrix product. Returns the product, which replaces `op`, or nothing.
+/// If `op` is a 1x1 convolution of stride 1 over dense images, and no pixels are apart at an edge,
+/// all its pixels are rows of one matrix product. Returns the product, which replaces `op`, or
+/// nothing.
 static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   SmallVector<int64_t> kernel = op.getKernelShape();
   auto isOne = [](int64_t value) { return value == 1; };
   if (kernel[1] != 1 || kernel[2] != 1 || op.getGroups() != 1 ||
-      !llvm::all_of(op.getStrides(), isOne))
+      !op.getLayoutAttr().getBorder().empty() || !llvm::all_of(op.getStrides(), isOne))
     return std::nullopt;
   SmallVector<ReassociationIndices> pixels = {{0, 1, 2}, {3}};
   auto resultShape = cast<MemRefType>(op.getInit().getType()).getShape();
@@ -151,13 +152,16 @@ static LogicalResult checkOp(LowBitComputeOpInterface op, StringRef target) {
 /// Multiply-adds of an op; those of a depthwise one take the time of four.
 static int64_t countWork(LowBitComputeOpInterface op) {
   int64_t outputs = cast<MemRefType>(op.getInit().getType()).getNumElements();
+  if (op.yieldsBits())
+    outputs *= 8;
   SmallVector<int64_t> kernel = op.getKernelShape();
   if (isa<DepthwiseConv2DOp>(op))
     return 4 * outputs * kernel[0] * kernel[1];
   int64_t sum = 1;
   for (int64_t size : ArrayRef<int64_t>(kernel).drop_front())
     sum *= size;
-  return outputs * sum;
+  constexpr int64_t signsAtOnce = 4;
+  return outputs * sum / (op.hasSigns() ? signsAtOnce : 1);
 }
 
 /// The multiply-adds that take the time of an op.
@@ -168,6 +172,11 @@ static int64_t countWork(QuantizeRowsOp op) {
 
 static int64_t countWork(PackOp op) {
   constexpr int64_t workOfElement = 8;
+  return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
+}
+
+static int64_t countWork(PackSignsOp op) {
+  constexpr int64_t workOfElement = 4;
   return workOfElement * cast<MemRefType>(op.getInput().getType()).getNumElements();
 }
 
@@ -190,7 +199,7 @@ struct ConvertLowBitToVectorPass
     }
     SmallVector<Operation *> ops;
     getOperation().walk([&](Operation *op) {
-      if (isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp>(op))
+      if (isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp, PackSignsOp>(op))
         ops.push_back(op);
     });
     SymbolTable symbols(getOperation());
@@ -202,6 +211,8 @@ struct ConvertLowBitToVectorPass
         convertMove(rows, symbols, kernels, buildQuantizeRowsKernel);
       else if (auto pack = dyn_cast<PackOp>(op))
         convertMove(pack, symbols, kernels, buildPackKernel);
+      else if (auto signs = dyn_cast<PackSignsOp>(op))
+        convertMove(signs, symbols, kernels, buildPackSignsKernel);
       else if (failed(convert(cast<LowBitComputeOpInterface>(op), symbols, kernels)))
         return signalPassFailure();
     }
@@ -267,6 +278,9 @@ struct ConvertLowBitToVectorPass
       return op->emitOpError("layout has ")
              << op.getLayoutAttr().getLanes() << " lanes, " << (*found)->getName() << " has "
              << (*found)->getLanes();
+    if (op.hasSigns() && !(*found)->getSignTile(1))
+      return op->emitOpError("has signs as bits, which kernels for ")
+             << (*found)->getName() << " do not count; lowbit-pack leaves them bytes";
     if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
       if (std::optional<MatmulOp> matmul = flattenPointwise(conv))
         op = cast<LowBitComputeOpInterface>(matmul->getOperation());

@@ -7,6 +7,7 @@
 #include "KernelBuilder.h"
 
 #include "mlir/Dialect/Arith/IR/Arith.h"
+#include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
 
@@ -151,7 +152,31 @@ int32_t KernelBuilder::getMaxMagnitude() const {
          << weights.geometry.getShift();
 }
 
+Value KernelBuilder::emitCount(Value acc, Value bits) {
+  if (!emulateDot && target.countsBitsOfLanes()) {
+    Value lanesOfBits = vector::BitCastOp::create(*this, acc.getType(), bits);
+    return arith::SubIOp::create(*this, acc, math::CtPopOp::create(*this, lanesOfBits));
+  }
+  Value counts = math::CtPopOp::create(*this, bits), minus = splat(getBytesType(), -1);
+  if (emulateDot)
+    return emitPortableDot(*this, getLoc(), acc, counts, minus);
+  if (acc.getType() == getNarrowType())
+    return target.emitNarrowDot(*this, getLoc(), acc, counts, minus);
+  if (target.multipliesSignedCodes())
+    return target.emitSignedDot(*this, getLoc(), acc, counts, minus);
+  return target.emitDot(*this, getLoc(), acc, counts, minus, /*maxMagnitude=*/1);
+}
+
+Value KernelBuilder::loadTable(Value at, int64_t vector) {
+  int64_t offset = vector * weights.geometry.getRegisterBytes();
+  Value bytes =
+      vector::LoadOp::create(*this, getBytesType(), weights.memref, ValueRange(add(at, offset)));
+  return vector::BitCastOp::create(*this, getAccumulatorType(), bytes);
+}
+
 Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
+  if (weights.geometry.hasSigns())
+    return emitCount(acc, arith::XOrIOp::create(*this, codes, levels));
   if (emulateDot)
     return emitPortableDot(*this, getLoc(), acc, codes, levels);
   if (acc.getType() == getNarrowType())

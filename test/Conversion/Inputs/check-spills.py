@@ -23,7 +23,7 @@ for line in sys.stdin:
     if loop:
         lines[loop].append(f"{function}: {line.strip()}")
 inner_lines = [line for header in inner for line in lines[header]]
-if not any(re.search("vpdpbusd|vpmaddubsw|vpmaddwd|usdot|sdot|sudot", line) for line in inner_lines):
+if not any(re.search("vpdpbusd|vpopcntd|vpmaddubsw|vpmaddwd|usdot|sdot|sudot", line) for line in inner_lines):
     sys.exit("no dot products in inner loops")
 spills = [line for line in inner_lines if re.search(r"(?:[yz]mm|\bq\d).*-byte (?:Folded )?(?:Spill|Reload)", line)]
 if spills:

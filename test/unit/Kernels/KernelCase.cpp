@@ -28,6 +28,7 @@ public:
   KernelCase write();
   KernelCase writeRows();
   KernelCase writeProduct();
+  KernelCase writeSigns();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -53,14 +54,19 @@ private:
   std::string getRowCodes(const std::string &input, const std::string &prefix, const Shape &shape,
                           bool isSymmetric, bool hasSums);
   std::string getColumnCodes();
+  void drawSignShapes();
+  std::string getSignCodes();
+  std::string getSecondLayer(const std::string &inputType);
   std::string addFused(const Shape &shape, const std::string &element);
   CaseBuffer makeBuffer(const Shape &shape, const std::string &element);
-  std::string getWeights();
+  std::string getWeights(const Shape &shape);
 
   std::mt19937 &random;
   unsigned index;
   std::string name;
   bool isSymmetric = false;
+  /// Output channels of a second layer of signs; 0 without one.
+  int64_t secondOutputs = 0;
   /// Channels of the stored input before those that are read.
   int64_t before = 0;
   KernelCase result;
@@ -159,7 +165,8 @@ void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth) {
   };
   os << ", strides = array<i64: " << list(stride) << ">, dilations = array<i64: " << list(dilation)
      << ">, padding = array<i64: " << list(padding)
-     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, 255)) << " : i32";
+     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, result.quantizesSigns ? 2 : 255))
+     << " : i32";
   attributes += os.str();
   outputShape = {inputShape[0], output[0], output[1], 0};
 }
@@ -249,7 +256,7 @@ std::string CaseWriter::addFused(const Shape &shape, const std::string &element)
 void CaseWriter::drawEpilogue() {
   std::ostringstream os;
   std::string accumulator = result.floatInput ? "f32" : "i32";
-  int64_t kind = pick(result.quantizesRows ? 1 : 0, 3);
+  int64_t kind = secondOutputs ? 4 : pick(result.quantizesRows ? 1 : 0, 3);
   Shape channels = {outputShape.back()}, ones(outputShape.size(), 1);
   if (kind == 0) {
     os << "lowbit.yield %acc : " << accumulator << "\n";
@@ -297,6 +304,14 @@ void CaseWriter::drawEpilogue() {
   os << "%m = arith.mulf " << value << ", " << scale << " : f32\n"
      << "%y = arith.addf %m, " << bias << " : f32\n";
   value = "%y";
+  if (kind == 4) {
+    os << "%zero = arith.constant 0.0 : f32\n%negative = arith.constant 0 : i8\n"
+       << "%positive = arith.constant 2 : i8\n%bit = arith.cmpf uge, %y, %zero : f32\n"
+       << "%code = arith.select %bit, %positive, %negative : i8\nlowbit.yield %code : i8\n";
+    epilogue = os.str();
+    result.output.element = "i8";
+    return;
+  }
   if (kind == 1) {
     os << "lowbit.yield %y : f32\n";
     epilogue = os.str();
@@ -332,9 +347,8 @@ void CaseWriter::drawEpilogue() {
   epilogue = os.str();
 }
 
-std::string CaseWriter::getWeights() {
-  int64_t count =
-      std::accumulate(kernelShape.begin(), kernelShape.end(), int64_t(1), std::multiplies<>());
+std::string CaseWriter::getWeights(const Shape &shape) {
+  int64_t count = std::accumulate(shape.begin(), shape.end(), int64_t(1), std::multiplies<>());
   std::ostringstream os;
   os << "dense<\"0x" << std::hex << std::uppercase;
   bool extremes = chance(20);
@@ -413,6 +427,70 @@ void CaseWriter::setSpecialFloats(CaseBuffer &buffer, int64_t depth) {
       setElement(pick(0, count - 1), value);
 }
 
+/// Channels about those of whole words, and images smaller than the padding of their windows.
+void CaseWriter::drawSignShapes() {
+  int64_t channels = pickOf({3, 16, 20, 31, 32, 33, 48, 64, 100, 128, 130}),
+          outputs = pickOf({1, 7, 16, 17, 32, 33, 40, 64, 96});
+  if (result.kind == "matmul") {
+    kernelShape = {outputs, chance(30) ? pick(200, 2500) : channels};
+    inputShape = {pickOf({1, 2, 3, 5, 7, 13, 20}), kernelShape[1]};
+    outputShape = {inputShape[0], outputs};
+    return;
+  }
+  bool pointwise = chance(25);
+  kernelShape = {outputs, pointwise ? 1 : pick(1, 4), pointwise ? 1 : pick(1, 5), channels};
+  inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 14), channels};
+  drawWindow(kernelShape[1], kernelShape[2]);
+  outputShape[3] = outputs;
+}
+
+/// The op that quantises `%x` to signs.
+std::string CaseWriter::getSignCodes() {
+  std::ostringstream os;
+  os << "  %sign_scale = arith.constant dense<0.5> : tensor<1xf32>\n"
+     << "  %codes = lowbit.quantize %x, %sign_scale sign zero_point 1 : "
+     << getType("tensor", inputShape, "f32") << ", tensor<1xf32> -> "
+     << getType("tensor", inputShape, "i8") << "\n";
+  return os.str();
+}
+
+/// `%second`, a layer of the signs `%r`; a convolution pads them with zeros.
+std::string CaseWriter::getSecondLayer(const std::string &inputType) {
+  Shape kernel = {secondOutputs, outputShape.back()};
+  if (result.kind == "conv_2d")
+    kernel.insert(kernel.begin() + 1, {3, 3});
+  std::string weightsType = getType("tensor", kernel, "i8"),
+              outputType = getType("tensor", result.output.shape, "i32");
+  std::ostringstream os;
+  os << "  %second_weights = arith.constant " << getWeights(kernel) << " : " << weightsType
+     << "\n  %second = lowbit." << result.kind << " ins(%r, %second_weights : " << inputType << ", "
+     << weightsType << ") outs(%init : " << outputType
+     << ")\n  {alphabet = #lowbit.alphabet<mid_rise, [1]>";
+  if (result.kind == "conv_2d")
+    os << ", padding = array<i64: 1, 1, 1, 1>, padding_value = 1 : i32";
+  os << "} epilogue {\n^bb0(%acc: i32):\n  lowbit.yield %acc : i32\n  } -> " << outputType << "\n";
+  return os.str();
+}
+
+KernelCase CaseWriter::writeSigns() {
+  result.name = name;
+  result.kind = index % 3 == 2 ? "matmul" : "conv_2d";
+  result.bits = 1;
+  result.floatInput = false;
+  result.quantizesSigns = true;
+  alphabet = "mid_rise, [1]";
+  levels = {-1, 1};
+  drawSignShapes();
+  result.inputs.push_back(makeBuffer(inputShape, "f32"));
+  int64_t count = result.inputs[0].getNumElements();
+  for (float value : {NAN, -NAN, INFINITY, -INFINITY, -0.0f, -1e-45f})
+    if (chance(30))
+      std::memcpy(&result.inputs[0].bytes[4 * pick(0, count - 1)], &value, 4);
+  secondOutputs = chance(50) ? pick(1, 40) : 0;
+  drawEpilogue();
+  return finish();
+}
+
 KernelCase CaseWriter::writeRows() {
   result.name = name;
   result.kind = "matmul";
@@ -468,17 +546,23 @@ KernelCase CaseWriter::write() {
 }
 
 KernelCase CaseWriter::finish() {
+  std::string firstType = getType("tensor", outputShape, result.output.element);
   result.output.shape = outputShape;
+  if (secondOutputs) {
+    result.output.shape.back() = secondOutputs;
+    result.output.element = "i32";
+  }
   result.output.bytes.assign(
       result.output.getNumElements() * (result.output.element == "i8" ? 1 : 4), 0xa5);
 
   const Shape &storedShape = result.inputs[0].shape;
   std::string storedType = getType("tensor", storedShape, result.inputs[0].element);
   std::string inputType =
-      getType("tensor", inputShape, result.quantizesRows ? "i8" : result.inputs[0].element);
+      getType("tensor", inputShape,
+              result.quantizesRows || result.quantizesSigns ? "i8" : result.inputs[0].element);
   std::string weightsType = getType("tensor", kernelShape, "i8");
-  std::string outputType = getType("tensor", outputShape, result.output.element);
-  std::string outputBuffer = getType("memref", outputShape, result.output.element);
+  std::string outputType = getType("tensor", result.output.shape, result.output.element);
+  std::string outputBuffer = getType("memref", result.output.shape, result.output.element);
   std::ostringstream os;
   os << "func.func @" << name << "(%x: " << storedType;
   for (size_t i = 1; i < result.inputs.size(); ++i)
@@ -486,14 +570,18 @@ KernelCase CaseWriter::finish() {
        << getType("tensor", result.inputs[i].shape, result.inputs[i].element);
   os << ", %out: " << outputBuffer << ") attributes {llvm.emit_c_interface} {\n" << constants;
   if (!isProduct())
-    os << "  %w = arith.constant " << getWeights() << " : " << weightsType << "\n";
+    os << "  %w = arith.constant " << getWeights(kernelShape) << " : " << weightsType << "\n";
   os << "  %init = bufferization.to_tensor %out restrict writable : " << outputBuffer << " to "
      << outputType << "\n";
-  std::string input = result.quantizesRows ? "%row_codes" : "%x";
+  std::string input = result.quantizesRows ? "%row_codes" : result.quantizesSigns ? "%codes" : "%x";
   if (result.quantizesRows)
     os << getRowCodes("%x", "row_", inputShape, isSymmetric, /*hasSums=*/false);
   if (isProduct())
     os << getColumnCodes();
+  if (result.quantizesSigns)
+    os << getSignCodes();
+  if (secondOutputs)
+    os << "  %first_init = tensor.empty() : " << firstType << "\n";
   if (storedShape != inputShape) {
     input = "%slice";
     os << "  %slice = tensor.extract_slice %x[";
@@ -518,13 +606,16 @@ KernelCase CaseWriter::finish() {
       os << (i ? ", " : "") << operands[i].second;
     os << ")";
   }
-  os << " outs(%init : " << outputType << ")\n";
+  os << " outs(" << (secondOutputs ? "%first_init" : "%init") << " : " << firstType << ")\n";
   if (!isProduct())
     os << "  {alphabet = #lowbit.alphabet<" << alphabet << ">" << attributes << "}";
   os << " epilogue {\n^bb0(%acc: " << (result.floatInput ? "f32" : "i32") << arguments << "):\n"
-     << epilogue << "  } -> " << outputType << "\n"
-     << "  bufferization.materialize_in_destination %r in restrict writable %out : (" << outputType
-     << ", " << outputBuffer << ") -> ()\n  return\n}\n";
+     << epilogue << "  } -> " << firstType << "\n";
+  if (secondOutputs)
+    os << getSecondLayer(firstType);
+  os << "  bufferization.materialize_in_destination " << (secondOutputs ? "%second" : "%r")
+     << " in restrict writable %out : (" << outputType << ", " << outputBuffer
+     << ") -> ()\n  return\n}\n";
   result.function = os.str();
   result.description = result.kind + " input " + storedType + " kernel " + weightsType +
                        " output " + outputType + " alphabet " + alphabet + attributes;
@@ -537,6 +628,10 @@ KernelCase gpfq::test::makeRowsCase(std::mt19937 &random, unsigned index) {
 
 KernelCase gpfq::test::makeProductCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeProduct();
+}
+
+KernelCase gpfq::test::makeSignsCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeSigns();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

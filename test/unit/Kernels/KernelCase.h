@@ -34,6 +34,8 @@ struct KernelCase {
   bool floatInput;
   /// The input is f32, and `lowbit.quantize_rows` makes its codes.
   bool quantizesRows = false;
+  /// The input is f32, and `lowbit.quantize` with `sign` makes its codes.
+  bool quantizesSigns = false;
   std::string function;
   /// The input and the fused operands.
   std::vector<CaseBuffer> inputs;
@@ -46,6 +48,8 @@ KernelCase makeRandomCase(std::mt19937 &random, unsigned index);
 KernelCase makeRowsCase(std::mt19937 &random, unsigned index);
 /// A batch_matmul of rows and columns that `lowbit.quantize_rows` quantises.
 KernelCase makeProductCase(std::mt19937 &random, unsigned index);
+/// A convolution or a matmul of signs, or one whose signs another one reads.
+KernelCase makeSignsCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers and
-// products of activations: 84, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
+// products of activations: 116, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
 // Those of AArch64 are also run by an emulator.
 
 #include "CrossModule.h"
@@ -91,9 +91,10 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
 std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit,
                               bool emulatesDot) {
   std::string name = target.getName().str();
-  return "func.func(lowbit-pack{target=" + name + "})," + bufferize +
-         ",convert-lowbit-to-vector{target=" + name + (emulatesDot ? " emulate-dot=1" : "") +
-         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},func.func(gpfq-linalg-to-loops),cse";
+  return "func.func(lowbit-pack{target=" + name + "}),lowbit-to-linalg{elementwise-only=1},cse," +
+         bufferize + ",convert-lowbit-to-vector{target=" + name +
+         (emulatesDot ? " emulate-dot=1" : "") + (isSplit ? " max-chunks=5 chunk-work=1" : "") +
+         "},func.func(gpfq-linalg-to-loops),cse";
 }
 
 /// A module of random cases and what they should give.
@@ -106,17 +107,18 @@ struct Batch {
 class RandomKernels : public PackedKernels {
 protected:
   /// Calls `test` with each batch, which is the same in all tests of a run. The last ones quantise
-  /// rows, or rows and columns.
+  /// rows, then rows and columns, then signs.
   void visitBatches(function_ref<void(unsigned, const Batch &)> test) {
     std::string reference = std::string("lowbit-to-linalg,") + bufferize;
     std::mt19937 random(getSeed());
-    for (unsigned m = 0; m < 2 * getModules(); ++m) {
+    unsigned plain = getModules(), rows = plain + plain / 2, products = 2 * plain;
+    for (unsigned m = 0; m < 3 * plain; ++m) {
       Batch batch;
-      bool isPlain = m < getModules(), isProduct = m >= getModules() + getModules() / 2;
-      for (unsigned i = 0; i < (isPlain ? casesPerModule : 8); ++i) {
-        batch.cases.push_back(isPlain     ? makeRandomCase(random, m * casesPerModule + i)
-                              : isProduct ? makeProductCase(random, i)
-                                          : makeRowsCase(random, i));
+      for (unsigned i = 0; i < (m < plain ? casesPerModule : 8); ++i) {
+        batch.cases.push_back(m < plain      ? makeRandomCase(random, m * casesPerModule + i)
+                              : m < rows     ? makeRowsCase(random, i)
+                              : m < products ? makeProductCase(random, i)
+                                             : makeSignsCase(random, i));
         batch.source += batch.cases.back().function;
       }
       auto expected = compile(batch.source, reference, llvm::CodeGenOptLevel::None);
@@ -139,9 +141,10 @@ TEST_F(RandomKernels, EqualReference) {
   std::set<std::string> widths, kinds;
   visitBatches([&](unsigned m, const Batch &batch) {
     for (const KernelCase &kernelCase : batch.cases) {
-      std::string input = kernelCase.quantizesRows ? " rows"
-                          : kernelCase.floatInput  ? " f32"
-                                                   : " i8";
+      std::string input = kernelCase.quantizesRows    ? " rows"
+                          : kernelCase.quantizesSigns ? " signs"
+                          : kernelCase.floatInput     ? " f32"
+                                                      : " i8";
       widths.insert(std::to_string(kernelCase.bits) + input);
       kinds.insert(kernelCase.kind + input);
     }
@@ -154,8 +157,8 @@ TEST_F(RandomKernels, EqualReference) {
     }
   });
   // Every kind of kernel and every width was covered.
-  EXPECT_EQ(kinds.size(), 8u);
-  EXPECT_EQ(widths.size(), 24u);
+  EXPECT_EQ(kinds.size(), 10u);
+  EXPECT_EQ(widths.size(), 25u);
 }
 
 TEST_F(RandomKernels, EqualReferenceOnAArch64) {

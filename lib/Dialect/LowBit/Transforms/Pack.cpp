@@ -4,6 +4,7 @@
 
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
+#include "gpfq/Dialect/LowBit/Transforms/PackSigns.h"
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Target/Target.h"
@@ -26,8 +27,7 @@ using gpfq::KernelTarget;
 static constexpr int64_t maxUnrolledTaps = 64;
 
 /// Elements that lie side by side in the input and in one output channel's weights.
-static int64_t getRun(LowBitComputeOpInterface op) {
-  SmallVector<int64_t> kernel = op.getKernelShape();
+static int64_t getRun(LowBitComputeOpInterface op, ArrayRef<int64_t> kernel) {
   if (isa<DepthwiseConv2DOp>(op)) {
     int64_t taps = kernel[0] * kernel[1];
     return taps <= maxUnrolledTaps ? taps : kernel[1];
@@ -60,6 +60,16 @@ static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTar
                                                                      : FieldEncoding::Offset;
 }
 
+/// The layout of weights that multiply bits.
+static LayoutAttr getSignLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
+  SmallVector<int64_t> kernel = op.getKernelShape(), stored(kernel);
+  stored.back() = getSignBytes(stored.back());
+  int64_t vectors = std::min<int64_t>(target.getSignTile(getRows(op))->vectors,
+                                      llvm::divideCeil(kernel[0], target.getLanes()));
+  return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
+                         FieldEncoding::Signs, getRun(op, stored), kernel, getSignBorder(op));
+}
+
 static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
   int64_t vectors = op.hasIntegerAccumulator() ? 4 : 1;
   SmallVector<int64_t> kernel = op.getKernelShape();
@@ -73,7 +83,7 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
     vectors = std::min<int64_t>(vectors, llvm::divideCeil(channels, target.getLanes()));
   }
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
-                         chooseEncoding(op, target), getRun(op), kernel);
+                         chooseEncoding(op, target), getRun(op, kernel), kernel);
 }
 
 /// Replaces the padding of a convolution by a padded input.
@@ -114,14 +124,23 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
         gpfq::getKernelTarget(target, [&] { return getOperation().emitError(); });
     if (failed(found))
       return signalPassFailure();
+    SmallVector<LowBitComputeOpInterface> ops;
     getOperation().walk([&](LowBitComputeOpInterface op) {
-      if (!isa<RankedTensorType>(op.getInit().getType()) || op.getLayoutAttr())
-        return;
+      if (isa<RankedTensorType>(op.getInit().getType()) && !op.getLayoutAttr())
+        ops.push_back(op);
+    });
+    // Before any producer yields bits.
+    SmallVector<bool> signs;
+    for (LowBitComputeOpInterface op : ops)
+      signs.push_back(usesSigns(op, **found));
+    for (auto [op, hasSigns] : llvm::zip(ops, signs)) {
       if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
         packAtRunTime(product, **found);
       else
-        pack(op, **found);
-    });
+        pack(op, **found, hasSigns);
+    }
+    bitsOfCodes.clear();
+    getOperation().walk([](PackSignsOp op) { packSignsInEpilogue(op); });
   }
 
   /// Lets a `lowbit.pack` make the panels of the second operand, which is an activation.
@@ -139,7 +158,27 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     ++packedAtRunTime;
   }
 
-  void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget) {
+  /// True if `op` multiplies signs as bits; if it does as bytes, remarks why.
+  bool usesSigns(LowBitComputeOpInterface op, const KernelTarget &kernelTarget) {
+    if (!multipliesSigns(op))
+      return false;
+    std::string reason = explainByteSigns(op, kernelTarget);
+    if (reason.empty())
+      return true;
+    ++signsAsBytes;
+    op->emitRemark() << "layer " << op.getLayerAttr() << " multiplies signs as bytes: " << reason;
+    return false;
+  }
+
+  /// The bits of `codes`, packed once.
+  Value getBits(OpBuilder &builder, Value codes) {
+    Value &bits = bitsOfCodes[codes];
+    if (!bits)
+      bits = packSigns(builder, codes);
+    return bits;
+  }
+
+  void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget, bool hasSigns) {
     std::optional<gpfq::ConstantTensor<int8_t>> levels = gpfq::getConstantBytes(op.getWeights());
     if (!levels) {
       ++notPacked;
@@ -147,10 +186,17 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
       return;
     }
     OpBuilder builder(op);
-    LayoutAttr layout = chooseLayout(op, kernelTarget);
+    LayoutAttr layout = hasSigns ? getSignLayout(op, kernelTarget) : chooseLayout(op, kernelTarget);
     auto conv = dyn_cast<Conv2DOp>(op.getOperation());
     PackedGeometry geometry(layout, op.getAlphabet(), conv ? conv.getGroups() : 1);
     std::vector<int8_t> bytes = packLevels(geometry, levels->values);
+    if (hasSigns) {
+      writeTables(geometry, getSignTables(op, geometry, layout.getBorder(), levels->values), bytes);
+      op->setOperand(0, getBits(builder, op.getInput()));
+      if (conv)
+        conv.setPaddingValue(0);
+      ++countedSigns;
+    }
     std::string name = levels->name.empty() ? "" : levels->name + ".packed";
     Value packedWeights =
         gpfq::createByteConstant(builder, op->getLoc(), {int64_t(bytes.size())}, bytes, name);
@@ -170,6 +216,8 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     ++packed;
     packedBytes += bytes.size();
   }
+
+  llvm::DenseMap<Value, Value> bitsOfCodes;
 };
 
 } // namespace

@@ -18,6 +18,13 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     The levels of a compute op must be constant; one whose levels are not is left alone, with a remark. The second
     operand of `lowbit.batch_matmul`, an activation, is packed when the network runs, by a `lowbit.pack`.
 
+    Where levels are -1 and 1 and the input has the codes of `quantize` with `sign`, both become bits on targets that
+    count them faster than they multiply bytes: the layout then has `signs`, and the input comes from a
+    `lowbit.pack_signs`. If that is all that reads the result of a layer with a multiple of 32 output channels, the layer
+    yields bits itself. Layers with channel groups, depthwise ones, those with fewer than 16 input channels and those that
+    pad an odd number of them multiply their signs as bytes, with a remark; the sums are the same. The sums of pixels whose window covers padding have tables
+    of their own, so padding with zeros is exact.
+
     ```mlir
     // Before
     %w = arith.constant dense<...> : tensor<16x3x3x4xi8>
@@ -37,13 +44,15 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "kernel family: host, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">
+           "kernel family: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">
   ];
   let statistics = [
     Statistic<"packed", "packed", "compute ops that were packed">,
     Statistic<"packedAtRunTime", "packed-at-run-time", "products of two activations whose second operand is packed">,
     Statistic<"packedBytes", "packed-bytes", "bytes of packed weights">,
-    Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">
+    Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">,
+    Statistic<"countedSigns", "counted-signs", "compute ops that multiply signs by counting bits">,
+    Statistic<"signsAsBytes", "signs-as-bytes", "compute ops that multiply signs as bytes">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
                            "::mlir::tensor::TensorDialect", "::mlir::lowbit::LowBitDialect"];
