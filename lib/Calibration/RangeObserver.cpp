@@ -12,9 +12,11 @@
 using namespace gpfq;
 
 static constexpr size_t numBins = size_t(1) << 16;
+static constexpr uint32_t numExponents = 256;
 
 RangeObserver::RangeObserver(bool withHistogram, int64_t stride)
-    : stride(stride), histogram(withHistogram ? numBins : 0, 0) {}
+    : stride(stride), histogram(withHistogram ? numBins : 0, 0),
+      significands(withHistogram ? numExponents : 0, 0) {}
 
 /// An integer that orders like the float with these bits, and its inverse.
 static int32_t toOrdered(int32_t bits) { return bits ^ ((bits >> 31) & 0x7fffffff); }
@@ -52,6 +54,8 @@ void RangeObserver::add(const float *values, int64_t count) {
     uint32_t bits;
     std::memcpy(&bits, values + i, sizeof bits);
     ++histogram[bits >> 16];
+    uint32_t exponent = bits >> 23 & (numExponents - 1);
+    significands[exponent] += (bits & 0x7fffffu) | (exponent ? 0x800000u : 0u);
   }
 }
 
@@ -61,6 +65,8 @@ void RangeObserver::merge(const RangeObserver &other) {
   nonFinite |= other.nonFinite;
   for (size_t i = 0; i < histogram.size(); ++i)
     histogram[i] += other.histogram[i];
+  for (size_t i = 0; i < significands.size(); ++i)
+    significands[i] += other.significands[i];
 }
 
 ActivationScale gpfq::activationScale(double low, double high, int bits) {
@@ -148,12 +154,27 @@ ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int bits
   return best;
 }
 
+ActivationScale RangeObserver::signScale() const {
+  ActivationScale result;
+  result.zeroPoint = 1;
+  result.isSign = true;
+  double sum = 0.0, count = 0.0;
+  // Not the exponent of infinities and NaN.
+  for (uint32_t exponent = 0; exponent + 1 < numExponents; ++exponent)
+    sum += std::ldexp(double(significands[exponent]), int(std::max(exponent, 1u)) - 150);
+  for (const Bin &bin : sortedBins())
+    count += double(bin.count);
+  if (sum > 0.0)
+    result.scale = std::max(float(sum / count), std::numeric_limits<float>::min());
+  return result;
+}
+
 ActivationUse RangeObserver::describe(ActivationScale scale, int bits) const {
   ActivationUse use;
   if (histogram.empty())
     return use;
   constexpr int parts = 16, numValues = 64;
-  double last = double((1 << bits) - 1), span = double(high) - double(low);
+  double last = scale.isSign ? 2.0 : double((1 << bits) - 1), span = double(high) - double(low);
   double total = 0.0, clipped = 0.0, energy = 0.0, change = 0.0;
   use.codes.assign(size_t(last) + 1, 0.0);
   use.values.assign(numValues, 0.0);
@@ -161,7 +182,8 @@ ActivationUse RangeObserver::describe(ActivationScale scale, int bits) const {
     for (int part = 0; part < parts; ++part) {
       double x = bin.begin + (bin.end - bin.begin) * (part + 0.5) / parts;
       double count = double(bin.count) / parts;
-      double code = std::nearbyint(x / scale.scale) + scale.zeroPoint;
+      double code =
+          scale.isSign ? (x < 0.0 ? 0.0 : 2.0) : std::nearbyint(x / scale.scale) + scale.zeroPoint;
       double kept = std::clamp(code, 0.0, last);
       double difference = (kept - scale.zeroPoint) * scale.scale - x;
       total += count;

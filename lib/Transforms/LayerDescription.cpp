@@ -38,7 +38,7 @@ mlir::gpfq::describeQuantizedWeights(QuantizableOp &layer, const ::gpfq::LayerRe
   if (lowbit::QuantizeOp quantize = getInputQuantization(layer))
     if (auto scale = getConstantFloats(quantize.getScale()))
       weights.input = {scale->values[0], int32_t(quantize.getZeroPoint()),
-                       unsigned(quantize.getBits())};
+                       quantize.getSign() ? 1 : unsigned(quantize.getBits())};
   weights.result = result;
   return weights;
 }

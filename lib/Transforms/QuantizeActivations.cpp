@@ -8,6 +8,7 @@
 #include "gpfq/Calibration/StagedExecutor.h"
 #include "gpfq/Conversion/MatrixProduct.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
+#include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Support/Progress.h"
 #include "gpfq/Transforms/Passes.h"
@@ -56,6 +57,11 @@ private:
                         MutableArrayRef<RangeObserver> observers);
   void quantizeRows(const Activation &activation);
   void quantizeProducts(func::FuncOp function);
+  /// Signs where these can be all that the layers need, else codes of `getCodeBits()` bits.
+  ActivationScale chooseScale(const Activation &activation, MutableArrayRef<QuantizableOp> layers,
+                              const RangeObserver &observer, RangeRule rule);
+  /// Bits of codes that are not signs.
+  int getCodeBits() const { return bits == 1 ? 8 : int(bits); }
   void quantize(const Activation &activation, const RangeObserver &observer, ActivationScale scale);
   void writeReport(func::FuncOp function, llvm::json::Array entries);
 };
@@ -72,8 +78,8 @@ FailureOr<bool> QuantizeActivationsPass::isDynamic() {
 }
 
 FailureOr<RangeRule> QuantizeActivationsPass::getRule() {
-  if (bits < 2 || bits > 8)
-    return getOperation().emitError("bits=") << int64_t(bits) << " is not in 2 to 8";
+  if (bits < 1 || bits > 8)
+    return getOperation().emitError("bits=") << int64_t(bits) << " is not in 1 to 8";
   if (percentile <= 50.0 || percentile > 100.0)
     return getOperation().emitError("percentile=") << double(percentile) << " is not in (50, 100]";
   if (range == "minmax")
@@ -175,6 +181,41 @@ void QuantizeActivationsPass::writeReport(func::FuncOp function, llvm::json::Arr
   }
 }
 
+/// Why a layer needs more of its input than signs; empty if it does not.
+static std::string explainCodes(QuantizableOp &layer) {
+  std::string name = "layer '" + layer.name() + "' ";
+  if (!layer.layer.getAlphabet().isSigns())
+    return name + "has weights other than -1 and 1";
+  if (layer.isDepthwise)
+    return name + "is depthwise";
+  if (layer.groups() != 1)
+    return name + "has groups";
+  if (layer.shape.inputChannels < lowbit::minSignChannels)
+    return name + "has fewer than " + std::to_string(lowbit::minSignChannels) + " input channels";
+  return "";
+}
+
+ActivationScale QuantizeActivationsPass::chooseScale(const Activation &activation,
+                                                     MutableArrayRef<QuantizableOp> layers,
+                                                     const RangeObserver &observer,
+                                                     RangeRule rule) {
+  if (bits != 1)
+    return observer.scale(rule, percentile, getCodeBits());
+  std::string reason;
+  for (unsigned layer : activation.layers)
+    if (reason.empty())
+      reason = explainCodes(layers[layer]);
+  if (reason.empty() && observer.min() >= 0.0f)
+    reason = "it is never negative in the calibration data";
+  if (reason.empty()) {
+    ++numSigns;
+    return observer.signScale();
+  }
+  ++numNotSigns;
+  emitRemark(activation.value.getLoc(), "keeps 8 bits: ") << reason;
+  return observer.scale(rule, percentile, getCodeBits());
+}
+
 void QuantizeActivationsPass::quantize(const Activation &activation, const RangeObserver &observer,
                                        ActivationScale scale) {
   Value value = activation.value;
@@ -186,7 +227,8 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
   auto type = cast<RankedTensorType>(value.getType());
   Value scaleValue = createFloatConstant(builder, loc, {1}, {scale.scale});
   auto codes = lowbit::QuantizeOp::create(builder, loc, type.clone(builder.getI8Type()), value,
-                                          scaleValue, uint32_t(scale.zeroPoint), uint32_t(bits));
+                                          scaleValue, uint32_t(scale.zeroPoint),
+                                          scale.isSign ? 8 : uint32_t(getCodeBits()), scale.isSign);
   auto floats = lowbit::DequantizeOp::create(
       builder, loc, type, codes, scaleValue, builder.getI32IntegerAttr(scale.zeroPoint),
       IntegerAttr(), IntegerAttr(), lowbit::AlphabetAttr(), StringAttr());
@@ -275,7 +317,7 @@ void QuantizeActivationsPass::runOnOperation() {
   if (activations.empty())
     return writeReport(*function, {});
   // The report alone needs but a sample of the values; 7 shares no factor with numbers of channels.
-  bool isSample = *rule == RangeRule::MinMax;
+  bool isSample = *rule == RangeRule::MinMax && bits != 1;
   std::vector<RangeObserver> observers(
       activations.size(), RangeObserver(!isSample || !report.empty(), isSample ? 7 : 1));
   if (failed(observe(*function, *layers, activations, *rule, observers)))
@@ -288,10 +330,11 @@ void QuantizeActivationsPass::runOnOperation() {
                 "network and the preprocessing of the data");
       return signalPassFailure();
     }
-    ActivationScale scale = observer.scale(*rule, percentile, int(bits));
+    ActivationScale scale = chooseScale(activation, *layers, observer, *rule);
     quantize(activation, observer, scale);
     if (!report.empty())
-      entries.push_back(describe(activation, *layers, observer, scale, int(bits)));
+      entries.push_back(
+          describe(activation, *layers, observer, scale, scale.isSign ? 1 : getCodeBits()));
   }
   writeReport(*function, std::move(entries));
 }

@@ -188,7 +188,7 @@ static bool setInputRange(QuantizableOp &layer, LayerSpec &spec) {
     return false;
   }
   spec.accumulator.inputMin = 0;
-  spec.accumulator.inputMax = (int64_t(1) << quantize.getBits()) - 1;
+  spec.accumulator.inputMax = quantize.getSign() ? 2 : (int64_t(1) << quantize.getBits()) - 1;
   return true;
 }
 

@@ -33,7 +33,7 @@ class QuantizeOptions(TypedDict, total=False):
 
     weight_bits: int  # 1 to 8, default 4
     average_bits: float  # instead of weight_bits: bits chosen for each layer, so many on average
-    activation_bits: int  # 2 to 8, default 8; 0 leaves activations in float
+    activation_bits: int  # 1 to 8, default 8; 1: signs for layers with weights of 1 bit; 0 leaves activations in float
     activations: str  # scales of activations: "static" (default), or "dynamic", by row when the library runs
     products: str  # of two activations, as in attention: "float" (default), or "int8"
     alphabet: str  # levels of a weight, "mid_rise:2"; overrides weight_bits
@@ -120,9 +120,9 @@ def compile(
     calibration: as for `quantize`, which then comes first. None for a network that is
         quantised already, or with keep_float.
     keep_float: compile the float network.
-    target: "host" (default), "avx512vnni", "avxvnni", "avx2", "aarch64-i8mm", "aarch64-dotprod" or "generic";
-        or several of one architecture, as "avx512vnni,avx2,generic": the library then runs the best that its
-        CPU can.
+    target: "host" (default), "avx512vpopcntdq", "avx512vnni", "avxvnni", "avx2", "aarch64-i8mm", "aarch64-dotprod" or
+        "generic"; or several of one architecture, as "avx512vnni,avx2,generic": the library then runs the best that
+        its CPU can.
     name: prefix of the C functions, by default from the file name (libnet.so gives net).
     weights, report, extra, errors: as for `quantize`.
     """

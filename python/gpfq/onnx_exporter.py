@@ -179,9 +179,25 @@ class _Exporter:
         inputs = [codes.name, self._add_tensor(f"{name}.scales", scales)]
         self.before.setdefault(reader, []).append(self._make_node("DequantizeLinear", inputs, [name], **attributes))
 
+    def _sign_input(self, name: str, source: str, scale: float) -> list[Any]:
+        """Nodes for scale or, of negative values, -scale: ONNX has no codes of one bit."""
+        zero, negative, positive = (
+            self._add_tensor(f"{name}.{key}", np.array(value, np.float32))
+            for key, value in (("zero", 0.0), ("negative", -scale), ("positive", scale))
+        )
+        return [
+            self._make_node("Less", [source, zero], [f"{name}.is_negative"]),
+            self._make_node("Where", [f"{name}.is_negative", negative, positive], [name]),
+        ]
+
     def _quantize_input(self, layer: QuantizedLayer, index: int, node: Any) -> None:
         codes = layer.input
         key = (node.input[0], codes.scale, codes.zero_point)
+        if key not in self.quantized_inputs and codes.bits == 1:
+            self.quantized_inputs[key] = f"{layer.name}.input"
+            self.before.setdefault(index, []).extend(
+                self._sign_input(f"{layer.name}.input", node.input[0], codes.scale)
+            )
         if key not in self.quantized_inputs:
             name = f"{layer.name}.input"
             scale = self._add_tensor(f"{name}.scale", np.array(codes.scale, np.float32))

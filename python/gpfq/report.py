@@ -174,7 +174,7 @@ def _make_activations(main: _Run, other: _Run | None) -> list[dict[str, Any]]:
             {
                 "entry": entry,
                 "low": -zero * scale,
-                "high": (2 ** entry["bits"] - 1 - zero) * scale,
+                "high": (len(entry["codes"]) - 1 - zero) * scale,
                 "used": sum(count > 0 for count in entry["codes"]),
                 "chart": _make_activation_chart(entry) if values["high"] > values["low"] else None,
                 "other": others.get(tuple(entry["layers"])),

@@ -21,7 +21,7 @@ __all__ = ["InputCodes", "QuantizedLayer", "read_weights"]
 
 @dataclass(frozen=True)
 class InputCodes:
-    """How a layer reads its input: x = (code - zero_point) * scale, codes of 0 to 2 ** bits - 1."""
+    """How a layer reads its input: x = (code - zero_point) * scale, codes of 0 to 2 ** bits - 1; of 1 bit 0 and 2."""
 
     scale: float
     zero_point: int

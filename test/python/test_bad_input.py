@@ -411,7 +411,7 @@ def test_bad_policy(folder: Folder, policy: str, pattern: str) -> None:
         ("--granularity=row", "row"),
         ("--range=wide", "wide"),
         ("--weight-bits=9", "weight-bits"),
-        ("--activation-bits=1", "activation-bits"),
+        ("--activation-bits=9", "activation-bits"),
         ("--target=z80", "z80"),
         ("--skip=(", "skip|regular expression"),
         ("--samples=-1", "samples"),

@@ -165,6 +165,35 @@ def test_onnx(tmp_path: Path, bits: int, codes: int, int4: bool) -> None:
     assert np.linalg.norm(got - expected) < 0.01 * np.linalg.norm(expected)
 
 
+def test_onnx_signs(tmp_path: Path) -> None:
+    """ONNX has no codes of one bit: they are a choice of two floats."""
+    onnx = pytest.importorskip("onnx")
+    runtime = pytest.importorskip("onnxruntime")
+    torch.manual_seed(3)
+    module = torch.nn.Sequential(torch.nn.Linear(32, 64), torch.nn.Tanh(), torch.nn.Linear(64, 10)).eval()
+    torch.onnx.export(module, (torch.zeros(1, 32),), tmp_path / "net.onnx", dynamo=False, opset_version=17)
+    gpfq.import_onnx(tmp_path / "net.onnx", tmp_path / "net.mlir")
+    data = np.random.default_rng(3).standard_normal((256, 32)).astype(np.float32)
+    weights = tmp_path / "w.safetensors"
+    options = {"weight_bits": 1, "activation_bits": 1, "weights": weights}
+    gpfq.quantize(tmp_path / "net.mlir", tmp_path / "q.mlir", calibration=data[:128], **options)
+    assert [layer.input.bits for layer in gpfq.read_weights(weights)] == [1, 1]
+    gpfq.compile(tmp_path / "q.mlir", tmp_path / "libnet.so")
+    arguments = ["export", weights, "--model", tmp_path / "net.onnx", "-o", "q.onnx"]
+    result = gpfq_command(*arguments, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    kinds = [node.op_type for node in onnx.load(tmp_path / "q.onnx").graph.node]
+    assert kinds.count("Where") == 2
+    assert "QuantizeLinear" not in kinds
+    session = runtime.InferenceSession(tmp_path / "q.onnx", providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    got = np.concatenate([session.run(None, {name: x[None]})[0] for x in data[128:]])
+    expected = gpfq.run_batches(gpfq.load(tmp_path / "libnet.so"), data[128:])
+    # A sum that is nearly zero may have the other sign.
+    close = np.isclose(got, expected, rtol=1e-4, atol=1e-4).all(1)
+    assert close.mean() > 0.95
+
+
 def test_flattened_image(tmp_path: Path) -> None:
     """The compiler flattens images channels last; the module gets its weights in its own order."""
     torch.manual_seed(2)

@@ -61,11 +61,11 @@ struct Flags {
           clEnumValN(EmitLevel::Integer, "integer", "integer layers with fused epilogues"),
           clEnumValN(EmitLevel::Packed, "packed", "weights packed for the target"),
           clEnumValN(EmitLevel::LLVM, "llvm", "the LLVM dialect"))};
-  cl::list<std::string> targets{
-      "target", cl::CommaSeparated, cl::value_desc("name,.."), cl::cat(outputCategory),
-      cl::desc(
-          "host (default), avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod or generic; "
-          "of several, the library runs the best that its CPU can")};
+  cl::list<std::string> targets{"target", cl::CommaSeparated, cl::value_desc("name,.."),
+                                cl::cat(outputCategory),
+                                cl::desc("host (default), avx512vpopcntdq, avx512vnni, avxvnni, "
+                                         "avx2, aarch64-i8mm, aarch64-dotprod or generic; "
+                                         "of several, the library runs the best that its CPU can")};
   cl::alias targetsAlias{"targets", cl::aliasopt(targets), cl::cat(outputCategory),
                          cl::desc("The same as --target"), cl::CommaSeparated};
   cl::opt<std::string> symbolName{
@@ -109,7 +109,8 @@ struct Flags {
       cl::desc("Instead of --weight-bits: choose 2, 3, 4 or 8 bits for each layer, x on average")};
   cl::opt<int> activationBits{
       "activation-bits", cl::init(8), cl::value_desc("n"), cl::cat(quantizeCategory),
-      cl::desc("Bits of an activation, 2 to 8 (default 8); 0 leaves them in float")};
+      cl::desc("Bits of an activation, 1 to 8 (default 8); 1: signs for layers with weights of 1 "
+               "bit, 8 bits for others; 0 leaves them in float")};
   cl::opt<std::string> activations{
       "activations", cl::init("static"), cl::value_desc("mode"), cl::cat(quantizeCategory),
       cl::desc("Scales of activations: static (default), from the data; or dynamic, for each row "
@@ -175,8 +176,8 @@ struct Flags {
 void checkFlags(const Flags &flags) {
   if (flags.weightBits < 0 || flags.weightBits > 8)
     fail("--weight-bits must be 0 (float) to 8");
-  if (flags.activationBits != 0 && (flags.activationBits < 2 || flags.activationBits > 8))
-    fail("--activation-bits must be 0 (float) or 2 to 8");
+  if (flags.activationBits < 0 || flags.activationBits > 8)
+    fail("--activation-bits must be 0 (float) to 8");
   if (flags.activations != "static" && flags.activations != "dynamic")
     fail("--activations must be static or dynamic");
   if (flags.activations == "dynamic" && flags.activationBits != 8)

@@ -39,7 +39,8 @@ struct QuantizedWeights {
 /// Writes NAME.levels (I8; O x I x H x W, or O x I), NAME.scales (F32; one, O, or O x groups) and,
 /// where the bias changes, NAME.bias_delta (F32; O) for each layer. The metadata "layers" is a JSON
 /// array of {"name", "alphabet", "bits", "method", "input": null | {"scale", "zero_point",
-/// "bits"}}: weight = level * scale, input = (code - zero_point) * scale. Written to a temporary
+/// "bits"}}: weight = level * scale, input = (code - zero_point) * scale, with the codes 0
+/// and 2 where there is 1 bit. Written to a temporary
 /// file and renamed.
 ::gpfq::Failure writeQuantizedWeights(const std::string &path, ArrayRef<QuantizedWeights> layers);
 

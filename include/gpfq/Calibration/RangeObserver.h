@@ -28,6 +28,8 @@ enum class RangeRule {
 struct ActivationScale {
   float scale = 1.0f;
   int32_t zeroPoint = 0;
+  /// The codes are 0 for negative values and 2 for others, whatever the bits.
+  bool isSign = false;
 };
 
 /// What becomes of the values of an activation as codes.
@@ -36,7 +38,7 @@ struct ActivationUse {
   double error = 0.0;
   /// Fraction of the values outside of the range of the codes.
   double clipped = 0.0;
-  /// How many values have each code.
+  /// How many values have each code, 0 to 2 of signs.
   std::vector<double> codes;
   /// How many are in each of 64 equal bins from the smallest to the largest.
   std::vector<double> values;
@@ -63,6 +65,10 @@ public:
   /// `percentile` in (50, 100]. The scale is 1 when all values are 0.
   ActivationScale scale(RangeRule rule, double percentile, int bits) const;
 
+  /// The scale of signs with the least squared error, the mean magnitude: exact but for one
+  /// rounding. Needs a histogram.
+  ActivationScale signScale() const;
+
   /// Of the histogram, the values of a bin being spread evenly over it. Empty without one.
   ActivationUse describe(ActivationScale scale, int bits) const;
 
@@ -79,6 +85,8 @@ private:
   bool nonFinite = false;
   int64_t stride;
   std::vector<uint64_t> histogram;
+  /// Of the values with each exponent, the sum of the significands as integers.
+  std::vector<uint64_t> significands;
 };
 
 /// Scale and zero point of the range [low, high], low <= 0 <= high; the zero point is 0 when low is

@@ -53,7 +53,8 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   // gpfq-quantize-activations
   PassOptions::Option<int> activationBits{
       *this, "activation-bits", llvm::cl::init(8),
-      llvm::cl::desc("Bits of an activation, 2 to 8; 0 leaves activations in float")};
+      llvm::cl::desc("Bits of an activation, 1 to 8, 1: signs for layers with weights of 1 "
+                     "bit; 0 leaves activations in float")};
   PassOptions::Option<std::string> activations{
       *this, "activations", llvm::cl::init("static"),
       llvm::cl::desc("Scales of activations: static, from the data, or dynamic, for each row")};

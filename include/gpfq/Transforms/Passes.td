@@ -388,7 +388,7 @@ def GPFQQdqToLowBit : Pass<"gpfq-qdq-to-lowbit", "func::FuncOp"> {
 }
 
 def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleOp"> {
-  let summary = "Quantises the inputs of annotated layers to unsigned 8-bit codes";
+  let summary = "Quantises the inputs of annotated layers to unsigned codes of up to 8 bits";
   let description = [{
     `mode=static` runs the float network on the calibration samples, chooses a range for each value that feeds an op with a
     `lowbit.layer`, and replaces every use of the value by `dequantize(quantize(value))`. Where the op reads a
@@ -408,6 +408,12 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     %d = lowbit.dequantize %q, %s : tensor<1x8x8x4xi8>, tensor<1xf32> -> tensor<1x8x8x4xf32>
     %p = tensor.pad %d low[0, 1, 1, 0] high[0, 1, 1, 0] ...
     ```
+
+    `bits=1` makes signs of the values that feed nothing but layers whose levels are -1 and 1: the codes 0 and 2 with
+    zero point 1 (`lowbit.quantize` with `sign`), and the scale with the least squared error, the mean of |x|. A value
+    keeps 8 bits, with a remark, if a layer that reads it has other levels, groups, one filter a channel or fewer than 16
+    input channels, for which `lowbit-pack` does not count bits, or if no value is negative in the calibration data, as
+    behind a ReLU: its signs would be all the same.
 
     `mode=dynamic` gives each row of the input of a matrix product a scale and a zero point of its own, which the network
     computes when it runs (`lowbit.quantize_rows` has the formulas); with `symmetric` the zero point is 128. No data are
@@ -448,7 +454,8 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     Option<"mode", "mode", "std::string", "\"static\"",
            "static: scales from the calibration data; dynamic: for each row, when the network runs">,
     Option<"symmetric", "symmetric", "bool", "false", "For mode=dynamic: zero points are 128">,
-    Option<"bits", "bits", "int64_t", "8", "Bits of a code, 2 to 8; 8 for mode=dynamic">,
+    Option<"bits", "bits", "int64_t", "8",
+           "Bits of a code, 1 to 8, 1: signs for layers with weights of 1 bit; 8 for mode=dynamic">,
     Option<"range", "range", "std::string", "\"minmax\"", "minmax, percentile or mse">,
     Option<"percentile", "percentile", "double", "99.99", "Share of the values inside of the range, in percent">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,
@@ -456,6 +463,8 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
   ];
   let statistics = [
     Statistic<"numQuantized", "values-quantised", "Activations quantised statically">,
+    Statistic<"numSigns", "values-quantised-to-signs", "Activations of which there are signs, with bits=1">,
+    Statistic<"numNotSigns", "values-not-signs", "Activations that keep 8 bits, with bits=1">,
     Statistic<"numDynamic", "values-quantised-by-row", "Activations quantised for each row, dynamically">,
     Statistic<"numProducts", "products-quantised", "Products of two activations whose operands were quantised">
   ];

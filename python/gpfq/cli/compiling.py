@@ -37,7 +37,11 @@ calibration_option = click.option(
 quantize_options = compose(
     click.option("--weight-bits", type=int, help="Bits of a weight, 1 to 8 (default 4)."),
     click.option("--average-bits", type=float, help="Choose bits for each layer, so many on average."),
-    click.option("--activation-bits", type=int, help="Bits of an activation, 2 to 8 (default 8); 0: float."),
+    click.option(
+        "--activation-bits",
+        type=int,
+        help="Bits of an activation, 1 to 8 (default 8); 1: signs for layers with weights of 1 bit; 0: float.",
+    ),
     click.option("--activations", help="Scales of activations: static (default), or dynamic, by row at run time."),
     click.option("--products", help="Products of two activations: float (default), or int8, by row at run time."),
     click.option("--alphabet", help="Levels of a weight, mid_rise:2; overrides --weight-bits."),
@@ -130,7 +134,8 @@ def quantize_command(model: Path, output: Path, calibration: tuple[Path, ...], a
 @click.option("--float", "keep_float", is_flag=True, help="Compile the float network.")
 @click.option(
     "--target",
-    help="host (default), avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic, or several of these.",
+    help="host (default), avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic, or "
+    "several of these.",
 )
 @click.option("--name", help="Prefix of the C functions (default: libnet.so gives net).")
 @shared_options

@@ -51,6 +51,45 @@ TEST(RangeObserver, SeesNonFiniteValues) {
   EXPECT_EQ(observer.max(), 2.0f);
 }
 
+TEST(RangeObserver, ScaleOfSignsIsTheMeanMagnitude) {
+  RangeObserver observer(true), reversed(true), rest(true);
+  std::vector<float> values;
+  double sum = 0.0;
+  for (int i = 1; i <= 1000; ++i) {
+    values.push_back((i % 3 ? 1.0f : -1.0f) * std::ldexp(1.0f + float(i) / 1024.0f, i % 40 - 20));
+    sum += std::abs(double(values.back()));
+  }
+  observer.add(values.data(), 1000);
+  ActivationScale scale = observer.signScale();
+  EXPECT_TRUE(scale.isSign);
+  EXPECT_EQ(scale.zeroPoint, 1);
+  EXPECT_EQ(scale.scale, float(sum / 1000.0));
+
+  // Not a bit depends on the order.
+  std::reverse(values.begin(), values.end());
+  reversed.add(values.data(), 300);
+  rest.add(values.data() + 300, 700);
+  reversed.merge(rest);
+  EXPECT_EQ(reversed.signScale().scale, scale.scale);
+}
+
+TEST(RangeObserver, DescribesSigns) {
+  RangeObserver observer(true);
+  std::vector<float> values = {-0.0f, 0.0f, 2.0f, -2.0f, -2.0f, 2.0f, 2.0f, -2.0f};
+  observer.add(values.data(), 8);
+  EXPECT_EQ(observer.signScale().scale, 1.5f);
+  ActivationUse use = observer.describe(observer.signScale(), 1);
+  EXPECT_EQ(use.codes, (std::vector<double>{3.0, 0.0, 5.0}));
+  EXPECT_EQ(use.clipped, 0.0);
+  // Two values change by 1.5 and six by about 0.5.
+  EXPECT_NEAR(use.error, std::sqrt((2 * 2.25 + 6 * 0.25) / 24.0), 0.01);
+
+  RangeObserver zeros(true);
+  std::vector<float> none(4, 0.0f);
+  zeros.add(none.data(), 4);
+  EXPECT_EQ(zeros.signScale().scale, 1.0f);
+}
+
 TEST(RangeObserver, PercentileAndMseIgnoreAnOutlier) {
   RangeObserver observer(true);
   std::vector<float> values;
