@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Speed of generated kernels as a part of what this core can do.
 
-    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32] [--layers=REGEX] [--out=FILE]
+    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32|signs] [--layers=REGEX] [--out=FILE]
 
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
 and their ratio. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take),
-`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`. For one row of a matrix there is also the
+`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With
+--input=signs both weights and inputs are bits, which the producer of the input has packed; on targets other than
+avx512vpopcntdq the chain is that of bytes. For one row of a matrix there is also the
 ratio to the time of reading as many bytes as the packed weights have.
 """
 
@@ -31,7 +33,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "python"))
 import gpfq  # noqa: E402
 
-CHAINS = {"bytes": 0, "sums": 1, "words": 2, "fma": 3, "vnni256": 4, "vnni512": 5}
+TOOLS = Path(os.environ.get("GPFQ_BUILD", ROOT / "build")) / "bin"
+CHAINS = {"bytes": 0, "sums": 1, "words": 2, "fma": 3, "vnni256": 4, "vnni512": 5, "signs512": 6}
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,7 @@ LAYERS = [
     Layer("matmul", 1280, 1000, 1, 1),
     Layer("matmul", 4096, 4096, 1, 1),
     Layer("matmul", 1024, 1024, 128, 1),
+    Layer("matmul", 4096, 1024, 128, 1),
 ]
 
 
@@ -117,7 +121,8 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
         else:
             op, weights = "depthwise_conv_2d", (layer.kernel, layer.kernel, layer.c)
     strides = "" if layer.kind == "matmul" else f"strides = array<i64: {layer.stride}, {layer.stride}>, "
-    out = "i8" if element == "i8" else "f32"
+    is_integer = element != "f32"
+    out = "i8" if is_integer else "f32"
 
     def tensor(shape: tuple[int, ...], kind: str) -> str:
         return f"tensor<{'x'.join(map(str, shape))}x{kind}>"
@@ -125,19 +130,19 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
     data = random.choice(levels, weights).astype(np.int8).tobytes().hex().upper()
     residual = [("%res", tensor(result, out))] if layer.residual else []
     fused = [("%s", f"tensor<{layer.oc}xf32>"), ("%b", f"tensor<{layer.oc}xf32>"), *residual]
-    arguments = [("%x", tensor(image, element)), *residual]
-    blocks = [("%acc", "i32" if element == "i8" else "f32"), ("%scale", "f32"), ("%bias", "f32")]
+    arguments = [("%x", tensor(image, "f32" if element == "signs" else element)), *residual]
+    blocks = [("%acc", "i32" if is_integer else "f32"), ("%scale", "f32"), ("%bias", "f32")]
     blocks += [("%r", out)] if layer.residual else []
     typed = lambda pairs: ", ".join(f"{a}: {b}" for a, b in pairs)  # noqa: E731
-    body = ["%f = arith.sitofp %acc : i32 to f32"] if element == "i8" else []
-    body += [f"%m = arith.mulf {'%f' if element == 'i8' else '%acc'}, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
+    body = ["%f = arith.sitofp %acc : i32 to f32"] if is_integer else []
+    body += [f"%m = arith.mulf {'%f' if is_integer else '%acc'}, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
     value = "%y0"
-    if layer.residual and element == "i8":
+    if layer.residual and is_integer:
         body += ["%ru = arith.uitofp %r : i8 to f32", "%rs = arith.mulf %ru, %sr : f32"]
     if layer.residual:
-        body += [f"%y1 = arith.addf %y0, {'%rs' if element == 'i8' else '%r'} : f32"]
+        body += [f"%y1 = arith.addf %y0, {'%rs' if is_integer else '%r'} : f32"]
         value = "%y1"
-    if element == "i8":
+    if is_integer:
         body += [
             f"%e = math.roundeven {value} : f32",
             "%c0 = arith.cmpf ogt, %e, %zero : f32",
@@ -153,13 +158,19 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
         "%sr = arith.constant 0.3 : f32",
     ]
     newline = "\n    "
+    source, codes, signs = "%x", tensor(image, "i8" if is_integer else "f32"), ""
+    if element == "signs":
+        source = "%codes"
+        signs = f"""%one = arith.constant dense<1.0> : tensor<1xf32>
+  %codes = lowbit.quantize %x, %one sign zero_point 1 : {tensor(image, "f32")}, tensor<1xf32> -> {codes}"""
     return f"""
 func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{
   %w = arith.constant dense<"0x{data}"> : {tensor(weights, "i8")}
   %s = arith.constant dense<0.0001> : tensor<{layer.oc}xf32>
   %b = arith.constant dense<0.5> : tensor<{layer.oc}xf32>
   %init = tensor.empty() : {tensor(result, out)}
-  %0 = lowbit.{op} ins(%x, %w : {tensor(image, element)}, {tensor(weights, "i8")})
+  {signs}
+  %0 = lowbit.{op} ins({source}, %w : {codes}, {tensor(weights, "i8")})
     fused({", ".join(n for n, _ in fused)} : {", ".join(t for _, t in fused)}) outs(%init : {tensor(result, out)})
     {{{strides}alphabet = #lowbit.alphabet{spelling}}} epilogue {{
   ^bb0({typed(blocks)}):
@@ -193,18 +204,34 @@ class Stopwatch:
 
 
 def choose_chain(target: str, element: str, bits: int) -> str:
+    if element == "signs" and target == "avx512vpopcntdq":
+        return "signs512"
     if element == "f32":
         return "fma"
-    if target in ("avx512vnni", "avxvnni"):
-        return "vnni512" if target == "avx512vnni" else "vnni256"
+    if target in ("avx512vpopcntdq", "avx512vnni", "avxvnni"):
+        return "vnni256" if target == "avxvnni" else "vnni512"
     return "words" if bits == 8 else "bytes"
+
+
+def pack_signs(source: str, target: str) -> str:
+    """The packed layer as a function of bits."""
+    command = [
+        str(TOOLS / "gpfq-opt"),
+        f"--pass-pipeline=builtin.module(func.func(lowbit-pack{{target={target}}},cse))",
+    ]
+    packed = subprocess.run(command, input=source, check=True, capture_output=True, text=True).stdout
+    found = re.search(r"\n *(%\S+) = lowbit\.pack_signs ins\(%arg0 : (\S+)\) outs\(.*\) -> (\S+)\n", packed)
+    if not found:
+        raise SystemExit(f"lowbit-pack makes no bits of the input on {target}:\n{packed}")
+    bits, floats, words = found.groups()
+    return packed.replace(found[0], "\n").replace(f"{bits},", "%arg0,").replace(f"%arg0: {floats}", f"%arg0: {words}")
 
 
 def compile_layer(layer: Layer, bits: int, element: str, target: str, folder: Path) -> gpfq.CompiledModel:
     source, library = folder / f"{layer.name}.mlir", folder / f"lib{layer.name}_{bits}{element}.so"
-    source.write_text(write_module(layer, bits, element))
-    tool = Path(os.environ.get("GPFQ_BUILD", ROOT / "build")) / "bin" / "gpfq-compile"
-    subprocess.run([str(tool), str(source), f"--target={target}", "-o", str(library)], check=True)
+    text = write_module(layer, bits, element)
+    source.write_text(pack_signs(text, target) if element == "signs" else text)
+    subprocess.run([str(TOOLS / "gpfq-compile"), str(source), f"--target={target}", "-o", str(library)], check=True)
     return gpfq.load(library)
 
 
@@ -241,7 +268,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bits", default="8,4,2")
     parser.add_argument("--target", default="host")
-    parser.add_argument("--input", default="i8", choices=["i8", "f32"])
+    parser.add_argument("--input", default="i8", choices=["i8", "f32", "signs"])
     parser.add_argument("--layers", default="", help="regular expression on names")
     parser.add_argument("--seconds", type=float, default=0.05, help="time for each layer and width")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
@@ -250,9 +277,10 @@ def main() -> None:
         folder = Path(name)
         stopwatch = Stopwatch(folder)
         for layer in LAYERS:
-            if not re.search(options.layers, layer.name):
+            has_signs = layer.kind != "depthwise" and layer.c >= 16
+            if not re.search(options.layers, layer.name) or (options.input == "signs" and not has_signs):
                 continue
-            for bits in map(int, options.bits.split(",")):
+            for bits in [1] if options.input == "signs" else map(int, options.bits.split(",")):
                 model = compile_layer(layer, bits, options.input, options.target, folder)
                 chain = choose_chain(model.target, options.input, bits)
                 is_row = layer.kind == "matmul" and layer.h * layer.w == 1

@@ -33,19 +33,23 @@ static double now(void) {
 #define FMA(i) "vfmadd231ps %%ymm15,%%ymm14,%%ymm" #i "\n\t"
 #define VPDPBUSD256(i) "%{vex%} vpdpbusd %%ymm15,%%ymm14,%%ymm" #i "\n\t"
 #define VPDPBUSD512(i) "vpdpbusd %%zmm15,%%zmm14,%%zmm" #i "\n\t"
+#define SIGNS(i)                                                                                   \
+  "vpxorq %%zmm15,%%zmm14,%%zmm13\n\tvpopcntq %%zmm13,%%zmm13\n\tvpaddq "                          \
+  "%%zmm13,%%zmm" #i ",%%zmm" #i "\n\t"
 CHAIN(byte_pairs, BYTE_PAIRS)
 CHAIN(word_sums, WORD_SUMS)
 CHAIN(word_pairs, WORD_PAIRS)
 CHAIN(fma_chain, FMA)
 CHAIN(vpdpbusd256, VPDPBUSD256)
 CHAIN(vpdpbusd512, VPDPBUSD512)
+CHAIN(signs512, SIGNS)
 
 /* Operations (a multiplication or an addition each) that an instruction of a chain stands for. */
 static const struct {
   void (*run)(long);
   double operations;
-} chains[] = {{byte_pairs, 64}, {word_sums, 64},   {word_pairs, 32},
-              {fma_chain, 16},  {vpdpbusd256, 64}, {vpdpbusd512, 128}};
+} chains[] = {{byte_pairs, 64},  {word_sums, 64},    {word_pairs, 32}, {fma_chain, 16},
+              {vpdpbusd256, 64}, {vpdpbusd512, 128}, {signs512, 1024}};
 
 /* 1e9 operations a second of a chain: one short burst. */
 double roof_burst(int chain) {
