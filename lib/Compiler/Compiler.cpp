@@ -51,6 +51,7 @@ static void setPipelineOptions(const CompilerOptions &options, const KernelTarge
                                LowBitToLLVMOptions &pipeline) {
   pipeline.target = target.getName().str();
   pipeline.reference = options.reference;
+  pipeline.tiles = options.tiles;
   pipeline.parallel = options.parallelism != Parallelism::None;
   pipeline.profileClock = options.profileClock;
 }

@@ -33,7 +33,7 @@ void mlir::gpfq::buildLowBitIntegerPipeline(OpPassManager &pm) {
 void mlir::gpfq::buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
   LowBitToLinalgPassOptions toLinalg;
   if (!options.reference) {
-    pm.addNestedPass<func::FuncOp>(lowbit::createLowBitPack({options.target}));
+    pm.addNestedPass<func::FuncOp>(lowbit::createLowBitPack({options.target, options.tiles}));
     toLinalg.elementwiseOnly = true;
   }
   pm.addPass(createLowBitToLinalgPass(toLinalg));

@@ -31,6 +31,7 @@ namespace {
 class NeonTarget : public KernelTarget {
 public:
   int64_t getLanes() const override { return 4; }
+  int64_t getVectorRegisters() const override { return 32; }
   TileShape getFloatTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 8} : TileShape{4, 4};
   }
@@ -68,13 +69,13 @@ class I8mmTarget final : public NeonTarget {
 public:
   StringRef getName() const override { return "aarch64-i8mm"; }
   /// Of 32 registers, 16 accumulators leave as many for levels, fields and masks.
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
+    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    if (shape.pixels == 1)
       return {1, isOnePlane ? 8 : 2};
-    return isOnePlane ? TileShape{bits == 1 ? 3 : 4, 4} : TileShape{6, 2};
+    return isOnePlane ? TileShape{shape.bits == 1 ? 3 : 4, 4} : TileShape{6, 2};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+  int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors <= 2 ? 8 : 4;
   }
   PixelTile getDepthwiseTile(bool isOneQuad) const override {
@@ -97,13 +98,13 @@ class DotprodTarget final : public NeonTarget {
 public:
   StringRef getName() const override { return "aarch64-dotprod"; }
   /// As for i8mm, but sums of levels and constants take registers too.
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
+    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    if (shape.pixels == 1)
       return {1, isOnePlane ? 4 : 2};
-    return isOnePlane ? TileShape{bits <= 2 ? 2 : 3, 4} : TileShape{5, 2};
+    return isOnePlane ? TileShape{shape.bits <= 2 ? 2 : 3, 4} : TileShape{5, 2};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+  int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors <= 2 ? 6 : 3;
   }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }

@@ -14,14 +14,15 @@ class GenericTarget final : public KernelTarget {
 public:
   StringRef getName() const override { return "generic"; }
   int64_t getLanes() const override { return 4; }
-  TileShape getIntegerTile(int64_t rows, unsigned) const override {
-    return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
+  int64_t getVectorRegisters() const override { return 16; }
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
+    return shape.pixels == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
-  int64_t getByteTileRows(int64_t, int64_t, unsigned) const override { return 4; }
+  int64_t getByteTileRows(const ContractionShape &, int64_t) const override { return 4; }
   std::optional<TileShape> getSignTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 4} : TileShape{2, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
   bool prefersTopAligned() const override { return false; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,

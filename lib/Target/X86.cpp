@@ -56,16 +56,21 @@ class Avx512VnniTarget : public VnniTarget {
 public:
   StringRef getName() const override { return "avx512vnni"; }
   int64_t getLanes() const override { return 16; }
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
-      return {1, 8 >> (llvm::popcount(bits) - 1)};
+  int64_t getVectorRegisters() const override { return 32; }
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
+    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    if (shape.pixels == 1)
+      return {1, llvm::popcount(shape.bits) == 3 ? 2 : 4};
+    if (shape.bits == 4 && streamsWeights(shape))
+      return {4, 4};
     return {isOnePlane ? 10 : 7, 2};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned) const override {
-    return vectors == 1 ? 8 : quads <= 32 ? 4 : 6;
+  int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
+    if (vectors == 1)
+      return 8;
+    return streamsWeights(shape) ? 14 : shape.quads <= 32 ? 4 : 6;
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
   PixelTile getDepthwiseTile(bool isOneQuad) const override {
     return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
   }
@@ -113,6 +118,10 @@ public:
   }
 
 private:
+  /// True where weights come from beyond the first-level cache and are used for few pixels.
+  static bool streamsWeights(const ContractionShape &shape) {
+    return shape.pixels <= 64 && shape.quads >= 512;
+  }
   bool isHalf(Value vector) const {
     auto type = cast<VectorType>(vector.getType());
     return type.getNumElements() * type.getElementTypeBitWidth() == 256;
@@ -142,20 +151,21 @@ class AvxVnniTarget final : public VnniTarget {
 public:
   StringRef getName() const override { return "avxvnni"; }
   int64_t getLanes() const override { return 8; }
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
+  int64_t getVectorRegisters() const override { return 16; }
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
+    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    if (shape.pixels == 1)
       return {1, isOnePlane ? 8 : 2};
     return isOnePlane ? TileShape{5, 2} : TileShape{7, 1};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned) const override {
+  int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors == 1 ? 6 : 4;
   }
   /// Counting takes registers that spill, but smaller tiles take more time.
   std::optional<TileShape> getSignTile(int64_t rows) const override {
     return rows == 1 ? TileShape{1, 4} : TileShape{4, 2};
   }
-  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile(rows, 8); }
+  TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
@@ -183,16 +193,17 @@ class Avx2Target final : public X86Target {
 public:
   StringRef getName() const override { return "avx2"; }
   int64_t getLanes() const override { return 8; }
-  TileShape getIntegerTile(int64_t rows, unsigned bits) const override {
+  int64_t getVectorRegisters() const override { return 16; }
+  TileShape getIntegerTile(const ContractionShape &shape) const override {
     // Unpacking several bit planes needs the registers of a second vector.
-    bool isOnePlane = llvm::has_single_bit(bits);
-    if (rows == 1)
+    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    if (shape.pixels == 1)
       return {1, isOnePlane ? 6 : 2};
     return isOnePlane ? TileShape{4, 2} : TileShape{7, 1};
   }
-  int64_t getByteTileRows(int64_t vectors, int64_t, unsigned bits) const override {
+  int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
     // Bytes are widened for products with eight bits.
-    return vectors == 1 ? 6 : bits == 8 ? 3 : 4;
+    return vectors == 1 ? 6 : shape.bits == 8 ? 3 : 4;
   }
   /// Counting takes registers that spill, but smaller tiles take more time.
   std::optional<TileShape> getSignTile(int64_t rows) const override {

@@ -95,6 +95,12 @@ struct Flags {
                  clEnumValN(Parallelism::Pool, "pool",
                             "also a pool of the library's own, which needs the C library"))};
 
+  cl::opt<std::string> tilesFile{"tiles", cl::value_desc("file"), cl::cat(outputCategory),
+                                 cl::desc("Use the tiles of kernels that --tune has measured")};
+  cl::opt<std::string> tuneFile{
+      "tune", cl::value_desc("file"), cl::cat(outputCategory),
+      cl::desc("Measure tiles of the kernels on this CPU, write those that are faster, and use "
+               "them")};
   cl::opt<bool> profile{
       "profile", cl::cat(outputCategory),
       cl::desc("Count the ticks that each layer takes: NAME_profile, gpfq bench --layers")};
@@ -190,6 +196,12 @@ void checkFlags(const Flags &flags) {
     fail("--products=int8 is a part of the quantisation: give --calibration=FILE");
   if (flags.optimization > 3)
     fail("-O must be 0 to 3");
+  if (!flags.tilesFile.empty() && !flags.tuneFile.empty())
+    fail("--tune makes a table of its own: leave out --tiles");
+  if (flags.reference && !(flags.tilesFile.empty() && flags.tuneFile.empty()))
+    fail("--reference has no kernels: leave out --tiles and --tune");
+  if (flags.targets.size() > 1 && !(flags.tilesFile.empty() && flags.tuneFile.empty()))
+    fail("tiles are of one target; give one with --target");
   if (flags.samples < 0)
     fail("--samples must not be negative");
   if (flags.heldOut < 0 || flags.heldOut >= 1)
@@ -239,6 +251,8 @@ void mlir::gpfq::parseCommandLine(int argc, char **argv, CommandLine &commandLin
   commandLine.optimization = flags.optimization;
   commandLine.parallelism = flags.parallelism;
   commandLine.profile = flags.profile;
+  commandLine.tilesFile = flags.tilesFile;
+  commandLine.tuneFile = flags.tuneFile;
   commandLine.hasCalibration = !flags.calibration.empty();
 
   QuantizeOptions &quantize = commandLine.quantize;

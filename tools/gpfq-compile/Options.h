@@ -18,7 +18,7 @@ enum class EmitLevel { Library, Quantized, Integer, Packed, LLVM };
 
 /// The command line of gpfq-compile, checked.
 struct CommandLine {
-  std::string inputFile, outputFile, reportFile, weightsFile, symbol;
+  std::string inputFile, outputFile, reportFile, weightsFile, symbol, tilesFile, tuneFile;
   SmallVector<std::string> targets;
   EmitLevel emit;
   bool reference;

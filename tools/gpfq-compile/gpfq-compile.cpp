@@ -7,6 +7,7 @@
 #include "gpfq/Compiler/Compiler.h"
 #include "gpfq/Compiler/Output.h"
 #include "gpfq/Compiler/Report.h"
+#include "gpfq/Compiler/TileTuner.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Pipelines/Register.h"
 #include "gpfq/Support/Progress.h"
@@ -173,6 +174,7 @@ LogicalResult Compilation::lower() {
   options.reference = commandLine.reference;
   options.optimization = commandLine.optimization;
   options.parallelism = commandLine.parallelism;
+  options.tiles = commandLine.tilesFile;
   if (commandLine.profile)
     options.profileClock = getClock(getTriple(targets));
   auto started = Clock::now();
@@ -184,6 +186,11 @@ LogicalResult Compilation::lower() {
   report.floatLeft = findFloatLayers(*module);
   if (commandLine.emit == EmitLevel::Integer)
     return writeModule(*module);
+  if (!commandLine.tuneFile.empty()) {
+    if (failed(tuneTiles(*module, options, *targets.front(), interface, commandLine.tuneFile)))
+      return failure();
+    options.tiles = commandLine.tuneFile;
+  }
   SmallVector<LoweredNetwork> networks;
   for (const KernelTarget *target : targets) {
     networks.push_back({target, module->clone()});

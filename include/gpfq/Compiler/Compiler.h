@@ -22,6 +22,8 @@ struct CompilerOptions {
   /// 0 to 3 as in -O.
   unsigned optimization = 3;
   Parallelism parallelism = Parallelism::None;
+  /// File of measured tiles, for one target; empty: those that the target prefers.
+  std::string tiles;
   /// Count the ticks that each layer takes, by this intrinsic of LLVM; empty: do not.
   std::string profileClock;
 };

@@ -22,6 +22,8 @@ struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
           "aarch64-dotprod or "
           "generic"),
       llvm::cl::init("host")};
+  PassOptions::Option<std::string> tiles{
+      *this, "tiles", llvm::cl::desc("Measured tiles, JSON, of gpfq-compile --tune")};
   PassOptions::Option<bool> reference{
       *this, "reference",
       llvm::cl::desc("Lower the integer ops by lowbit-to-linalg instead of packed kernels"),

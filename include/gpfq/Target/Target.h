@@ -17,6 +17,16 @@ struct TileShape {
   int64_t vectors;
 };
 
+/// What the choice of a tile of an integer kernel depends on.
+struct ContractionShape {
+  /// Output pixels (or rows of a matrix) that share weights.
+  int64_t pixels;
+  /// Products of one sum, in fours.
+  int64_t quads;
+  /// Of a weight.
+  unsigned bits;
+};
+
 /// A block of output pixels.
 struct PixelTile {
   int64_t rows;
@@ -33,13 +43,13 @@ public:
   virtual StringRef getName() const = 0;
   /// i32 elements of a vector register.
   virtual int64_t getLanes() const = 0;
-  /// The tile for integer kernels of `rows` output rows in all and weights of `bits` bits; a single
-  /// row takes more vectors, to hide latency.
-  virtual TileShape getIntegerTile(int64_t rows, unsigned bits) const = 0;
-  /// Rows of a tile whose weights, of `bits` bits, are bytes in memory, so that nothing is unpacked
-  /// for it. Few where a reduction of `quads` quads is short: the epilogue of one tile then
-  /// overlaps the products of the next.
-  virtual int64_t getByteTileRows(int64_t vectors, int64_t quads, unsigned bits) const = 0;
+  virtual int64_t getVectorRegisters() const = 0;
+  /// The tile for integer kernels; a single row takes more vectors, to hide latency.
+  virtual TileShape getIntegerTile(const ContractionShape &shape) const = 0;
+  /// Rows of a tile of `vectors` vectors whose weights are bytes in memory, so that nothing is
+  /// unpacked for it. Few where reductions are short: the epilogue of one tile then overlaps the
+  /// products of the next.
+  virtual int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const = 0;
   /// The tile for kernels of `rows` output rows in all that multiply signs by counting bits;
   /// nothing if products of bytes take less time.
   virtual std::optional<TileShape> getSignTile(int64_t rows) const { return std::nullopt; }

@@ -39,19 +39,24 @@ bool ContractionKernel::unpacksOnce() const {
   if (!b.isInteger || g.bits == 8)
     return false;
   int64_t unpackedBytes = g.runs * g.getQuads() * g.vectors * g.getRegisterBytes();
-  int64_t packedRows = b.target.getIntegerTile(height * width, g.bits).rows;
+  int64_t packedRows = b.target.getIntegerTile(getShape()).rows;
   return unpackedBytes <= maxUnpackedBytes && height * width >= minTilesToUnpack * packedRows;
 }
 
 int64_t ContractionKernel::getTileRows() const {
+  if (chosenTileRows)
+    return *chosenTileRows;
   int64_t pixels = height * width;
   if (!b.isInteger)
     return b.target.getFloatTile(pixels).rows;
   if (g.hasSigns())
     return b.target.getSignTile(pixels)->rows;
   if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
-    return b.target.getByteTileRows(g.vectors, g.runs * g.getQuads(), g.bits);
-  return b.target.getIntegerTile(pixels, g.bits).rows;
+    return b.target.getByteTileRows(getShape(), g.vectors);
+  // Panels were chosen before the batch became rows, which may ask for others.
+  TileShape tile = b.target.getIntegerTile(getShape());
+  return g.vectors <= tile.vectors ? tile.rows
+                                   : std::max<int64_t>(1, tile.rows * tile.vectors / g.vectors);
 }
 
 /// All of `tiles` of the outer dimension for one panel: its weights stay in the first-level cache.

@@ -34,7 +34,10 @@ public:
   ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op)
       : b(builder), g(builder.weights.geometry),
         byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))),
-        sumsLevels(builder.multipliesSignedCodes()) {}
+        sumsLevels(builder.multipliesSignedCodes()) {
+    if (ArrayRef<int64_t> tile = op.getLayoutAttr().getTile(); !tile.empty())
+      chosenTileRows = tile.front();
+  }
 
   void build();
 
@@ -76,6 +79,7 @@ private:
   /// image.
   int64_t getBlockTiles() const;
   int64_t getTileRows() const;
+  ContractionShape getShape() const { return {height * width, g.runs * g.getQuads(), g.bits}; }
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.
   bool unpacksOnce() const;
 
@@ -85,6 +89,8 @@ private:
   /// True if codes are made signed, for which sums of the levels make up.
   bool sumsLevels;
   bool isUnpackedOnce = false;
+  /// Of the layout, if it has a tile.
+  std::optional<int64_t> chosenTileRows;
   SmallVector<TileRange, 2> rowRanges, columnRanges, panelRanges;
   /// What one chunk computes.
   IndexRange batchChunk, groupChunk, panelChunk, tileChunk;

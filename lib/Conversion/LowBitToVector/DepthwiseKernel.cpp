@@ -26,6 +26,8 @@ DepthwiseKernel::DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
   width = shape[2];
   bool isOneQuad = sharesQuads && getQuads(1) == 1;
   PixelTile tile = b.isInteger ? b.target.getDepthwiseTile(isOneQuad) : PixelTile{1, 4};
+  if (ArrayRef<int64_t> chosen = op.getLayoutAttr().getTile(); !chosen.empty())
+    tile = {chosen[0], chosen[1]};
   // A kernel row at a time is a loop, in which rows of outputs have no input in common.
   rowRanges = getBalancedTiles(height, g.runs == 1 ? tile.rows : 1);
   columnRanges = getBalancedTiles(width, tile.columns);

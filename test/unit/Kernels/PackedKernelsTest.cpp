@@ -9,11 +9,16 @@
 #include "CrossModule.h"
 #include "JitModule.h"
 #include "KernelCase.h"
+#include "gpfq/Dialect/LowBit/Transforms/TileTable.h"
 #include "gpfq/Pipelines/Register.h"
 #include "gpfq/Target/Target.h"
+#include "mlir/Parser/Parser.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
+#include "llvm/Support/FileSystem.h"
+#include "llvm/Support/FileUtilities.h"
 #include "llvm/Support/TargetSelect.h"
 #include <cstdlib>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -89,12 +94,12 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
 /// Lowering to packed kernels. With `emulatesDot` they have no instructions of the target, with
 /// `isSplit` they compute their results in up to five parts.
 std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit,
-                              bool emulatesDot) {
+                              bool emulatesDot, const std::string &tiles = "") {
   std::string name = target.getName().str();
-  return "func.func(lowbit-pack{target=" + name + "}),lowbit-to-linalg{elementwise-only=1},cse," +
-         bufferize + ",convert-lowbit-to-vector{target=" + name +
-         (emulatesDot ? " emulate-dot=1" : "") + (isSplit ? " max-chunks=5 chunk-work=1" : "") +
-         "},func.func(gpfq-linalg-to-loops),cse";
+  return "func.func(lowbit-pack{target=" + name + (tiles.empty() ? "" : " tiles=" + tiles) +
+         "}),lowbit-to-linalg{elementwise-only=1},cse," + bufferize +
+         ",convert-lowbit-to-vector{target=" + name + (emulatesDot ? " emulate-dot=1" : "") +
+         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},func.func(gpfq-linalg-to-loops),cse";
 }
 
 /// A module of random cases and what they should give.
@@ -128,6 +133,20 @@ protected:
     }
   }
 
+  /// A table of one of the candidates for each kernel of `source`.
+  std::string chooseTiles(StringRef source, const mlir::gpfq::KernelTarget &target,
+                          std::mt19937 &random) {
+    lowbit::TileTable table;
+    table.target = target.getName().str();
+    OwningOpRef<ModuleOp> module = parseSourceString<ModuleOp>(source, &context);
+    module->walk([&](lowbit::LowBitComputeOpInterface op) {
+      std::vector<lowbit::KernelTile> tiles = getTileCandidates(op, target, 100);
+      if (!tiles.empty())
+        table.entries[describeKernel(op)].tile = tiles[random() % tiles.size()];
+    });
+    return table.toJson();
+  }
+
   static void expectEqual(const Batch &batch, const mlir::gpfq::KernelTarget &target,
                           const std::vector<std::vector<uint8_t>> &got) {
     ASSERT_EQ(batch.want.size(), got.size());
@@ -159,6 +178,25 @@ TEST_F(RandomKernels, EqualReference) {
   // Every kind of kernel and every width was covered.
   EXPECT_EQ(kinds.size(), 10u);
   EXPECT_EQ(widths.size(), 25u);
+}
+
+TEST_F(RandomKernels, EqualReferenceWithChosenTiles) {
+  llvm::SmallString<128> path;
+  ASSERT_FALSE(llvm::sys::fs::createTemporaryFile("tiles", "json", path));
+  llvm::FileRemover remove(path);
+  std::mt19937 random(getSeed());
+  visitBatches([&](unsigned m, const Batch &batch) {
+    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
+      if (!canExecute(*target))
+        continue;
+      std::ofstream(path.c_str()) << chooseTiles(batch.source, *target, random);
+      std::string pipeline = getPackedPipeline(*target, /*isSplit=*/m % 2 == 1,
+                                               /*emulatesDot=*/false, path.str().str());
+      auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
+      ASSERT_TRUE(actual);
+      expectEqual(batch, *target, run(*actual, batch.cases));
+    }
+  });
 }
 
 TEST_F(RandomKernels, EqualReferenceOnAArch64) {

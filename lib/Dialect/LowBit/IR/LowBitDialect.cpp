@@ -189,12 +189,17 @@ static SmallVector<int64_t> getStoredKernel(ArrayRef<int64_t> kernel, FieldEncod
 
 LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, StringRef,
                                  int64_t lanes, int64_t vectors, FieldEncoding encoding,
-                                 int64_t run, ArrayRef<int64_t> kernel, ArrayRef<int64_t> border) {
+                                 int64_t run, ArrayRef<int64_t> kernel, ArrayRef<int64_t> border,
+                                 ArrayRef<int64_t> tile) {
   if (lanes < 1 || vectors < 1 || run < 1)
     return emitError() << "lanes, vectors and run must be positive";
   if (kernel.size() < 2 || kernel.size() > 4 ||
       llvm::any_of(kernel, [](int64_t size) { return size < 1; }))
     return emitError() << "kernel must have 2 to 4 positive sizes";
+  size_t tileRank = kernel.size() == 3 ? 2 : 1;
+  if (!tile.empty() && (tile.size() != tileRank ||
+                        llvm::any_of(tile, [](int64_t size) { return size < 1 || size > 64; })))
+    return emitError() << "tile must have " << tileRank << " sizes from 1 to 64";
   bool hasSigns = encoding == FieldEncoding::Signs;
   if (hasSigns && kernel.size() == 3)
     return emitError() << "a depthwise kernel has no signs";

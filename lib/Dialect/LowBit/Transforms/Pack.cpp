@@ -6,6 +6,7 @@
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 #include "gpfq/Dialect/LowBit/Transforms/PackSigns.h"
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
+#include "gpfq/Dialect/LowBit/Transforms/TileTable.h"
 #include "gpfq/Support/Constants.h"
 #include "gpfq/Target/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -70,20 +71,19 @@ static LayoutAttr getSignLayout(LowBitComputeOpInterface op, const KernelTarget 
                          FieldEncoding::Signs, getRun(op, stored), kernel, getSignBorder(op));
 }
 
-static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
-  int64_t vectors = op.hasIntegerAccumulator() ? 4 : 1;
+static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target,
+                               const TileTable &table) {
+  KernelTile tile = getDefaultTile(op, target);
   SmallVector<int64_t> kernel = op.getKernelShape();
-  if (!isa<DepthwiseConv2DOp>(op)) {
-    auto conv = dyn_cast<Conv2DOp>(op.getOperation());
-    int64_t channels = kernel[0] / (conv ? conv.getGroups() : 1);
-    int64_t rows = getRows(op);
-    vectors = op.hasIntegerAccumulator()
-                  ? target.getIntegerTile(rows, getFieldBits(op.getAlphabet())).vectors
-                  : target.getFloatTile(rows).vectors;
-    vectors = std::min<int64_t>(vectors, llvm::divideCeil(channels, target.getLanes()));
+  if (const KernelTile *measured = table.lookup(op)) {
+    tile.pixels = measured->pixels;
+    // Depthwise panels go with the kernel generator.
+    if (tile.pixels.size() == 1)
+      tile.vectors = measured->vectors;
   }
-  return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
-                         chooseEncoding(op, target), getRun(op, kernel), kernel);
+  return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), tile.vectors,
+                         chooseEncoding(op, target), getRun(op, kernel), kernel, /*border=*/{},
+                         tile.pixels);
 }
 
 /// Replaces the padding of a convolution by a padded input.
@@ -124,6 +124,13 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
         gpfq::getKernelTarget(target, [&] { return getOperation().emitError(); });
     if (failed(found))
       return signalPassFailure();
+    TileTable table;
+    if (!tiles.empty()) {
+      auto read = TileTable::read(tiles, **found, [&] { return getOperation().emitError(); });
+      if (failed(read))
+        return signalPassFailure();
+      table = std::move(*read);
+    }
     SmallVector<LowBitComputeOpInterface> ops;
     getOperation().walk([&](LowBitComputeOpInterface op) {
       if (isa<RankedTensorType>(op.getInit().getType()) && !op.getLayoutAttr())
@@ -135,18 +142,18 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
       signs.push_back(usesSigns(op, **found));
     for (auto [op, hasSigns] : llvm::zip(ops, signs)) {
       if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
-        packAtRunTime(product, **found);
+        packAtRunTime(product, **found, table);
       else
-        pack(op, **found, hasSigns);
+        pack(op, **found, table, hasSigns);
     }
     bitsOfCodes.clear();
     getOperation().walk([](PackSignsOp op) { packSignsInEpilogue(op); });
   }
 
   /// Lets a `lowbit.pack` make the panels of the second operand, which is an activation.
-  void packAtRunTime(BatchMatmulOp op, const KernelTarget &kernelTarget) {
+  void packAtRunTime(BatchMatmulOp op, const KernelTarget &kernelTarget, const TileTable &table) {
     OpBuilder builder(op);
-    LayoutAttr layout = chooseLayout(LowBitComputeOpInterface(op), kernelTarget);
+    LayoutAttr layout = chooseLayout(op, kernelTarget, table);
     auto type = cast<RankedTensorType>(op.getWeights().getType());
     SmallVector<int64_t> shape(type.getShape().drop_back(2));
     shape.push_back(PackedGeometry(layout, op.getAlphabet()).getTotalBytes());
@@ -178,7 +185,8 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     return bits;
   }
 
-  void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget, bool hasSigns) {
+  void pack(LowBitComputeOpInterface op, const KernelTarget &kernelTarget, const TileTable &table,
+            bool hasSigns) {
     std::optional<gpfq::ConstantTensor<int8_t>> levels = gpfq::getConstantBytes(op.getWeights());
     if (!levels) {
       ++notPacked;
@@ -186,7 +194,8 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
       return;
     }
     OpBuilder builder(op);
-    LayoutAttr layout = hasSigns ? getSignLayout(op, kernelTarget) : chooseLayout(op, kernelTarget);
+    LayoutAttr layout =
+        hasSigns ? getSignLayout(op, kernelTarget) : chooseLayout(op, kernelTarget, table);
     auto conv = dyn_cast<Conv2DOp>(op.getOperation());
     PackedGeometry geometry(layout, op.getAlphabet(), conv ? conv.getGroups() : 1);
     std::vector<int8_t> bytes = packLevels(geometry, levels->values);
@@ -214,6 +223,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
       cast<MatmulOp>(op.getOperation()).setLayoutAttr(layout);
     }
     ++packed;
+    measuredTiles += !layout.getTile().empty();
     packedBytes += bytes.size();
   }
 

@@ -62,3 +62,13 @@
 
 // expected-error @+1 {{granularity block, and no other, has a positive number of input channels}}
 #layer = #lowbit.layer<"conv", <mid_tread, [7]>, channel, 32>
+
+// -----
+
+// expected-error @below {{tile must have 1 sizes from 1 to 64}}
+#layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8] tile = [2, 2]>
+
+// -----
+
+// expected-error @below {{tile must have 2 sizes from 1 to 64}}
+#layout = #lowbit.layout<"avx2", lanes = 8, vectors = 4, offset, run = 9, kernel = [3, 3, 8] tile = [2, 65]>

@@ -153,6 +153,10 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     number of quads that fills whole registers of `4 * lanes` bytes in every plane. In a plane of p bits, register r of a step
     holds the quads r * 8/p + i, i = 0 .. 8/p - 1, in bits i*p .. i*p + p - 1 of each byte.
 
+    `tile` is no part of the layout but goes with `vectors`: the output pixels (rows of a matrix) whose sums the
+    kernel keeps in registers, `[pixels]` or, of `depthwise_conv_2d`, `[rows, columns]`. Without it the kernel
+    generator asks the target. See `lowbit-pack`.
+
     | encoding | field of level l | l odd |
     |---|---|---|
     | `top_aligned` | l mod 2^b: unpacks to the byte l * 2^(8-b), whose products are shifted back in the sum | (l-1)/2 mod 2^b, to the byte l * 2^(7-b) |
@@ -177,19 +181,22 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     EnumParameter<LowBit_FieldEncoding>:$encoding,
     "int64_t":$run,
     ArrayRefParameter<"int64_t">:$kernel,
-    OptionalArrayRefParameter<"int64_t">:$border
+    OptionalArrayRefParameter<"int64_t">:$border,
+    OptionalArrayRefParameter<"int64_t">:$tile
   );
   let builders = [
     AttrBuilder<(ins "::llvm::StringRef":$target, "int64_t":$lanes, "int64_t":$vectors, "FieldEncoding":$encoding,
                      "int64_t":$run, "::llvm::ArrayRef<int64_t>":$kernel,
-                     CArg<"::llvm::ArrayRef<int64_t>", "{}">:$border), [{
-      return $_get($_ctxt, target, lanes, vectors, encoding, run, kernel, border);
+                     CArg<"::llvm::ArrayRef<int64_t>", "{}">:$border,
+                     CArg<"::llvm::ArrayRef<int64_t>", "{}">:$tile), [{
+      return $_get($_ctxt, target, lanes, vectors, encoding, run, kernel, border, tile);
     }]>
   ];
   let skipDefaultBuilders = 1;
   let assemblyFormat = [{
     `<` $target `,` `lanes` `=` $lanes `,` `vectors` `=` $vectors `,` $encoding `,` `run` `=` $run `,`
-    `kernel` `=` `[` $kernel `]` (`,` `border` `=` `[` $border^ `]`)? `>`
+    `kernel` `=` `[` $kernel `]` (`,` `border` `=` `[` $border^ `]`)?
+    (`tile` `=` `[` $tile^ `]`)? `>`
   }];
   let extraClassDeclaration = [{
     /// True if the input is bits.

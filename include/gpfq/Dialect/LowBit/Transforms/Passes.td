@@ -15,6 +15,10 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     their padding as a buffer, so that the kernel needs no border cases: a `tensor.insert_slice` of the
     input into a fill with the padding value. `eliminate-empty-tensors` then lets the producer write into the slice.
 
+    Panels are as wide as the target prefers, unless `tiles` is a file that `gpfq-compile --tune` has measured
+    on a CPU: an op whose shape, bits and window are in it gets the tile there, vectors of output channels and,
+    for the kernel generator, output pixels. A file for another target is an error.
+
     The levels of a compute op must be constant; one whose levels are not is left alone, with a remark. The second
     operand of `lowbit.batch_matmul`, an activation, is packed when the network runs, by a `lowbit.pack`.
 
@@ -44,12 +48,14 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "kernel family: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">
+           "kernel family: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">,
+    Option<"tiles", "tiles", "std::string", "\"\"", "measured tiles, JSON, of gpfq-compile --tune">
   ];
   let statistics = [
     Statistic<"packed", "packed", "compute ops that were packed">,
     Statistic<"packedAtRunTime", "packed-at-run-time", "products of two activations whose second operand is packed">,
     Statistic<"packedBytes", "packed-bytes", "bytes of packed weights">,
+    Statistic<"measuredTiles", "measured-tiles", "compute ops whose tile is in the table">,
     Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">,
     Statistic<"countedSigns", "counted-signs", "compute ops that multiply signs by counting bits">,
     Statistic<"signsAsBytes", "signs-as-bytes", "compute ops that multiply signs as bytes">
