@@ -32,4 +32,9 @@ def LowBit_Dialect : Dialect {
   let useDefaultAttributePrinterParser = 1;
 }
 
+class LowBit_Op<string mnemonic, list<Trait> traits = []>
+    : Op<LowBit_Dialect, mnemonic, traits>;
+
+def LowBit_TensorOrMemRef : AnyTypeOf<[AnyRankedTensor, AnyStridedMemRef]>;
+
 #endif // LOWBIT_DIALECT
