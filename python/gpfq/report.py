@@ -9,6 +9,7 @@ import itertools
 import json
 import math
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -183,6 +184,30 @@ def _make_activations(main: _Run, other: _Run | None) -> list[dict[str, Any]]:
     return rows
 
 
+@dataclass(frozen=True)
+class _Box:
+    """A chart of 600 x 160: the values at its sides, and the height of the highest bar."""
+
+    low: float
+    high: float
+    top: float
+
+    def to_x(self, value: float) -> float:
+        return round(600 * (value - self.low) / (self.high - self.low), 1)
+
+    def to_y(self, height: float) -> float:
+        return round(150 - 140 * height / self.top, 1)
+
+    def to_width(self, width: float) -> float:
+        return round(600 * width / (self.high - self.low), 1)
+
+    def outline(self, first: float, step: float, heights: Sequence[float]) -> str:
+        """The points of a histogram of bins of `step` from `first` on."""
+        sides = [(self.to_x(first + i * step), self.to_x(first + (i + 1) * step)) for i in range(len(heights))]
+        points = [(x, self.to_y(height)) for pair, height in zip(sides, heights, strict=True) for x in pair]
+        return " ".join(f"{x},{y}" for x, y in [(sides[0][0], 150.0), *points, (sides[-1][1], 150.0)])
+
+
 def _make_activation_chart(entry: dict[str, Any]) -> dict[str, Any]:
     """Bars of codes, several in one where there are many, and the outline of the float values, in a box of 600 x 160.
 
@@ -199,29 +224,16 @@ def _make_activation_chart(entry: dict[str, Any]) -> dict[str, Any]:
     step = (values["high"] - values["low"]) / len(bins)
     heights = [math.sqrt(share / total / width) for share in shares]
     outline = [math.sqrt(count / total / step) for count in bins]
-    top = max(*heights, *outline, 1e-30)
-
-    def to_x(value: float) -> float:
-        return round(600 * (value - low) / (high - low), 1)
-
-    def to_y(value: float) -> float:
-        return round(150 - 140 * value / top, 1)
+    box = _Box(low, high, max(*heights, *outline, 1e-30))
 
     bars = []
     for i, height in enumerate(heights):
         last = min(len(codes), (i + 1) * together) - 1
-        bar = {"x": to_x(first + i * width), "y": to_y(height), "codes": f"{i * together} to {last}"}
-        bars.append(bar | {"width": round(600 * width / (high - low), 1), "height": round(150 - bar["y"], 1)})
+        bar = {"x": box.to_x(first + i * width), "y": box.to_y(height), "codes": f"{i * together} to {last}"}
+        bars.append(bar | {"width": box.to_width(width), "height": round(150 - bar["y"], 1)})
         bars[-1]["share"] = shares[i] / total
-    points = [(to_x(values["low"]), 150.0)]
-    for i, value in enumerate(outline):
-        points += [
-            (to_x(values["low"] + i * step), to_y(value)),
-            (to_x(values["low"] + (i + 1) * step), to_y(value)),
-        ]
-    points.append((to_x(values["high"]), 150.0))
-    ticks = [{"middle": to_x(x), "text": f"{x:.3g}"} for x in sorted({values["low"], 0.0, values["high"]})]
-    return {"bars": bars, "outline": " ".join(f"{x},{y}" for x, y in points), "ticks": ticks}
+    ticks = [{"middle": box.to_x(x), "text": f"{x:.3g}"} for x in sorted({values["low"], 0.0, values["high"]})]
+    return {"bars": bars, "outline": box.outline(values["low"], step, outline), "ticks": ticks}
 
 
 def _make_chart(layer: dict[str, Any]) -> dict[str, Any] | None:
@@ -240,29 +252,16 @@ def _make_chart(layer: dict[str, Any]) -> dict[str, Any] | None:
     width = (histogram["high"] - histogram["low"]) / len(bins) or 1.0
     level_density = [share / total / spacing for share in shares]
     weight_density = [count / total / width for count in bins]
-    top = max(*level_density, *weight_density, 1e-30)
-
-    def to_x(value: float) -> float:
-        return round(600 * (value - low) / (high - low), 1)
-
-    def to_y(value: float) -> float:
-        return round(150 - 140 * value / top, 1)
-
-    points = []
-    for i, value in enumerate(weight_density):
-        points += [
-            (to_x(histogram["low"] + i * width), to_y(value)),
-            (to_x(histogram["low"] + (i + 1) * width), to_y(value)),
-        ]
+    box = _Box(low, high, max(*level_density, *weight_density, 1e-30))
     bars = [
-        {"x": to_x(level - 0.4 * spacing), "width": round(600 * 0.8 * spacing / (high - low), 1), "y": to_y(density)}
+        {"x": box.to_x(level - 0.4 * spacing), "width": box.to_width(0.8 * spacing), "y": box.to_y(density)}
         for level, density in zip(levels, level_density, strict=True)
     ]
     for bar, level, share in zip(bars, levels, shares, strict=True):
-        bar |= {"height": round(150 - bar["y"], 1), "level": level, "count": share, "middle": to_x(level)}
+        bar |= {"height": round(150 - bar["y"], 1), "level": level, "count": share, "middle": box.to_x(level)}
     every = max(1, math.ceil(len(levels) / 16))
     return {
         "bars": bars,
-        "outline": " ".join(f"{x},{y}" for x, y in [(points[0][0], 150.0), *points, (points[-1][0], 150.0)]),
+        "outline": box.outline(histogram["low"], width, weight_density),
         "ticks": [bar for i, bar in enumerate(bars) if i % every == 0],
     }
