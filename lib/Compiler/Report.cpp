@@ -4,6 +4,7 @@
 
 #include "gpfq/Compiler/Report.h"
 
+#include "gpfq/Conversion/ProfileLayers.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
@@ -61,8 +62,7 @@ static int64_t countBytes(Value value) {
 std::vector<CompiledLayer> mlir::gpfq::describeLayers(ModuleOp module) {
   std::vector<CompiledLayer> layers;
   module.walk([&](lowbit::LowBitComputeOpInterface op) {
-    StringAttr layer = op.getLayerAttr();
-    std::string name = layer ? layer.str() : op->getName().getStringRef().str();
+    std::string name = *getProfiledName(op);
     auto known = llvm::find_if(layers, [&](const CompiledLayer &l) { return l.name == name; });
     if (known == layers.end())
       known = layers.insert(known, {name, 0, 0, 0, op.hasIntegerAccumulator()});

@@ -5,6 +5,7 @@
 #include "gpfq/Compiler/TileTuner.h"
 
 #include "gpfq/Compiler/Output.h"
+#include "gpfq/Conversion/ProfileLayers.h"
 #include "gpfq/Dialect/LowBit/Transforms/TileTable.h"
 #include "gpfq/Support/Progress.h"
 #include "llvm/ADT/StringMap.h"
@@ -148,8 +149,7 @@ void TileTuner::findKernels() {
       llvm::append_range(kernel.tiles, getTileCandidates(op, target, maxCandidates));
       kernel.microseconds.assign(kernel.tiles.size(), std::numeric_limits<double>::infinity());
     }
-    StringAttr layer = op.getLayerAttr();
-    std::string name = layer ? layer.str() : op->getName().getStringRef().str();
+    std::string name = *getProfiledName(op);
     if (!llvm::is_contained(kernel.layers, name))
       kernel.layers.push_back(name);
   });

@@ -2,6 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "gpfq/Conversion/ProfileLayers.h"
+
 #include "gpfq/Conversion/Passes.h"
 
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
@@ -20,8 +22,7 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
-/// What `op` is called in the profile; nothing if it is no layer.
-static std::optional<std::string> getLayerName(Operation *op) {
+std::optional<std::string> mlir::gpfq::getProfiledName(Operation *op) {
   if (auto compute = dyn_cast<LowBitComputeOpInterface>(op)) {
     if (StringAttr layer = compute.getLayerAttr(); layer && !layer.empty())
       return layer.getValue().str();
@@ -52,7 +53,7 @@ struct ProfileLayersPass : gpfq::impl::GPFQProfileLayersBase<ProfileLayersPass> 
     SmallVector<std::pair<Operation *, int64_t>> layers;
     SmallVector<Attribute> names;
     for (Operation &op : network.getBody().front())
-      if (std::optional<std::string> name = getLayerName(&op)) {
+      if (std::optional<std::string> name = getProfiledName(&op)) {
         auto attribute = StringAttr::get(&getContext(), *name);
         auto *known = llvm::find(names, attribute);
         layers.emplace_back(&op, known - names.begin());

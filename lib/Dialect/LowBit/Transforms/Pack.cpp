@@ -40,14 +40,6 @@ static int64_t getRun(LowBitComputeOpInterface op, ArrayRef<int64_t> kernel) {
   return kernel[1];
 }
 
-/// Output rows that share weights: pixels of an image, or rows of a matrix.
-static int64_t getRows(LowBitComputeOpInterface op) {
-  ArrayRef<int64_t> shape = cast<ShapedType>(op.getInit().getType()).getShape();
-  if (isa<MatmulOp, BatchMatmulOp>(op))
-    return shape[shape.size() - 2];
-  return shape[1] * shape[2];
-}
-
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
 static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTarget &target) {
   bool odd = llvm::all_of(op.getAlphabet().getLevels(), [](int32_t level) { return level % 2; });
@@ -65,7 +57,7 @@ static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTar
 static LayoutAttr getSignLayout(LowBitComputeOpInterface op, const KernelTarget &target) {
   SmallVector<int64_t> kernel = op.getKernelShape(), stored(kernel);
   stored.back() = getSignBytes(stored.back());
-  int64_t vectors = std::min<int64_t>(target.getSignTile(getRows(op))->vectors,
+  int64_t vectors = std::min<int64_t>(target.getSignTile(getPixels(op))->vectors,
                                       llvm::divideCeil(kernel[0], target.getLanes()));
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), vectors,
                          FieldEncoding::Signs, getRun(op, stored), kernel, getSignBorder(op));
@@ -163,6 +155,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     op.getWeightsMutable().assign(pack.getResult(0));
     op.setLayoutAttr(layout);
     ++packedAtRunTime;
+    measuredTiles += !layout.getTile().empty();
   }
 
   /// True if `op` multiplies signs as bits; if it does as bytes, remarks why.

@@ -37,9 +37,13 @@ struct PixelGrid {
     return llvm::divideCeil(height, std::min(rows, height)) * llvm::divideCeil(width, limit);
   }
 
+  int64_t getPixels() const { return height * width; }
+
   int64_t height, width;
 };
 } // namespace
+
+int64_t lowbit::getPixels(LowBitComputeOpInterface op) { return PixelGrid(op).getPixels(); }
 
 static int64_t getChannels(LowBitComputeOpInterface op) {
   auto conv = dyn_cast<Conv2DOp>(op.getOperation());
@@ -47,9 +51,8 @@ static int64_t getChannels(LowBitComputeOpInterface op) {
 }
 
 static gpfq::ContractionShape getShape(LowBitComputeOpInterface op) {
-  PixelGrid grid(op);
   int64_t quads = (op.getReductionLength() + 3) / 4;
-  return {grid.height * grid.width, quads, getFieldBits(op.getAlphabet())};
+  return {getPixels(op), quads, getFieldBits(op.getAlphabet())};
 }
 
 KernelTile lowbit::getDefaultTile(LowBitComputeOpInterface op, const KernelTarget &target) {
@@ -60,9 +63,9 @@ KernelTile lowbit::getDefaultTile(LowBitComputeOpInterface op, const KernelTarge
     return tile;
   }
   PixelGrid grid(op);
-  int64_t pixels = grid.height * grid.width;
-  int64_t vectors =
-      isInteger ? target.getIntegerTile(getShape(op)).vectors : target.getFloatTile(pixels).vectors;
+  int64_t pixels = grid.getPixels();
+  int64_t vectors = isInteger ? target.getIntegerTile(getShape(op)).vectors
+                              : target.getFloatTile(getPixels(op)).vectors;
   tile.vectors = std::min<int64_t>(vectors, llvm::divideCeil(getChannels(op), target.getLanes()));
   return tile;
 }
@@ -72,7 +75,7 @@ static double estimateCycles(LowBitComputeOpInterface op, const KernelTarget &ta
                              int64_t pixels, int64_t vectors, size_t planes) {
   PixelGrid grid(op);
   double tiles = grid.countTiles(pixels);
-  double rows = grid.height * grid.width / tiles;
+  double rows = grid.getPixels() / tiles;
   double panels = std::ceil(double(getChannels(op)) / (target.getLanes() * vectors));
   double quads = std::ceil(op.getReductionLength() / (op.hasIntegerAccumulator() ? 4.0 : 1.0));
   double loads = (rows + double(vectors * planes)) / 2;
@@ -84,7 +87,7 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
                                                   const KernelTarget &target, size_t limit) {
   std::vector<KernelTile> candidates;
   // Counting bits has one tile for each target.
-  if (multipliesSigns(op) && target.getSignTile(1))
+  if (multipliesSigns(op) && explainByteSigns(op, target).empty())
     return candidates;
   if (isa<DepthwiseConv2DOp>(op.getOperation())) {
     if (op.hasIntegerAccumulator())
@@ -97,7 +100,7 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
   unsigned bits = getFieldBits(op.getAlphabet());
   size_t planes = llvm::popcount(bits);
   PixelGrid grid(op);
-  int64_t pixels = grid.height * grid.width;
+  int64_t pixels = grid.getPixels();
   int64_t maxVectors =
       std::min<int64_t>(pixels == 1 ? 12 : 4, llvm::divideCeil(getChannels(op), target.getLanes()));
   std::vector<std::pair<double, KernelTile>> ranked;

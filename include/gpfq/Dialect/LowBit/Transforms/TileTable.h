@@ -28,6 +28,9 @@ struct KernelTile {
 /// `op` is not packed.
 std::string describeKernel(LowBitComputeOpInterface op);
 
+/// Output pixels of an image, or rows of a matrix, that share weights.
+int64_t getPixels(LowBitComputeOpInterface op);
+
 /// The tile that `target` gives to `op` without a table; its pixels are left to the kernel
 /// generator, which knows more, and empty here.
 KernelTile getDefaultTile(LowBitComputeOpInterface op, const gpfq::KernelTarget &target);
