@@ -196,6 +196,45 @@ def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "math::MathDialect"];
 }
 
+def GPFQPadInPlace : Pass<"gpfq-pad-in-place", "func::FuncOp"> {
+  let summary = "Let the producers of padded tensors write into the padded buffer";
+  let description = [{
+    Runs before bufferization. A `tensor.pad` of static shape by a constant becomes a buffer of the padded shape whose
+    border is filled, slab by slab, and into which the op that computes the source writes: nothing is copied, and the inner
+    part is not filled in vain. That op must be in destination-passing style and have a `tensor.empty`, or a fill of
+    one, as its init. The other readers of the source read the inner part, which has the strides of the padded buffer. A source
+    without such an op, or one that is padded in a second way too, is copied into the inner part.
+
+    The buffer is a `bufferization.alloc_tensor`, which CSE leaves alone: paddings of the same shape do not share
+    a filled buffer, which bufferization would have to copy for each of them.
+
+    ```mlir
+    // Before
+    %e = tensor.empty() : tensor<1x8x8x4xi8>
+    %y = lowbit.conv_2d ins(%x, %w) outs(%e) ... -> tensor<1x8x8x4xi8>
+    %p = tensor.pad %y low[0, 1, 1, 0] high[0, 1, 1, 0] {
+    ^bb0(%i: index, %j: index, %k: index, %l: index):
+      tensor.yield %c3 : i8
+    } : tensor<1x8x8x4xi8> to tensor<1x10x10x4xi8>
+    // After
+    %a = bufferization.alloc_tensor() : tensor<1x10x10x4xi8>
+    %t = tensor.extract_slice %a[0, 0, 0, 0] [1, 1, 10, 4] [1, 1, 1, 1] : tensor<1x10x10x4xi8> to tensor<1x1x10x4xi8>
+    %f = linalg.fill ins(%c3 : i8) outs(%t : tensor<1x1x10x4xi8>) -> tensor<1x1x10x4xi8>
+    %b = tensor.insert_slice %f into %a[0, 0, 0, 0] [1, 1, 10, 4] [1, 1, 1, 1] : tensor<1x1x10x4xi8> into tensor<1x10x10x4xi8>
+    // ... and so the last row, the first and the last column: %border
+    %s = tensor.extract_slice %border[0, 1, 1, 0] [1, 8, 8, 4] [1, 1, 1, 1] : tensor<1x10x10x4xi8> to tensor<1x8x8x4xi8>
+    %y = lowbit.conv_2d ins(%x, %w) outs(%s) ... -> tensor<1x8x8x4xi8>
+    %p = tensor.insert_slice %y into %border[0, 1, 1, 0] [1, 8, 8, 4] [1, 1, 1, 1] : tensor<1x8x8x4xi8> into tensor<1x10x10x4xi8>
+    ```
+  }];
+  let statistics = [
+    Statistic<"numInPlace", "in-place", "paddings whose source is written into the padded buffer">,
+    Statistic<"numCopied", "copied", "paddings whose source is copied into the padded buffer">
+  ];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
+                           "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
+}
+
 def GPFQRemoveAsserts : Pass<"gpfq-remove-asserts"> {
   let summary = "Remove run-time assertions";
   let description = [{

@@ -93,14 +93,13 @@ template <typename ConvOp> static void materializePadding(OpBuilder &builder, Co
                         ? TypedAttr(builder.getF32FloatAttr(0.0f))
                         : TypedAttr(builder.getIntegerAttr(element, int8_t(op.getPaddingValue())));
   Value code = arith::ConstantOp::create(builder, loc, value);
-  Value empty = tensor::EmptyOp::create(builder, loc, shape, element);
-  Value filled = linalg::FillOp::create(builder, loc, code, empty).getResult(0);
-  SmallVector<OpFoldResult> offsets = {builder.getIndexAttr(0), builder.getIndexAttr(padding[0]),
-                                       builder.getIndexAttr(padding[2]), builder.getIndexAttr(0)};
-  SmallVector<OpFoldResult> sizes = getAsIndexOpFoldResult(builder.getContext(), type.getShape());
-  SmallVector<OpFoldResult> strides(4, builder.getIndexAttr(1));
-  Value padded =
-      tensor::InsertSliceOp::create(builder, loc, op.getInput(), filled, offsets, sizes, strides);
+  SmallVector<OpFoldResult> low, high;
+  for (int64_t amount : {int64_t(0), padding[0], padding[2], int64_t(0)})
+    low.push_back(builder.getIndexAttr(amount));
+  for (int64_t amount : {int64_t(0), padding[1], padding[3], int64_t(0)})
+    high.push_back(builder.getIndexAttr(amount));
+  Value padded = tensor::PadOp::create(builder, loc, RankedTensorType::get(shape, element),
+                                       op.getInput(), low, high, code);
   op.getInputMutable().assign(padded);
   op.setPadding({0, 0, 0, 0});
   op.setPaddingValue(0);

@@ -31,8 +31,8 @@ func.func @matmul(%x: tensor<3x16xf32>) -> tensor<3x1xi32> {
 // CHECK: %[[POOL:.*]] = linalg.pooling_nhwc_max_unsigned
 // CHECK: %[[B:.*]] = lowbit.pack_signs ins(%[[POOL]] : tensor<1x7x8x32xi8>) outs(%{{.*}} : tensor<1x7x8x4xi8>)
 // CHECK-NOT: lowbit.pack_signs
-// CHECK: %[[F:.*]] = linalg.fill ins(%{{.*}} : i8) outs(%{{.*}} : tensor<1x9x9x4xi8>)
-// CHECK: %[[P:.*]] = tensor.insert_slice %[[B]] into %[[F]][0, 1, 1, 0] [1, 7, 8, 4] [1, 1, 1, 1]
+// CHECK: %[[P:.*]] = tensor.pad %[[B]] low[0, 1, 1, 0] high[0, 1, 0, 0]
+// CHECK: tensor<1x7x8x4xi8> to tensor<1x9x9x4xi8>
 // CHECK: lowbit.conv_2d ins(%[[P]],
 // CHECK-SAME: signs, run = 12, kernel = [32, 3, 3, 32], border = [1, 1, 1, 0]>
 // CHECK: lowbit.conv_2d

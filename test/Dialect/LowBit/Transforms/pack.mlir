@@ -7,9 +7,9 @@
 // AVX2: %[[W:.+]] = arith.constant dense<[40, 38, 47, 46,{{.*}}]> : tensor<32xi8>
 // VNNI: %[[W:.+]] = arith.constant dense<[2, 12, 5, 4,{{.*}}]> : tensor<64xi8>
 // CHECK: %[[Z:.+]] = arith.constant 3 : i8
-// CHECK: %[[E:.+]] = tensor.empty() : tensor<1x8x10x3xi8>
-// CHECK: %[[F:.+]] = linalg.fill ins(%[[Z]] : i8) outs(%[[E]] : tensor<1x8x10x3xi8>)
-// CHECK: %[[P:.+]] = tensor.insert_slice %{{.+}} into %[[F]][0, 0, 1, 0] [1, 8, 8, 3] [1, 1, 1, 1]
+// CHECK: %[[P:.+]] = tensor.pad %{{.+}} low[0, 0, 1, 0] high[0, 0, 1, 0]
+// CHECK: tensor.yield %[[Z]] : i8
+// CHECK: tensor<1x8x8x3xi8> to tensor<1x8x10x3xi8>
 // CHECK: lowbit.conv_2d ins(%[[P]], %[[W]]
 // AVX2-SAME: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 9, kernel = [3, 1, 3, 3]>
 // VNNI-SAME: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 1, top_aligned, run = 9, kernel = [3, 1, 3, 3]>

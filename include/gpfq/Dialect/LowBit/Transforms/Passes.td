@@ -12,8 +12,8 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   let description = [{
     Level 3 to 4. Replaces the constant levels of each compute op by bytes in the order in which the kernel
     of `target` reads them, at the bits of the alphabet (see `#lowbit.layout`), and gives convolutions
-    their padding as a buffer, so that the kernel needs no border cases: a `tensor.insert_slice` of the
-    input into a fill with the padding value. `eliminate-empty-tensors` then lets the producer write into the slice.
+    their padding as a `tensor.pad` with the padding value, so that the kernel needs no border cases. `gpfq-pad-in-place`
+    then lets the producer write into the padded buffer.
 
     Panels are as wide as the target prefers, unless `tiles` is a file that `gpfq-compile --tune` has measured
     on a CPU: an op whose shape, bits and window are in it gets the tile there, vectors of output channels and,
@@ -37,10 +37,10 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     // After
     %w = arith.constant dense<...> : tensor<384xi8>
     %c3 = arith.constant 3 : i8
-    %e = tensor.empty() : tensor<1x10x10x4xi8>
-    %f = linalg.fill ins(%c3 : i8) outs(%e : tensor<1x10x10x4xi8>) -> tensor<1x10x10x4xi8>
-    %p = tensor.insert_slice %x into %f[0, 1, 1, 0] [1, 8, 8, 4] [1, 1, 1, 1]
-           : tensor<1x8x8x4xi8> into tensor<1x10x10x4xi8>
+    %p = tensor.pad %x low[0, 1, 1, 0] high[0, 1, 1, 0] {
+    ^bb0(%i: index, %j: index, %k: index, %l: index):
+      tensor.yield %c3 : i8
+    } : tensor<1x8x8x4xi8> to tensor<1x10x10x4xi8>
     %r = lowbit.conv_2d ins(%p, %w : tensor<1x10x10x4xi8>, tensor<384xi8>) ...
            {alphabet = #lowbit.alphabet<mid_tread, [7]>,
             layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 12, kernel = [16, 3, 3, 4]>}
