@@ -68,7 +68,7 @@ def find_network(args: argparse.Namespace) -> Network:
         if not all(given):
             raise ValueError("--model, --calibration and --test go together")
         return Network(args.net, args.model, args.calibration, args.test, args.labels)
-    if args.net not in networks.NETWORKS + networks.RANDOM_NETWORKS:
+    if args.net not in networks.ALL_NETWORKS:
         known = ", ".join(networks.NETWORKS)
         raise ValueError(f"unknown network '{args.net}': use one of {known}, or give --model, --calibration and --test")
     stem = networks.exported(args.net)

@@ -4,10 +4,13 @@
 """Time of a run of one image: our libraries beside other runtimes, interleaved in one process.
 
     ./dev bench network resnet20 --threads=1 --peers=onnxruntime,openvino,litert
+    ./dev bench network dense_1x4096,dense_128x4096 --peers=onnxruntime,openvino,litert
 
 Ours are compiled with 4 and 8-bit weights and 8-bit activations; the peers' int8 and f32 models are made by their own
-tools on the same network (peers/runtimes_worker.py, peers/litert_worker.py). Prints one JSON object a line for each
-runner; `ratio` is its median over that of the fastest int8 peer, `of_float` over that of the fastest f32 peer.
+tools on the same network (peers/runtimes_worker.py, peers/litert_worker.py). The dense networks, of one layer of random
+weights, have 2 bits too, and int4 models of the peers; their weights are rounded (--method=msq), as those of the peers.
+Prints one JSON object a line for each runner; `ratio` is its median over that of the fastest int8 peer, `of_int4` and
+`of_float` over those of the fastest int4 and f32 peers, `of_best` over that of the fastest of all.
 """
 
 from __future__ import annotations
@@ -18,7 +21,10 @@ import json
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
+
+import numpy as np
 
 import compiling
 import gpfq
@@ -28,9 +34,12 @@ from gpfq import evaluation
 from peers.environment import make_litert_models, run_worker
 
 PEERS = ("onnxruntime", "openvino", "litert")
+BITS = (4, 8)
+DENSE_BITS = (2, 4, 8)
+OURS = "ours "
 
 
-def compile_ours(stem: Path, bits: list[int], samples: int, threads: int, folder: Path) -> dict[str, str]:
+def compile_ours(stem: Path, bits: Sequence[int], options: list[str], folder: Path) -> dict[str, str]:
     """Name -> library of each width."""
     libraries = {}
     for width in bits:
@@ -39,46 +48,58 @@ def compile_ours(stem: Path, bits: list[int], samples: int, threads: int, folder
             Path(f"{stem}.mlir"),
             folder / f"lib{stem.name}_w{width}.so",
             f"--calibration={stem}.calib.npy",
-            f"--samples={samples}",
             f"--weight-bits={width}",
-            f"--parallel={'pool' if threads > 1 else 'none'}",
+            *options,
             quiet=True,
         )
-        libraries[f"ours W{width}A8"] = str(done.output)
+        libraries[f"{OURS}W{width}A8"] = str(done.output)
     return libraries
 
 
 def measure(args: argparse.Namespace, network: str, folder: Path) -> list[dict]:
     stem = networks.exported(network)
+    dense = network in networks.RANDOM_NETWORKS and networks.RANDOM_NETWORKS[network].dense
+    samples = min(args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
+    options = [f"--samples={samples}", f"--parallel={'pool' if args.threads > 1 else 'none'}"]
+    if dense:
+        options.append("--method=msq")
     spec = {
         "network": network,
+        "dense": dense,
         "stem": str(stem),
-        "libraries": compile_ours(stem, args.bits, args.samples, args.threads, folder),
+        "libraries": compile_ours(stem, args.bits or (DENSE_BITS if dense else BITS), options, folder),
         "peers": args.peers,
         "threads": args.threads,
         "rounds": args.rounds,
-        "samples": args.samples,
+        "samples": samples,
         "folder": str(args.models or folder),
     }
     if "litert" in args.peers:
-        make_litert_models(spec)
+        spec["litert"] = make_litert_models(spec)
     output = run_worker("runtimes_worker.py", spec, folder)
-    runners = output["runners"]
-
-    def fastest(kind: str) -> float | None:
-        return min((value["median_us"] for name, value in runners.items() if name.endswith(kind)), default=None)
-
-    int8, f32 = fastest(" int8"), fastest(" f32")
+    ratios = compare({name: value["median_us"] for name, value in output["runners"].items()})
     today = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
     results = []
-    for name, value in runners.items():
-        result = {"network": network, "threads": args.threads, "runner": name} | value
-        result |= {"ratio": int8 and round(value["median_us"] / int8, 3)}
-        result |= {"of_float": f32 and round(value["median_us"] / f32, 3)}
+    for name, value in output["runners"].items():
+        result = {"network": network, "threads": args.threads, "runner": name} | value | ratios[name]
         result |= {"load": round(output["load"], 2), "cpu": evaluation.cpu_name(), "date": today}
         print(json.dumps(result), flush=True)
         results.append(result)
     return results
+
+
+def compare(medians: dict[str, float]) -> dict[str, dict[str, float | None]]:
+    """For each runner its time over that of the fastest peer of each kind; None where there is no such peer."""
+    ends = {"ratio": " int8", "of_int4": " int4", "of_float": " f32", "of_best": ""}
+    peers = {name: time for name, time in medians.items() if not name.startswith(OURS)}
+    fastest = {
+        field: min((time for name, time in peers.items() if name.endswith(end)), default=None)
+        for field, end in ends.items()
+    }
+    return {
+        name: {field: best and round(time / best, 3) for field, best in fastest.items()}
+        for name, time in medians.items()
+    }
 
 
 def main() -> int:
@@ -90,8 +111,12 @@ def main() -> int:
     parser.add_argument("networks", type=words, metavar="NET,..")
     parser.add_argument("--threads", default=1, type=int, metavar="N", help="of one run (default 1)")
     parser.add_argument("--peers", default=[], type=words, metavar="NAME,..", help=", ".join(PEERS))
-    parser.add_argument("--bits", default=[4, 8], type=numbers, metavar="N,..", help="of our weights (default 4,8)")
-    parser.add_argument("--samples", default=64, type=int, metavar="N", help="calibration samples of all (default 64)")
+    parser.add_argument(
+        "--bits", type=numbers, metavar="N,..", help="of our weights (default 4,8; dense networks 2,4,8)"
+    )
+    parser.add_argument(
+        "--samples", default=64, type=int, metavar="N", help="calibration samples of all, at most (default 64)"
+    )
     parser.add_argument("--rounds", default=25, type=int, metavar="N", help="slices of 20 ms of each (default 25)")
     parser.add_argument("--models", type=Path, metavar="FOLDER", help="keep the peers' models here")
     args = parser.parse_args()

@@ -19,6 +19,7 @@ import argparse
 import importlib.util
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -39,8 +40,25 @@ NETWORKS = (
     "efficientnet_lite0",
     "text_direction",
 )
-RANDOM_NETWORKS = ("resnet18",)  # no training: for compile time and size only
 TEST64 = 64
+
+
+@dataclass(frozen=True)
+class RandomNetwork:
+    """A network without training, for times and sizes only: build() of a module of this folder."""
+
+    module: str
+    shape: tuple[int, ...]  # of an input
+    samples: int  # at most, of either split
+    dense: bool = False  # has dense layers only
+
+
+RANDOM_NETWORKS = {
+    "resnet18": RandomNetwork("resnet18", (1, 3, 224, 224), 32),
+    "dense_1x4096": RandomNetwork("dense", (1, 1, 4096), 256, dense=True),
+    "dense_128x4096": RandomNetwork("dense", (1, 128, 4096), 16, dense=True),
+}
+ALL_NETWORKS = (*NETWORKS, *RANDOM_NETWORKS)
 
 
 def data_folder() -> Path | None:
@@ -85,18 +103,18 @@ def models_module() -> ModuleType:
 
 def build(name: str) -> tuple[torch.nn.Module, dict]:
     """(network in evaluation mode, preprocessing)."""
-    if name in RANDOM_NETWORKS:
-        import resnet18
-
-        return resnet18.build(), {"size": 224}
+    if random := RANDOM_NETWORKS.get(name):
+        return importlib.import_module(random.module).build(), {}
     return models_module().load(name)
 
 
 def example_input(name: str, info: dict) -> torch.Tensor:
     import torch
 
+    if random := RANDOM_NETWORKS.get(name):
+        return torch.zeros(random.shape)
     shapes = {"lenet": (1, 1, 28, 28), "text_direction": (1, 3, 48, 192)}
-    size = 32 if name.startswith("resnet") and name not in RANDOM_NETWORKS else info.get("size", 224)
+    size = 32 if name.startswith("resnet") else info.get("size", 224)
     return torch.zeros(shapes.get(name, (1, 3, size, size)))
 
 
@@ -104,9 +122,9 @@ def images(name: str, info: dict, split: str, limit: int | None = None) -> tuple
     """Preprocessed f32 NCHW images and labels of split "calib" or "test"."""
     import torch
 
-    if name in RANDOM_NETWORKS:
-        count = min(limit or 32, 32)
-        x = torch.randn((count, 3, 224, 224), generator=torch.Generator().manual_seed(int(split == "test")))
+    if random := RANDOM_NETWORKS.get(name):
+        count = min(limit or random.samples, random.samples)
+        x = torch.randn((count, *random.shape[1:]), generator=torch.Generator().manual_seed(int(split == "test")))
         return x.numpy(), np.zeros(count, np.int64)
     models, folder = models_module(), data_folder()
     calib = split == "calib"
@@ -185,16 +203,16 @@ def export(name: str, out: Path, *, samples: int = 1000, fuse_batch_norm: bool =
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Export the benchmark networks and their data.")
-    parser.add_argument("nets", nargs="*", metavar="NET", help=", ".join(NETWORKS + RANDOM_NETWORKS))
+    parser.add_argument("nets", nargs="*", metavar="NET", help=", ".join(ALL_NETWORKS))
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--samples", type=int, default=1000, help="calibration samples at most")
     parser.add_argument("--fuse-batch-norm", action="store_true", help="fold batch norms in torch: NET.fused.mlir")
     args = parser.parse_args()
-    unknown = sorted(set(args.nets) - set(NETWORKS + RANDOM_NETWORKS))
+    unknown = sorted(set(args.nets) - set(ALL_NETWORKS))
     if unknown:
         parser.error(f"unknown network {', '.join(unknown)}")
     args.out.mkdir(parents=True, exist_ok=True)
-    for name in args.nets or NETWORKS + RANDOM_NETWORKS:
+    for name in args.nets or ALL_NETWORKS:
         print(f"{name} ...", file=sys.stderr, flush=True)
         export(name, args.out, samples=args.samples, fuse_batch_norm=args.fuse_batch_norm)
     return 0

@@ -35,22 +35,25 @@ def environment(name: str) -> Path:
     return python
 
 
-def make_litert_models(spec: dict) -> None:
-    """NET.f32.tflite and NET.int8.tflite in spec["folder"], for the worker of the runtimes, where they are not there.
+def make_litert_models(spec: dict) -> dict[str, str]:
+    """Kind -> file in spec["folder"] of LiteRT's models of the network, made where they are not there.
 
-    LiteRT's converter has an environment of its own. Raises CalledProcessError.
+    The kinds are those of litert_worker.py, which runs in an environment of its own. Raises CalledProcessError.
     """
-    models = [Path(spec["folder"]) / f"{spec['network']}.{kind}.tflite" for kind in ("f32", "int8")]
-    if all(model.is_file() for model in models):
-        return
+    kinds = ("f32", "int8", "dynamic-int8", "int4") if spec["dense"] else ("f32", "int8")
+    models = {kind: Path(spec["folder"]) / f"{spec['network']}.{kind}.tflite" for kind in kinds}
+    result = {kind: str(path) for kind, path in models.items()}
+    if all(path.is_file() for path in models.values()):
+        return result
     say(f"{spec['network']}: making LiteRT's models")
-    arguments = [spec["network"], f"{spec['stem']}.calib.npy", spec["samples"], *models]
+    arguments = [spec["network"], f"{spec['stem']}.calib.npy", spec["samples"], spec["folder"], *kinds]
     subprocess.run(
         [environment("litert"), "-P", FOLDER / "litert_worker.py", *map(str, arguments)],
         env=os.environ | {"PYTHONPATH": worker_path(), "PYTHONWARNINGS": "ignore"},
         stdout=subprocess.DEVNULL,
         check=True,
     )
+    return result
 
 
 def worker_path() -> str:

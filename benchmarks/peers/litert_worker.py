@@ -1,12 +1,17 @@
 # Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""LiteRT's f32 and int8 models of one network, in the environment that network.py makes.
+"""LiteRT's models of one network, in the environment that network.py makes.
 
-    python -P litert_worker.py NET CALIBRATION.npy SAMPLES F32.tflite INT8.tflite
+    python -P litert_worker.py NET CALIBRATION.npy SAMPLES FOLDER KIND...
 
-The f32 model is made by litert_torch.convert, the int8 one from it by ai_edge_quantizer with its recipe static_wi8_ai8:
-s8 weights per channel, s8 activations, ranges from the samples; inputs and outputs stay f32, as those of the others.
+writes FOLDER/NET.KIND.tflite for each kind, unless it is there:
+
+f32           by litert_torch.convert; the others are made from it by ai_edge_quantizer with its recipes
+int8          static_wi8_ai8: s8 weights per channel, s8 activations, ranges from the samples; inputs and outputs stay
+              f32, as those of the others
+dynamic-int8  dynamic_wi8_afp32: s8 weights per channel; a run quantises the activations of a layer by their own range
+int4          dynamic_wi4_afp32: the same with weights of four bits
 """
 
 from __future__ import annotations
@@ -22,6 +27,8 @@ from ai_edge_quantizer import quantizer, recipe
 
 import networks
 
+DYNAMIC_RECIPES = {"dynamic-int8": recipe.dynamic_wi8_afp32, "int4": recipe.dynamic_wi4_afp32}
+
 
 def convert(network: str, path: Path) -> None:
     module, info = networks.build(network)
@@ -29,17 +36,20 @@ def convert(network: str, path: Path) -> None:
     write_whole(path, lambda file: model.export(str(file)))
 
 
-def quantize(model: Path, calibration: np.ndarray, path: Path) -> None:
+def quantize_static(model: Path, calibration: np.ndarray, path: Path) -> None:
     signatures = Interpreter(model_path=str(model)).get_signature_list()
     name, signature = next(iter(signatures.items()))
     (argument,) = signature["inputs"]
     samples = [{argument: calibration[i : i + 1]} for i in range(len(calibration))]
-    maker = quantizer.Quantizer(str(model))
-    maker.load_quantization_recipe(recipe.static_wi8_ai8())
+    maker = quantizer.Quantizer(str(model), recipe.static_wi8_ai8())
     for end in (recipe.TFLOperationName.INPUT, recipe.TFLOperationName.OUTPUT):
         maker.update_quantization_recipe(regex=".*", operation_name=end, algorithm_key=recipe.AlgorithmName.NO_QUANTIZE)
-    ranges = maker.calibrate({name: samples})
-    quantized = maker.quantize(ranges)
+    quantized = maker.quantize(maker.calibrate({name: samples}))
+    write_whole(path, lambda file: quantized.export_model(str(file), overwrite=True))
+
+
+def quantize_dynamic(model: Path, kind: str, path: Path) -> None:
+    quantized = quantizer.Quantizer(str(model), DYNAMIC_RECIPES[kind]()).quantize()
     write_whole(path, lambda file: quantized.export_model(str(file), overwrite=True))
 
 
@@ -51,11 +61,18 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def main() -> None:
-    network, calibration, samples, f32, int8 = sys.argv[1:]
-    if not Path(f32).is_file():
-        convert(network, Path(f32))
-    data = np.ascontiguousarray(np.load(calibration, mmap_mode="r")[: int(samples)])
-    quantize(Path(f32), data, Path(int8))
+    network, calibration, samples, folder, *kinds = sys.argv[1:]
+    paths = {kind: Path(folder) / f"{network}.{kind}.tflite" for kind in ("f32", *kinds)}
+    for kind, path in paths.items():
+        if path.is_file():
+            continue
+        if kind == "f32":
+            convert(network, path)
+        elif kind == "int8":
+            data = np.ascontiguousarray(np.load(calibration, mmap_mode="r")[: int(samples)])
+            quantize_static(paths["f32"], data, path)
+        else:
+            quantize_dynamic(paths["f32"], kind, path)
 
 
 if __name__ == "__main__":

@@ -5,14 +5,17 @@
 
     python -P runtimes_worker.py SPEC.json
 
-SPEC has "network", "stem" (the files of networks.py), "libraries" ({name: path}), "peers", "threads", "rounds",
-"samples" (for their calibration) and "folder" (for their models). Prints one JSON object: for each runner the median
-and the least of its times, in microseconds a run of one image, and how often it chooses the class of ours.
+SPEC has "network", "dense" (it has dense layers only), "stem" (the files of networks.py), "libraries" ({name: path}),
+"peers", "threads", "rounds", "samples" (for their calibration), "folder" (for their models) and "litert" ({kind: file}
+when LiteRT is a peer). Prints one JSON object: for each runner the median and the least of its times, in microseconds a
+run of one image, and how often it chooses the class of ours.
 
 Each round runs each runner once for some 20 ms, in an order that rotates, so that what else the machine does hits all
 alike. The peers' models are made by their own standard tools: onnxruntime by quantize_static (QDQ, u8 activations,
 s8 weights per channel), OpenVINO by nncf.quantize, LiteRT by litert_worker.py, which runs before this, with their
-defaults otherwise. `max_error` is the largest difference from the outputs of PyTorch in f32, by the largest of those.
+defaults otherwise. Dense networks have int4 models too, which quantise activations to 8 bits while they run:
+onnxruntime by MatMulNBitsQuantizer (accuracy_level 4, blocks of 128), OpenVINO by nncf.compress_weights (INT4_SYM per
+channel). `max_error` is the largest difference from the outputs of PyTorch in f32, by the largest of those.
 """
 
 from __future__ import annotations
@@ -79,7 +82,22 @@ def onnxruntime_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
-    return {"onnxruntime f32": load(onnx), "onnxruntime int8": load(quantized)}
+    runners = {"onnxruntime f32": load(onnx), "onnxruntime int8": load(quantized)}
+    if spec["dense"]:
+        runners["onnxruntime int4"] = load(onnxruntime_int4(onnx))
+    return runners
+
+
+def onnxruntime_int4(onnx: Path) -> Path:
+    """The network with its products as MatMulNBits."""
+    from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
+
+    path = onnx.with_suffix(".ort4.onnx")
+    if not path.is_file():
+        maker = MatMulNBitsQuantizer(str(onnx), bits=4, block_size=128, is_symmetric=True, accuracy_level=4)
+        maker.process()
+        maker.model.save_model_to_file(str(path))
+    return path
 
 
 def openvino_int8(onnx: Path, calibration: np.ndarray) -> Path:
@@ -95,6 +113,21 @@ def openvino_int8(onnx: Path, calibration: np.ndarray) -> Path:
     return path
 
 
+def openvino_int4(onnx: Path) -> Path:
+    """The network with weights that NNCF has compressed, in OpenVINO's format."""
+    import nncf
+    import openvino
+
+    path = onnx.with_suffix(".nncf4.xml")
+    if not path.is_file():
+        model = openvino.Core().read_model(str(onnx))
+        # By default the last layer keeps 8 bits.
+        mode = nncf.CompressWeightsMode.INT4_SYM
+        compressed = nncf.compress_weights(model, mode=mode, group_size=-1, all_layers=True)
+        openvino.save_model(compressed, str(path))
+    return path
+
+
 def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
     import openvino
 
@@ -106,10 +139,13 @@ def openvino_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[st
         request = core.compile_model(model, "CPU", config | extra).create_infer_request()
         return lambda x: next(iter(request.infer([x], share_inputs=True).values()))
 
-    return {
+    runners = {
         "openvino f32": load(core.read_model(str(onnx)), {"INFERENCE_PRECISION_HINT": "f32"}),
         "openvino int8": load(core.read_model(str(path)), {}),
     }
+    if spec["dense"]:
+        runners["openvino int4"] = load(core.read_model(str(openvino_int4(onnx))), {})
+    return runners
 
 
 def litert_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str, Runner]:
@@ -127,7 +163,7 @@ def litert_runners(spec: dict, onnx: Path, calibration: np.ndarray) -> dict[str,
 
         return run
 
-    return {f"litert {kind}": load(onnx.with_suffix(f".{kind}.tflite")) for kind in ("f32", "int8")}
+    return {f"litert {kind.replace('-', ' ')}": load(Path(path)) for kind, path in spec["litert"].items()}
 
 
 PEERS = {"onnxruntime": onnxruntime_runners, "openvino": openvino_runners, "litert": litert_runners}

@@ -1,10 +1,11 @@
 # Part of gpfq-mlir, under the Apache License v2.0 with LLVM Exceptions.
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
-"""The benchmarks that write documents: the theory on small layers, rows of the ablation, sections of documents."""
+"""Parts of the benchmarks: the theory on small layers, rows of tables, sections of documents, random networks."""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import ablation
 import frontier
+import network
+import networks
 import precision
 import roofline
 import sts
@@ -159,3 +162,63 @@ def test_layers_against_the_roof(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     roofline.draw("net", {4: lines}, tmp_path / "roofline.svg")
     assert "OpenVINO int8" in (tmp_path / "roofline.svg").read_text()
+
+
+def test_dense_networks() -> None:
+    pytest.importorskip("torch")
+    for name, rows in (("dense_1x4096", 1), ("dense_128x4096", 128)):
+        module, info = networks.build(name)
+        calibration, _ = networks.images(name, info, "calib", 2)
+        test, _ = networks.images(name, info, "test", 2)
+        assert networks.example_input(name, info).shape == (1, rows, 4096)
+        assert calibration.shape == test.shape == (2, rows, 4096) and not np.allclose(calibration, test)
+        outputs = networks.evaluate(module, test)
+        assert outputs.shape == test.shape
+        np.testing.assert_allclose(outputs[1], test[1] @ module.fc.weight.detach().numpy().T, atol=1e-4)
+
+
+def test_runners_are_compared_with_peers_of_each_kind() -> None:
+    medians = {"ours W4A8": 2.0, "a f32": 10.0, "a int8": 5.0, "b dynamic int8": 4.0, "b int4": 8.0}
+    ratios = network.compare(medians)
+    assert ratios["ours W4A8"] == {"ratio": 0.5, "of_int4": 0.25, "of_float": 0.2, "of_best": 0.5}
+    assert ratios["b int4"] == {"ratio": 2.0, "of_int4": 1.0, "of_float": 0.8, "of_best": 2.0}
+    alone = {"ratio": None, "of_int4": None, "of_float": None, "of_best": None}
+    assert network.compare({"ours W4A8": 2.0, "ours W8A8": 1.0}) == {"ours W4A8": alone, "ours W8A8": alone}
+
+
+@pytest.mark.parametrize(
+    ("name", "widths", "method", "kinds"),
+    [
+        ("lenet", [4, 8], [], ["f32", "int8"]),
+        ("dense_1x4096", [2, 4, 8], ["--method=msq"], ["f32", "int8", "dynamic-int8", "int4"]),
+    ],
+)
+def test_dense_networks_have_more_widths_and_peers(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    widths: list[int],
+    method: list[str],
+    kinds: list[str],
+) -> None:
+    compiled, specs = [], []
+    for kind in kinds:
+        (tmp_path / f"{name}.{kind}.tflite").touch()  # all that is needed, so that the worker of LiteRT does not run
+    np.save(tmp_path / f"{name}.calib.npy", np.zeros((5, 2), np.float32))
+
+    def compile_ours(stem: Path, bits: list[int], options: list[str], folder: Path) -> dict[str, str]:
+        compiled.append((list(bits), options))
+        return {}
+
+    def run_worker(script: str, spec: dict, folder: Path) -> dict:
+        specs.append(spec)
+        return {"runners": {"litert int4": {"median_us": 2.0, "min_us": 1.0}}, "load": 0.0}
+
+    monkeypatch.setattr(networks, "exported", lambda name: tmp_path / name)
+    monkeypatch.setattr(network, "compile_ours", compile_ours)
+    monkeypatch.setattr(network, "run_worker", run_worker)
+    args = argparse.Namespace(bits=None, samples=64, threads=1, peers=["litert"], rounds=1, models=tmp_path)
+    (row,) = network.measure(args, name, tmp_path)
+    assert compiled == [(widths, ["--samples=5", "--parallel=none", *method])]
+    assert list(specs[0]["litert"]) == kinds
+    assert row["runner"] == "litert int4" and row["of_int4"] == 1.0 and row["ratio"] is None
