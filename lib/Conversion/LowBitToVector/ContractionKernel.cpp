@@ -38,7 +38,7 @@ static constexpr int64_t minTilesToUnpack = 8;
 bool ContractionKernel::unpacksOnce() const {
   if (!b.isInteger || g.bits == 8)
     return false;
-  int64_t unpackedBytes = g.runs * g.getQuads() * g.vectors * g.getRegisterBytes();
+  int64_t unpackedBytes = g.getTotalQuads() * g.vectors * g.getRegisterBytes();
   int64_t packedRows = b.target.getIntegerTile(getShape()).rows;
   return unpackedBytes <= maxUnpackedBytes && height * width >= minTilesToUnpack * packedRows;
 }

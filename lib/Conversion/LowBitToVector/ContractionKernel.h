@@ -28,6 +28,15 @@ struct RunPlace {
   Value tapRow, tapColumn;
 };
 
+/// What a quad of weights is multiplied by, for each pixel of a tile. Its bytes from `skip` to
+/// `end` are elements.
+struct QuadInput {
+  int64_t pixels, skip, end;
+  function_ref<Value(int64_t pixel, int64_t byte)> loadElement;
+  /// All four codes as an i32; null if they are not side by side.
+  function_ref<Value(int64_t pixel)> loadWord;
+};
+
 /// A convolution, or a matrix product seen as a convolution of one row of pixels.
 class ContractionKernel {
 public:
@@ -62,11 +71,14 @@ private:
   SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
   SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
                                 int64_t firstQuad, int64_t quads, ValueRange accumulators);
+  SmallVector<Value> buildSharedQuads(const TilePlace &place, ArrayRef<TileRow> rows,
+                                      int64_t vectors, ValueRange accumulators);
+  void addProducts(const QuadInput &input, ArrayRef<Value> levels, MutableArrayRef<Value> sums);
 
   SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
                                      Value tapColumn, Value element);
   Value loadElement(ArrayRef<Value> indices, int64_t offset);
-  Value loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad);
+  Value loadWord(ArrayRef<Value> indices, int64_t offset, int64_t skip);
   /// Number of the table for a pixel along one dimension of `size` pixels.
   Value getTableIndex(Value pixel, int64_t size, int64_t first, int64_t last);
   /// What the accumulators of signs begin with.
@@ -79,7 +91,7 @@ private:
   /// image.
   int64_t getBlockTiles() const;
   int64_t getTileRows() const;
-  ContractionShape getShape() const { return {height * width, g.runs * g.getQuads(), g.bits}; }
+  ContractionShape getShape() const { return {height * width, g.getTotalQuads(), g.bits}; }
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.
   bool unpacksOnce() const;
 

@@ -47,33 +47,78 @@ Value ContractionKernel::loadElement(ArrayRef<Value> indices, int64_t offset) {
   return memref::LoadOp::create(b, b.input, at);
 }
 
-/// Four codes, repeated in all lanes.
-Value ContractionKernel::loadCodes(ArrayRef<Value> indices, int64_t offset, int64_t quad) {
+/// Four codes that are side by side.
+Value ContractionKernel::loadWord(ArrayRef<Value> indices, int64_t offset, int64_t skip) {
+  SmallVector<Value> at(indices);
+  at.back() = b.add(at.back(), offset);
   Type i32 = b.getI32Type();
-  int64_t skip = g.getQuadSkip(quad), end = g.getQuadEnd(quad);
+  Value loaded = vector::LoadOp::create(b, VectorType::get(4, b.getI8Type()), b.input, at);
+  Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
+  Value codes = vector::ExtractOp::create(b, word, int64_t(0));
+  if (g.odd && skip > 0) {
+    // The weights of an odd alphabet cannot be zero where the quad repeats elements.
+    auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
+    codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
+  }
+  return codes;
+}
+
+/// The codes of a quad, loaded one by one; its other bytes are 0.
+static Value gatherWord(KernelBuilder &b, const QuadInput &input, int64_t pixel) {
+  Type i32 = b.getI32Type();
   Value codes;
-  if (byElement) {
-    for (int64_t byte = skip; byte < end; ++byte) {
-      Value code = arith::ExtUIOp::create(b, i32, loadElement(indices, offset + byte));
-      if (byte > 0)
-        code = arith::ShLIOp::create(b, code, b.getConstant(b.getI32IntegerAttr(8 * byte)));
-      codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
+  for (int64_t byte = input.skip; byte < input.end; ++byte) {
+    Value code = arith::ExtUIOp::create(b, i32, input.loadElement(pixel, byte));
+    if (byte > 0)
+      code = arith::ShLIOp::create(b, code, b.getConstant(b.getI32IntegerAttr(8 * byte)));
+    codes = codes ? Value(arith::OrIOp::create(b, codes, code)) : code;
+  }
+  return codes;
+}
+
+/// Adds the products of a quad of each pixel with `levels`, a register for each vector.
+void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> levels,
+                                    MutableArrayRef<Value> sums) {
+  int64_t vectors = levels.size();
+  if (!b.isInteger) {
+    for (int64_t byte = input.skip; byte < input.end; ++byte) {
+      SmallVector<Value> factors;
+      for (Value level : levels)
+        factors.push_back(b.getFloatLevels(level, byte));
+      for (int64_t m = 0; m < input.pixels; ++m) {
+        Value x =
+            vector::BroadcastOp::create(b, b.getAccumulatorType(), input.loadElement(m, byte));
+        for (int64_t v = 0; v < vectors; ++v)
+          sums[m * vectors + v] = math::FmaOp::create(b, x, factors[v], sums[m * vectors + v]);
+      }
     }
-  } else {
-    SmallVector<Value> at(indices);
-    at.back() = b.add(at.back(), offset);
-    auto quadType = VectorType::get(4, b.getI8Type());
-    Value loaded = vector::LoadOp::create(b, quadType, b.input, at);
-    Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
-    codes = vector::ExtractOp::create(b, word, int64_t(0));
-    if (g.odd && skip > 0) {
-      // The weights of an odd alphabet cannot be zero where the quad repeats elements.
-      auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
-      codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
+    return;
+  }
+  for (int64_t m = 0; m < input.pixels; ++m) {
+    Value word = input.loadWord ? input.loadWord(m) : gatherWord(b, input, m);
+    Value lanes = vector::BroadcastOp::create(b, b.getVectorType(b.getI32Type()), word);
+    Value codes = vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+    if (sumsLevels)
+      codes = b.emitSignedCodes(codes);
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value &sum = sums[m * vectors + v];
+      sum = sumsLevels ? b.emitSignedDot(sum, codes, levels[v]) : b.emitDot(sum, codes, levels[v]);
     }
   }
-  Value lanes = vector::BroadcastOp::create(b, b.getVectorType(i32), codes);
-  return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+  if (!sumsLevels)
+    return;
+  for (int64_t v = 0; v < vectors; ++v) {
+    Value &sum = sums[input.pixels * vectors + v];
+    sum = b.emitSignedDot(sum, b.splat(b.getBytesType(), 1), levels[v]);
+  }
+}
+
+static SmallVector<Value> loadLevels(KernelBuilder &b, Value stepStart, int64_t vectors,
+                                     int64_t quadInStep, KernelBuilder::RegisterCache &cache) {
+  SmallVector<Value> levels;
+  for (int64_t v = 0; v < vectors; ++v)
+    levels.push_back(b.loadLevels(stepStart, v, quadInStep, cache));
+  return levels;
 }
 
 /// Products of `quads` quads of step `step` from the quad `firstQuad` in it. `firstStep` is the
@@ -84,53 +129,61 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
   SmallVector<Value> acc(accumulators);
   if (quads == 0)
     return acc;
-  int64_t vectors = run.vectors;
   Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
   Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
-  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(vectors)));
-  Value element = b.scale(step, 4 * g.quadsPerStep);
-  SmallVector<SmallVector<Value>> inputs;
+  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(run.vectors)));
+  Value firstElement = b.scale(step, 4 * g.quadsPerStep);
+  SmallVector<SmallVector<Value>> places;
   for (TileRow row : run.rows)
-    inputs.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, element));
+    places.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, firstElement));
 
   KernelBuilder::RegisterCache cache;
   for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
-    int64_t quad = firstStep * g.quadsPerStep + q;
-    // Distance from `element`, the start of the step.
+    int64_t quad = firstStep * g.quadsPerStep + q, skip = g.getQuadSkip(quad);
+    // Distance from `firstElement`, where the step starts.
     int64_t offset = g.getQuadStart(quad) - 4 * firstStep * g.quadsPerStep;
-    SmallVector<Value> levels;
-    for (int64_t v = 0; v < vectors; ++v)
-      levels.push_back(b.loadLevels(stepStart, v, q, cache));
-    if (b.isInteger) {
-      for (auto [m, indices] : llvm::enumerate(inputs)) {
-        Value codes = loadCodes(indices, offset, quad);
-        if (sumsLevels)
-          codes = b.emitSignedCodes(codes);
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value &sum = acc[m * vectors + v];
-          sum = sumsLevels ? b.emitSignedDot(sum, codes, levels[v])
-                           : b.emitDot(sum, codes, levels[v]);
-        }
-      }
-      if (sumsLevels)
-        for (int64_t v = 0; v < vectors; ++v) {
-          Value &sum = acc[inputs.size() * vectors + v];
-          sum = b.emitSignedDot(sum, b.splat(b.getBytesType(), 1), levels[v]);
-        }
-      continue;
-    }
-    for (int64_t byte = g.getQuadSkip(quad); byte < g.getQuadEnd(quad); ++byte) {
-      SmallVector<Value> factors;
-      for (Value level : levels)
-        factors.push_back(b.getFloatLevels(level, byte));
-      for (auto [m, indices] : llvm::enumerate(inputs)) {
-        Value x = vector::BroadcastOp::create(b, b.getAccumulatorType(),
-                                              loadElement(indices, offset + byte));
-        for (int64_t v = 0; v < vectors; ++v)
-          acc[m * vectors + v] = math::FmaOp::create(b, x, factors[v], acc[m * vectors + v]);
-      }
-    }
+    auto element = [&](int64_t pixel, int64_t byte) {
+      return loadElement(places[pixel], offset + byte);
+    };
+    auto word = [&](int64_t pixel) { return loadWord(places[pixel], offset, skip); };
+    QuadInput input = {int64_t(places.size()), skip, g.getQuadEnd(quad), element, {}};
+    if (!byElement)
+      input.loadWord = word;
+    addProducts(input, loadLevels(b, stepStart, run.vectors, q, cache), acc);
   }
+  return acc;
+}
+
+/// Products of the elements whose quads runs share.
+SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
+                                                       ArrayRef<TileRow> rows, int64_t vectors,
+                                                       ValueRange accumulators) {
+  int64_t quads = g.getSharedQuads(), atOnce = b.getNarrowQuads();
+  Value start = b.add(place.panelStart, g.runs * g.getSteps() * g.getStepBytes(vectors));
+  KernelBuilder::RegisterCache cache;
+  auto addQuad = [&](int64_t quad, MutableArrayRef<Value> sums) {
+    auto element = [&](int64_t pixel, int64_t byte) {
+      auto [run, inRun] = g.getSharedElement(4 * quad + byte);
+      Value tapRow = b.index(run / tapColumns), tapColumn = b.index(run % tapColumns);
+      return loadElement(getInputIndices(place, rows[pixel], tapRow, tapColumn, b.index(0)), inRun);
+    };
+    QuadInput input = {int64_t(rows.size()), 0, g.getSharedQuadSize(quad), element, {}};
+    Value stepStart = b.add(start, quad / g.quadsPerStep * g.getStepBytes(vectors));
+    if (quad % g.quadsPerStep == 0)
+      cache.clear();
+    addProducts(input, loadLevels(b, stepStart, vectors, quad % g.quadsPerStep, cache), sums);
+  };
+  SmallVector<Value> acc(accumulators);
+  if (atOnce == 0)
+    for (int64_t quad = 0; quad < quads; ++quad)
+      addQuad(quad, acc);
+  else
+    for (int64_t first = 0; first < quads; first += atOnce) {
+      SmallVector<Value> sums(acc.size(), b.zeros(b.getNarrowType()));
+      for (int64_t quad = first; quad < std::min(first + atOnce, quads); ++quad)
+        addQuad(quad, sums);
+      acc = b.emitWiden(acc, sums);
+    }
   return acc;
 }
 
@@ -236,11 +289,13 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   SmallVector<Value> acc(sums + (sumsLevels ? vectors : 0), b.zeros(b.getAccumulatorType()));
   if (g.hasSigns())
     acc = loadTables(place, rows, vectors);
-  acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
-    return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
-      return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
+  if (g.getQuads() > 0)
+    acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
+      return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
+        return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
+      });
     });
-  });
+  acc = buildSharedQuads(place, rows, vectors, acc);
 
   if (g.hasSigns())
     for (Value &sum : acc)

@@ -100,20 +100,20 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
     // Full panels come first: the last one is no larger.
     unpacked = allocate(plain.getPanelBytes(vectors), getI8Type());
   }
-  auto unpackQuads = [&](Value run, Value step, int64_t firstStep, int64_t quads) {
-    Value stepIndex = add(scale(run, packed.getSteps()), step);
-    Value from = add(panelStart, scale(stepIndex, packed.getStepBytes(vectors)));
-    Value quadIndex = add(scale(run, packed.getQuads()), scale(step, packed.quadsPerStep));
-    Value to = scale(quadIndex, plain.getStepBytes(vectors));
+  // `quads` quads of step `step`, of all runs, which go to the quads from `to` on.
+  // `getElements` gives the bytes of one that are elements.
+  auto unpackQuads = [&](Value step, Value to, int64_t quads, auto getElements) {
+    Value from = add(panelStart, scale(step, packed.getStepBytes(vectors)));
+    to = scale(to, plain.getStepBytes(vectors));
     RegisterCache cache;
     SmallVector<Value> before;
     for (int64_t q = 0; q < quads; ++q) {
       // One quad after the other, in few registers.
       from = makeOpaque(from, before);
       before.clear();
-      int64_t quad = firstStep * packed.quadsPerStep + q;
-      uint64_t filled = llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadEnd(quad)) &
-                        ~llvm::maskTrailingOnes<uint32_t>(8 * packed.getQuadSkip(quad));
+      auto [skip, end] = getElements(q);
+      uint64_t filled =
+          llvm::maskTrailingOnes<uint32_t>(8 * end) & ~llvm::maskTrailingOnes<uint32_t>(8 * skip);
       for (int64_t v = 0; v < vectors; ++v) {
         Value levels = emitPlainLevels(loadLevels(from, v, q, cache));
         if (packed.odd && filled != ~0u) {
@@ -129,12 +129,25 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
       }
     }
   };
+  auto unpackStep = [&](Value run, Value step, int64_t firstStep, int64_t quads) {
+    Value to = add(scale(run, packed.getQuads()), scale(step, packed.quadsPerStep));
+    unpackQuads(add(scale(run, packed.getSteps()), step), to, quads, [&](int64_t q) {
+      int64_t quad = firstStep * packed.quadsPerStep + q;
+      return std::pair(packed.getQuadSkip(quad), packed.getQuadEnd(quad));
+    });
+  };
   int64_t fullSteps = packed.run / 4 / packed.quadsPerStep;
   buildLoop(packed.runs, [&](Value run) {
-    buildLoop(fullSteps, [&](Value step) { unpackQuads(run, step, 0, packed.quadsPerStep); });
-    unpackQuads(run, index(fullSteps), fullSteps,
-                packed.getQuads() - fullSteps * packed.quadsPerStep);
+    buildLoop(fullSteps, [&](Value step) { unpackStep(run, step, 0, packed.quadsPerStep); });
+    unpackStep(run, index(fullSteps), fullSteps,
+               packed.getQuads() - fullSteps * packed.quadsPerStep);
   });
+  for (int64_t first = 0; first < packed.getSharedQuads(); first += packed.quadsPerStep)
+    unpackQuads(index(packed.runs * packed.getSteps() + first / packed.quadsPerStep),
+                index(packed.runs * packed.getQuads() + first),
+                std::min(packed.quadsPerStep, packed.getSharedQuads() - first), [&](int64_t q) {
+                  return std::pair(int64_t(0), packed.getSharedQuadSize(first + q));
+                });
   return {unpacked, plain};
 }
 

@@ -120,8 +120,9 @@ void CaseWriter::drawConv() {
   if (isLarge()) {
     // More than a block of the second-level cache.
     groups = 1;
-    kernelShape = {pick(30, 50), pickOf({1, 1, 2, 3}), pick(1, 3), 32};
-    inputShape = {1, pick(36, 44), pick(44, 52), 32};
+    channels = pickOf({32, 32, 3});
+    kernelShape = {pick(30, 50), pickOf({1, 1, 2, 3}), pick(1, 3), channels};
+    inputShape = {1, pick(36, 44), pick(44, 52), channels};
   }
   drawWindow(kernelShape[1], kernelShape[2]);
   outputShape[3] = kernelShape[0];

@@ -40,6 +40,17 @@ static SmallVector<unsigned, 3> getBitPlanes(unsigned bits) {
   return planes;
 }
 
+/// Elements at the end of each of `runs` runs that share quads: those that fill no quad, if that
+/// saves a tenth of all quads. Kernels gather them one by one, so there may not be many.
+static int64_t getSharedElements(int64_t runs, int64_t run) {
+  constexpr int64_t maxSharedQuads = 16;
+  int64_t shared = run % 4;
+  int64_t sharedQuads = llvm::divideCeil(runs * shared, 4);
+  int64_t saved = shared > 0 ? runs - sharedQuads : 0;
+  bool isWorthIt = 10 * saved >= runs * int64_t(llvm::divideCeil(run, 4));
+  return saved > 0 && isWorthIt && sharedQuads <= maxSharedQuads ? shared : 0;
+}
+
 PackedGeometry::PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t groups)
     : groups(groups), run(layout.getRun()), lanes(layout.getLanes()), vectors(layout.getVectors()),
       bits(getFieldBits(alphabet)), odd(hasOnlyOddLevels(alphabet)), encoding(layout.getEncoding()),
@@ -60,6 +71,7 @@ PackedGeometry::PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t
   int64_t outputs = depthwise ? kernel.back() : kernel.front();
   channels = outputs / groups;
   runs = ShapedType::getNumElements(kernel) / outputs / run;
+  sharedElements = depthwise ? 0 : getSharedElements(runs, run);
 }
 
 static int64_t getGroups(LowBitComputeOpInterface op) {
@@ -123,27 +135,38 @@ int64_t PackedGeometry::getLevelIndex(int64_t group, int64_t channel, int64_t ru
 template <typename Visitor> static void visitFields(const PackedGeometry &g, Visitor visit) {
   auto visitLane = [&](int64_t group, int64_t channel, int64_t vectorStart, int64_t stepBytes,
                        int64_t lane) {
-    for (int64_t run = 0; run < g.runs; ++run)
-      for (int64_t quad = 0; quad < g.getQuads(); ++quad) {
-        int64_t step = run * g.getSteps() + quad / g.quadsPerStep;
-        int64_t start = vectorStart + step * stepBytes;
-        int64_t quadInStep = quad % g.quadsPerStep;
-        for (int64_t byte = 0; byte < 4; ++byte) {
-          bool filling = byte < g.getQuadSkip(quad) || byte >= g.getQuadEnd(quad);
-          int64_t level =
-              filling ? -1 : g.getLevelIndex(group, channel, run, g.getQuadStart(quad) + byte);
-          int64_t planeRegister = 0;
-          unsigned bitInField = g.bits;
-          for (unsigned width : g.planes) {
-            bitInField -= width;
-            int64_t perByte = 8 / width;
-            int64_t index = start + lane * 4 + byte +
-                            (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
-            visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
-            planeRegister += g.quadsPerStep / perByte;
-          }
+    // Quads are counted from the first step; `getLevel` gives the level of a byte, or -1.
+    auto visitQuad = [&](int64_t firstStep, int64_t quad,
+                         function_ref<int64_t(int64_t byte)> getLevel) {
+      int64_t start = vectorStart + (firstStep + quad / g.quadsPerStep) * stepBytes;
+      int64_t quadInStep = quad % g.quadsPerStep;
+      for (int64_t byte = 0; byte < 4; ++byte) {
+        int64_t level = getLevel(byte);
+        int64_t planeRegister = 0;
+        unsigned bitInField = g.bits;
+        for (unsigned width : g.planes) {
+          bitInField -= width;
+          int64_t perByte = 8 / width;
+          int64_t index = start + lane * 4 + byte +
+                          (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
+          visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
+          planeRegister += g.quadsPerStep / perByte;
         }
       }
+    };
+    for (int64_t run = 0; run < g.runs; ++run)
+      for (int64_t quad = 0; quad < g.getQuads(); ++quad)
+        visitQuad(run * g.getSteps(), quad, [&](int64_t byte) -> int64_t {
+          bool filling = byte < g.getQuadSkip(quad) || byte >= g.getQuadEnd(quad);
+          return filling ? -1 : g.getLevelIndex(group, channel, run, g.getQuadStart(quad) + byte);
+        });
+    for (int64_t quad = 0; quad < g.getSharedQuads(); ++quad)
+      visitQuad(g.runs * g.getSteps(), quad, [&](int64_t byte) -> int64_t {
+        if (byte >= g.getSharedQuadSize(quad))
+          return -1;
+        auto [run, element] = g.getSharedElement(4 * quad + byte);
+        return g.getLevelIndex(group, channel, run, element);
+      });
   };
   for (int64_t group = 0; group < g.groups; ++group)
     for (int64_t panel = 0, full = g.getFullPanels(); panel <= full; ++panel) {

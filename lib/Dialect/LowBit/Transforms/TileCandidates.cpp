@@ -62,8 +62,6 @@ KernelTile lowbit::getDefaultTile(LowBitComputeOpInterface op, const KernelTarge
     tile.vectors = isInteger ? 4 : 1;
     return tile;
   }
-  PixelGrid grid(op);
-  int64_t pixels = grid.getPixels();
   int64_t vectors = isInteger ? target.getIntegerTile(getShape(op)).vectors
                               : target.getFloatTile(getPixels(op)).vectors;
   tile.vectors = std::min<int64_t>(vectors, llvm::divideCeil(getChannels(op), target.getLanes()));

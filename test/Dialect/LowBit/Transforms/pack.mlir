@@ -29,6 +29,23 @@ func.func @padded_conv(%x: tensor<1x8x8x3xi8>, %s: tensor<3xf32>) -> tensor<1x8x
   return %r : tensor<1x8x8x3xf32>
 }
 
+// Three rows of nine: two quads each, and one of the last elements of all rows; a register for each of the seven.
+// CHECK-LABEL: @stem
+// AVX2: arith.constant {{.*}} : tensor<224xi8>
+// VNNI: arith.constant {{.*}} : tensor<448xi8>
+// UNPACK-LABEL: @stem
+// UNPACK: arith.constant dense<{{\[\[\[\[}}-13, -12, -11], [-10, -9, -8], [-7, -6, -5]], {{\[\[}}-4, -3, -2], [-1, 0, 1], [2, 3, 4]], {{\[\[}}5, 6, 7], [8, 9, 10], [11, 12, 13]]]]> : tensor<1x3x3x3xi8>
+func.func @stem(%x: tensor<1x8x8x3xi8>) -> tensor<1x6x6x1xi32> {
+  %w = arith.constant dense<[[[[-13,-12,-11],[-10,-9,-8],[-7,-6,-5]],[[-4,-3,-2],[-1,0,1],[2,3,4]],[[5,6,7],[8,9,10],[11,12,13]]]]> : tensor<1x3x3x3xi8>
+  %init = tensor.empty() : tensor<1x6x6x1xi32>
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x8x8x3xi8>, tensor<1x3x3x3xi8>) outs(%init : tensor<1x6x6x1xi32>)
+      {alphabet = #lowbit.alphabet<range, [-128, 127]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x6x6x1xi32>
+  return %r : tensor<1x6x6x1xi32>
+}
+
 // Four bits a weight: 64 * 128 / 2 bytes.
 // CHECK-LABEL: @matmul
 // CHECK: arith.constant {{.*}} : tensor<4096xi8>

@@ -139,7 +139,10 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     kernel row of all channels, the channels of one tap, a row of a matrix; the taps of a depthwise
     kernel). A run is cut in *quads* of four elements, one byte lane of a dot product. If its length is no
     multiple of four, the last quad of a run of four or more elements covers its last four, and the
-    elements that it repeats are zero; a depthwise or shorter run is filled up with zeros behind.
+    elements that it repeats are zero; a depthwise or shorter run is filled up with zeros behind. The kernel rows of
+    a first layer with three channels have one such element each: where it saves a tenth of all quads, and takes
+    16 at most, the last `run mod 4` elements of all runs, one run after the other, are cut in quads of their own,
+    in the steps behind those of all runs.
 
     Output channels are grouped in panels of `lanes * vectors`; the last panel of a channel group has only as
     many vectors as it needs. The bytes go: channel group, panel, run, step, vector, bit plane, register, lane,

@@ -22,6 +22,8 @@ struct PackedGeometry {
   int64_t groups, channels;
   /// Runs of one output channel, and elements in each.
   int64_t runs, run;
+  /// Elements at the end of each run that share quads with those of other runs; 0 if they do not.
+  int64_t sharedElements;
   /// Lanes of a vector and vectors of a full panel.
   int64_t lanes, vectors;
   /// Bits of a field, and whether it stands for the odd level 2f + 1.
@@ -37,8 +39,21 @@ struct PackedGeometry {
   SmallVector<unsigned, 3> planes;
   int64_t quadsPerStep;
 
-  int64_t getQuads() const { return llvm::divideCeil(run, 4); }
+  /// Quads that one run has for itself, and their steps.
+  int64_t getQuads() const { return llvm::divideCeil(run - sharedElements, 4); }
   int64_t getSteps() const { return llvm::divideCeil(getQuads(), quadsPerStep); }
+  /// Quads of the elements that runs share, and their steps, which follow those of all runs.
+  int64_t getSharedQuads() const { return llvm::divideCeil(runs * sharedElements, 4); }
+  int64_t getSharedSteps() const { return llvm::divideCeil(getSharedQuads(), quadsPerStep); }
+  /// Elements in the shared quad `quad`; the first is shared element 4 * quad.
+  int64_t getSharedQuadSize(int64_t quad) const {
+    return std::min<int64_t>(4, runs * sharedElements - 4 * quad);
+  }
+  /// Run of a shared element, and its place in the run.
+  std::pair<int64_t, int64_t> getSharedElement(int64_t index) const {
+    return {index / sharedElements, run - sharedElements + index % sharedElements};
+  }
+  int64_t getTotalQuads() const { return runs * getQuads() + getSharedQuads(); }
   /// First element of a run that `quad` covers.
   int64_t getQuadStart(int64_t quad) const;
   /// Bytes of `quad` below this one repeat elements of the quad before; they are zero.
@@ -73,7 +88,7 @@ struct PackedGeometry {
   }
   /// Of all runs; in a panel, tables follow.
   int64_t getFieldBytes(int64_t panelVectors) const {
-    return runs * getSteps() * getStepBytes(panelVectors);
+    return (runs * getSteps() + getSharedSteps()) * getStepBytes(panelVectors);
   }
   int64_t getTableBytes(int64_t panelVectors) const {
     return hasSigns() ? panelVectors * getRegisterBytes() : 0;
