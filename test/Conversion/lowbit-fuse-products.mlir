@@ -37,7 +37,7 @@
 // KERNEL-NOT: vector.store
 // KERNEL-LABEL: func.func private @lowbit_batch_matmul
 // KERNEL: memref.collapse_shape %{{.*}} {{\[\[}}0, 1]]
-// KERNEL: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.512"
+// KERNEL: llvm.call_intrinsic "llvm.x86.avx512.vpdpbusd.256"
 
 // IREE-LABEL: func.func @scores
 // IREE: arith.muli %{{.*}}, %{{.*}} : i32

@@ -15,16 +15,16 @@ struct TileRow {
 };
 
 /// Where a tile is: batch, channel group, first output pixel, first channel of the panel in the
-/// result.
+/// result; and how many vectors of channels it has, the last of `lastLanes` lanes.
 struct TilePlace {
   Value batch, group, y, x, channel, panelStart;
+  int64_t vectors = 0, lastLanes = 0;
 };
 
-/// One run of the pixels of a tile, for `vectors` vectors of channels.
+/// One run of the pixels of a tile.
 struct RunPlace {
   const TilePlace &tile;
   ArrayRef<TileRow> rows;
-  int64_t vectors;
   Value tapRow, tapColumn;
 };
 
@@ -72,7 +72,9 @@ private:
   SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
                                 int64_t firstQuad, int64_t quads, ValueRange accumulators);
   SmallVector<Value> buildSharedQuads(const TilePlace &place, ArrayRef<TileRow> rows,
-                                      int64_t vectors, ValueRange accumulators);
+                                      ValueRange accumulators);
+  SmallVector<Value> loadLevels(const TilePlace &place, Value stepStart, int64_t quadInStep,
+                                KernelBuilder::RegisterCache &cache);
   void addProducts(const QuadInput &input, ArrayRef<Value> levels, MutableArrayRef<Value> sums);
 
   SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
@@ -81,6 +83,8 @@ private:
   Value loadWord(ArrayRef<Value> indices, int64_t offset, int64_t skip);
   /// Number of the table for a pixel along one dimension of `size` pixels.
   Value getTableIndex(Value pixel, int64_t size, int64_t first, int64_t last);
+  /// Lanes of the last vector of a panel of `channels` channels that products are made of.
+  int64_t getLastLanes(int64_t channels) const;
   /// What the accumulators of signs begin with.
   SmallVector<Value> loadTables(const TilePlace &place, ArrayRef<TileRow> rows, int64_t vectors);
   SmallVector<Value> getResultPosition(const TilePlace &place, TileRow row, int64_t channel);

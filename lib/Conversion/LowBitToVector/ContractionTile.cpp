@@ -102,7 +102,13 @@ void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> leve
       codes = b.emitSignedCodes(codes);
     for (int64_t v = 0; v < vectors; ++v) {
       Value &sum = sums[m * vectors + v];
-      sum = sumsLevels ? b.emitSignedDot(sum, codes, levels[v]) : b.emitDot(sum, codes, levels[v]);
+      int64_t bytes = cast<VectorType>(levels[v].getType()).getNumElements();
+      Value factor =
+          bytes == 4 * g.lanes
+              ? codes
+              : vector::ExtractStridedSliceOp::create(b, codes, int64_t(0), bytes, int64_t(1));
+      sum =
+          sumsLevels ? b.emitSignedDot(sum, factor, levels[v]) : b.emitDot(sum, factor, levels[v]);
     }
   }
   if (!sumsLevels)
@@ -113,11 +119,23 @@ void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> leve
   }
 }
 
-static SmallVector<Value> loadLevels(KernelBuilder &b, Value stepStart, int64_t vectors,
-                                     int64_t quadInStep, KernelBuilder::RegisterCache &cache) {
+int64_t ContractionKernel::getLastLanes(int64_t channels) const {
+  bool canHalve = b.isInteger && !g.hasSigns() && !sumsLevels && b.getNarrowQuads() == 0 &&
+                  b.target.hasHalfVectors();
+  int64_t inLast = (channels - 1) % g.lanes + 1;
+  return canHalve && inLast <= g.lanes / 2 ? g.lanes / 2 : g.lanes;
+}
+
+/// The levels of a quad for each vector.
+SmallVector<Value> ContractionKernel::loadLevels(const TilePlace &place, Value stepStart,
+                                                 int64_t quadInStep,
+                                                 KernelBuilder::RegisterCache &cache) {
   SmallVector<Value> levels;
-  for (int64_t v = 0; v < vectors; ++v)
+  for (int64_t v = 0; v < place.vectors; ++v) {
+    b.useLanes(v + 1 < place.vectors ? g.lanes : place.lastLanes);
     levels.push_back(b.loadLevels(stepStart, v, quadInStep, cache));
+  }
+  b.useLanes(g.lanes);
   return levels;
 }
 
@@ -131,7 +149,8 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
     return acc;
   Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
   Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
-  Value stepStart = b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(run.vectors)));
+  Value stepStart =
+      b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(run.tile.vectors)));
   Value firstElement = b.scale(step, 4 * g.quadsPerStep);
   SmallVector<SmallVector<Value>> places;
   for (TileRow row : run.rows)
@@ -149,17 +168,18 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
     QuadInput input = {int64_t(places.size()), skip, g.getQuadEnd(quad), element, {}};
     if (!byElement)
       input.loadWord = word;
-    addProducts(input, loadLevels(b, stepStart, run.vectors, q, cache), acc);
+    addProducts(input, loadLevels(run.tile, stepStart, q, cache), acc);
   }
   return acc;
 }
 
 /// Products of the elements whose quads runs share.
 SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
-                                                       ArrayRef<TileRow> rows, int64_t vectors,
+                                                       ArrayRef<TileRow> rows,
                                                        ValueRange accumulators) {
   int64_t quads = g.getSharedQuads(), atOnce = b.getNarrowQuads();
-  Value start = b.add(place.panelStart, g.runs * g.getSteps() * g.getStepBytes(vectors));
+  int64_t stepBytes = g.getStepBytes(place.vectors);
+  Value start = b.add(place.panelStart, g.runs * g.getSteps() * stepBytes);
   KernelBuilder::RegisterCache cache;
   auto addQuad = [&](int64_t quad, MutableArrayRef<Value> sums) {
     auto element = [&](int64_t pixel, int64_t byte) {
@@ -168,10 +188,10 @@ SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
       return loadElement(getInputIndices(place, rows[pixel], tapRow, tapColumn, b.index(0)), inRun);
     };
     QuadInput input = {int64_t(rows.size()), 0, g.getSharedQuadSize(quad), element, {}};
-    Value stepStart = b.add(start, quad / g.quadsPerStep * g.getStepBytes(vectors));
+    Value stepStart = b.add(start, quad / g.quadsPerStep * stepBytes);
     if (quad % g.quadsPerStep == 0)
       cache.clear();
-    addProducts(input, loadLevels(b, stepStart, vectors, quad % g.quadsPerStep, cache), sums);
+    addProducts(input, loadLevels(place, stepStart, quad % g.quadsPerStep, cache), sums);
   };
   SmallVector<Value> acc(accumulators);
   if (atOnce == 0)
@@ -284,18 +304,31 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   place.panelStart = b.makeOpaque(place.panelStart);
   place.channel = b.makeOpaque(place.channel);
   int64_t vectors = llvm::divideCeil(channels, g.lanes);
+  place.vectors = vectors;
+  place.lastLanes = getLastLanes(channels);
   // Where codes are signed, a last row has the sums of the levels.
   int64_t sums = rows.size() * vectors;
   SmallVector<Value> acc(sums + (sumsLevels ? vectors : 0), b.zeros(b.getAccumulatorType()));
+  VectorType fullType = b.getAccumulatorType();
+  bool isHalved = place.lastLanes < g.lanes;
+  if (isHalved) {
+    auto halfType = VectorType::get(place.lastLanes, fullType.getElementType());
+    for (int64_t i = vectors - 1; i < sums; i += vectors)
+      acc[i] = b.zeros(halfType);
+  }
   if (g.hasSigns())
     acc = loadTables(place, rows, vectors);
   if (g.getQuads() > 0)
     acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
       return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
-        return buildRun({place, rows, vectors, tapRow, tapColumn}, columnAcc);
+        return buildRun({place, rows, tapRow, tapColumn}, columnAcc);
       });
     });
-  acc = buildSharedQuads(place, rows, vectors, acc);
+  acc = buildSharedQuads(place, rows, acc);
+  if (isHalved)
+    for (int64_t i = vectors - 1; i < sums; i += vectors)
+      acc[i] = vector::InsertStridedSliceOp::create(b, acc[i], b.zeros(fullType), int64_t(0),
+                                                    int64_t(1));
 
   if (g.hasSigns())
     for (Value &sum : acc)

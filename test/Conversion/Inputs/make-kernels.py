@@ -17,9 +17,11 @@ CONVOLUTIONS = {
     "pointwise": ((14, 14, 64), (96, 1, 1, 64), ""),
     "short_pointwise": ((14, 14, 16), (96, 1, 1, 16), ""),
     "tail": ((14, 14, 96), (24, 1, 1, 96), ""),
+    "half_tail": ((14, 14, 64), (40, 1, 1, 64), ""),
 }
 DEPTHWISE = {
     "depthwise": ((9, 9, 128), (3, 3, 128), ""),
+    "depthwise_halved": ((9, 10, 32), (3, 3, 32), ""),
     "depthwise_strided": ((15, 15, 96), (3, 3, 96), "strides = array<i64: 2, 2>, "),
 }
 VECTOR = ("vector", 512, 256)

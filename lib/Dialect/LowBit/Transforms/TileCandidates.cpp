@@ -64,7 +64,11 @@ KernelTile lowbit::getDefaultTile(LowBitComputeOpInterface op, const KernelTarge
   }
   int64_t vectors = isInteger ? target.getIntegerTile(getShape(op)).vectors
                               : target.getFloatTile(getPixels(op)).vectors;
-  tile.vectors = std::min<int64_t>(vectors, llvm::divideCeil(getChannels(op), target.getLanes()));
+  int64_t channels = getChannels(op), lanes = target.getLanes();
+  tile.vectors = std::min<int64_t>(vectors, llvm::divideCeil(channels, lanes));
+  // One vector and a half: the half does better with a tile of its own.
+  if (isInteger && target.hasHalfVectors() && channels > lanes && 2 * channels <= 3 * lanes)
+    tile.vectors = 1;
   return tile;
 }
 
