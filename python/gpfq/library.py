@@ -177,23 +177,27 @@ class CompiledModel:
         """The number of samples; raises when an argument does not fit its input."""
         batch: int | None = None
         for i, (array, info) in enumerate(zip(arrays, self.inputs, strict=True)):
-            what = f"{self.name}: input {i} ({info})"
             if not isinstance(array, np.ndarray):
-                raise TypeError(f"{what} must be a numpy array, not {type(array).__name__}")
-            if array.dtype.newbyteorder("=") != info.dtype:
-                raise TypeError(f"{what} got dtype {array.dtype}; convert it with .astype('{info.dtype}')")
+                raise TypeError(f"{self._describe(i)} must be a numpy array, not {type(array).__name__}")
+            if array.dtype != info.dtype and array.dtype.newbyteorder("=") != info.dtype:
+                raise TypeError(f"{self._describe(i)} got dtype {array.dtype}; convert it with .astype('{info.dtype}')")
             if array.ndim != len(info.shape):
-                raise ValueError(f"{what} must have {len(info.shape)} dimensions, got shape {array.shape}")
-            if any(want not in (-1, got) for want, got in zip(info.shape, array.shape, strict=True)):
-                raise ValueError(f"{what} got shape {array.shape}")
+                raise ValueError(f"{self._describe(i)} must have {len(info.shape)} dimensions, got shape {array.shape}")
+            if array.shape != info.shape and any(
+                want not in (-1, got) for want, got in zip(info.shape, array.shape, strict=True)
+            ):
+                raise ValueError(f"{self._describe(i)} got shape {array.shape}")
             if not info.dynamic_batch:
                 continue
             if array.shape[0] == 0:
-                raise ValueError(f"{what} got an empty batch")
+                raise ValueError(f"{self._describe(i)} got an empty batch")
             if batch is not None and array.shape[0] != batch:
-                raise ValueError(f"{what} has batch {array.shape[0]}, but an earlier input has {batch}")
+                raise ValueError(f"{self._describe(i)} has batch {array.shape[0]}, but an earlier input has {batch}")
             batch = array.shape[0]
         return 1 if batch is None else batch
+
+    def _describe(self, i: int) -> str:
+        return f"{self.name}: input {i} ({self.inputs[i]})"
 
     def _create_pool(self, threads: int, pin: bool) -> int:
         """The address of a pool that lives as long as the model."""
@@ -211,10 +215,11 @@ class CompiledModel:
         """Address of this thread's workspace."""
         if self.workspace_bytes == 0:
             return None
-        memory = getattr(self._local, "memory", None)
-        if memory is None:
+        address = getattr(self._local, "address", None)
+        if address is None:
             memory = self._local.memory = np.empty(self.workspace_bytes + self._alignment, np.uint8)
-        return -(-memory.ctypes.data // self._alignment) * self._alignment
+            address = self._local.address = -(-memory.ctypes.data // self._alignment) * self._alignment
+        return address
 
 
 def load(path: str | os.PathLike[str], threads: int = 1, pin: bool = False) -> CompiledModel:
