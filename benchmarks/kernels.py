@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Speed of generated kernels as a part of what this core can do.
 
-    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32|signs] [--layers=REGEX] [--out=FILE]
+    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32|signs] [--layers=REGEX] [--threads=N]
+                                 [--out=FILE]
 
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
@@ -11,7 +12,7 @@ and their ratio. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vp
 `sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With
 --input=signs both weights and inputs are bits, which the producer of the input has packed; on targets other than
 avx512vpopcntdq the chain is that of bytes. For one row of a matrix there is also the
-ratio to the time of reading as many bytes as the packed weights have.
+ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N pinned threads.
 """
 
 from __future__ import annotations
@@ -195,6 +196,8 @@ class Stopwatch:
         self.library.read_burst.restype = ctypes.c_double
         self.library.read_burst.argtypes = [ctypes.c_void_p, ctypes.c_long]
         self.library.run_burst.argtypes = [ctypes.c_void_p] * 4 + [ctypes.c_long]
+        self.library.run_parallel_burst.restype = ctypes.c_double
+        self.library.run_parallel_burst.argtypes = [ctypes.c_void_p] * 5 + [ctypes.c_long]
 
     def roof(self, chain: str) -> float:
         return self.library.roof_burst(CHAINS[chain])
@@ -227,19 +230,32 @@ def pack_signs(source: str, target: str) -> str:
     return packed.replace(found[0], "\n").replace(f"{bits},", "%arg0,").replace(f"%arg0: {floats}", f"%arg0: {words}")
 
 
-def compile_layer(layer: Layer, bits: int, element: str, target: str, folder: Path) -> gpfq.CompiledModel:
+def compile_layer(
+    layer: Layer, bits: int, element: str, target: str, folder: Path, parallel: bool = False
+) -> gpfq.CompiledModel:
     source, library = folder / f"{layer.name}.mlir", folder / f"lib{layer.name}_{bits}{element}.so"
     text = write_module(layer, bits, element)
     source.write_text(pack_signs(text, target) if element == "signs" else text)
-    subprocess.run([str(TOOLS / "gpfq-compile"), str(source), f"--target={target}", "-o", str(library)], check=True)
+    pool = ["--parallel=pool"] if parallel else []
+    command = [str(TOOLS / "gpfq-compile"), str(source), f"--target={target}", "-o", str(library), *pool]
+    subprocess.run(command, check=True)
     return gpfq.load(library)
 
 
+@dataclass
+class Times:
+    """The best of alternate bursts."""
+
+    call: float = float("inf")  # seconds
+    parallel: float = float("inf")  # seconds of a call on several threads
+    read: float = float("inf")  # seconds of reading the weights
+    roof: float = 0.0  # 1e9 operations a second of the chain
+
+
 def measure(
-    model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float, weight_bytes: int
-) -> tuple[float, float, float]:
-    """(seconds of a call, 1e9 operations a second of the chain, seconds of reading the weights): the best of alternate
-    bursts."""
+    model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float, weight_bytes: int, threads: int = 1
+) -> Times:
+    """Alternate bursts of calls, of the chain, of reading `weight_bytes` and of calls on `threads` pinned threads."""
     random = np.random.default_rng(1)
     arrays = []
     for info in model.inputs:
@@ -250,18 +266,41 @@ def measure(
     workspace = np.empty(model.workspace_bytes + 64, np.uint8)
     address = workspace.ctypes.data + -workspace.ctypes.data % 64
     pointers = lambda values: (ctypes.c_void_p * len(values))(*(a.ctypes.data for a in values))  # noqa: E731
-    run = getattr(ctypes.CDLL(str(model.path)), model.name + "_run")
-    call = lambda count: stopwatch.library.run_burst(run, pointers(arrays), pointers(outputs), address, count)  # noqa: E731
+    library = ctypes.CDLL(str(model.path))
+    buffers = (pointers(arrays), pointers(outputs), address)
+    run = getattr(library, model.name + "_run")
+    call = lambda count: stopwatch.library.run_burst(run, *buffers, count)  # noqa: E731
     once = min(call(1) for _ in range(3))
     count = max(1, int(5e-5 / once))
-    best, roof, read = once, 0.0, float("inf")
+    times = Times(call=once)
     weights = np.ones(-(-weight_bytes // 256) * 256, np.uint8)
-    for _ in range(max(20, int(seconds / (count * once)))):
-        best = min(best, call(count))
-        roof = max(roof, stopwatch.roof(chain))
+    bursts = max(20, int(seconds / (count * once)))
+    for _ in range(bursts):
+        times.call = min(times.call, call(count))
+        times.roof = max(times.roof, stopwatch.roof(chain))
         if weight_bytes:
-            read = min(read, stopwatch.read(weights))
-    return best, roof, read
+            times.read = min(times.read, stopwatch.read(weights))
+    if threads > 1:
+        # Not in turns with the calls above: workers wait actively, and the pool pins this thread.
+        cpus = os.sched_getaffinity(0)
+        pool = create_pool(library, model.name, threads)
+        run_parallel = getattr(library, model.name + "_run_parallel")
+        for _ in range(bursts):
+            seconds = stopwatch.library.run_parallel_burst(run_parallel, *buffers, pool, count)
+            times.parallel = min(times.parallel, seconds)
+        getattr(library, model.name + "_pool_destroy")(ctypes.c_void_p(pool))
+        os.sched_setaffinity(0, cpus)
+    return times
+
+
+def create_pool(library: ctypes.CDLL, name: str, threads: int) -> int:
+    """The address of a pool of pinned threads."""
+    create = getattr(library, name + "_pool_create")
+    create.restype = ctypes.c_void_p
+    pool = create(threads, 1)
+    if not pool:
+        raise SystemExit(f"the system gives no memory or threads for a pool of {threads}")
+    return pool
 
 
 def main() -> None:
@@ -271,6 +310,7 @@ def main() -> None:
     parser.add_argument("--input", default="i8", choices=["i8", "f32", "signs"])
     parser.add_argument("--layers", default="", help="regular expression on names")
     parser.add_argument("--seconds", type=float, default=0.05, help="time for each layer and width")
+    parser.add_argument("--threads", type=int, default=1, help="also the speed-up by so many threads, pinned")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -281,25 +321,28 @@ def main() -> None:
             if not re.search(options.layers, layer.name) or (options.input == "signs" and not has_signs):
                 continue
             for bits in [1] if options.input == "signs" else map(int, options.bits.split(",")):
-                model = compile_layer(layer, bits, options.input, options.target, folder)
+                parallel = options.threads > 1
+                model = compile_layer(layer, bits, options.input, options.target, folder, parallel)
                 chain = choose_chain(model.target, options.input, bits)
                 is_row = layer.kind == "matmul" and layer.h * layer.w == 1
                 weight_bytes = layer.c * layer.oc * bits // 8 if is_row else 0
-                seconds, roof, read = measure(model, stopwatch, chain, options.seconds, weight_bytes)
-                rate = layer.operations / seconds * 1e-9
+                times = measure(model, stopwatch, chain, options.seconds, weight_bytes, options.threads)
+                rate = layer.operations / times.call * 1e-9
                 line = {
                     "layer": layer.name,
                     "bits": bits,
                     "target": model.target,
-                    "microseconds": round(seconds * 1e6, 2),
+                    "microseconds": round(times.call * 1e6, 2),
                     "gops": round(rate, 1),
                     "roof": chain,
-                    "roof_gops": round(roof, 1),
-                    "ratio": round(rate / roof, 3),
+                    "roof_gops": round(times.roof, 1),
+                    "ratio": round(rate / times.roof, 3),
                     "load": round(os.getloadavg()[0], 1),
                 }
                 if is_row:
-                    line["read_ratio"] = round(read / seconds, 3)
+                    line["read_ratio"] = round(times.read / times.call, 3)
+                if parallel:
+                    line |= {"threads": options.threads, "speedup": round(times.call / times.parallel, 2)}
                 text = json.dumps(line)
                 print(text, flush=True)
                 if options.out:

@@ -82,5 +82,17 @@ double run_burst(run_function *run, const void *const *inputs, void *const *outp
   double start = now();
   for (long i = 0; i < calls; ++i)
     run(inputs, outputs, 1, workspace);
+    run(inputs, outputs, 1, workspace);
+  return (now() - start) / calls;
+}
+
+typedef int32_t run_parallel_function(const void *const *, void *const *, int64_t, void *, void *);
+
+/* The same on the threads of `pool`. */
+double run_parallel_burst(run_parallel_function *run, const void *const *inputs,
+                          void *const *outputs, void *workspace, void *pool, long calls) {
+  double start = now();
+  for (long i = 0; i < calls; ++i)
+    run(inputs, outputs, 1, workspace, pool);
   return (now() - start) / calls;
 }
