@@ -75,6 +75,8 @@ public:
     return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
   }
   bool hasHalfVectors() const override { return true; }
+  /// Four bits are bound by memory.
+  bool prefersInPlace(unsigned bits) const override { return bits == 2; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     StringRef intrinsic =

@@ -67,6 +67,10 @@ public:
   /// back at the end.
   virtual bool prefersTopAligned() const = 0;
 
+  /// True if for one row, where there are registers for a sum of each place in a byte, fields of
+  /// `bits` bits take less time in place than unpacked (see LayoutAttr).
+  virtual bool prefersInPlace(unsigned bits) const { return false; }
+
   /// acc + sum over the four bytes of each lane of codes (unsigned) * levels (signed).
   /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`;
   /// `maxMagnitude` bounds |levels|. The result is exact modulo 2^32.

@@ -36,7 +36,7 @@ static constexpr int64_t maxUnpackedBytes = 32 * 1024;
 static constexpr int64_t minTilesToUnpack = 8;
 
 bool ContractionKernel::unpacksOnce() const {
-  if (!b.isInteger || g.bits == 8)
+  if (!b.isInteger || g.bits == 8 || g.getFieldsInPlace() > 1)
     return false;
   int64_t unpackedBytes = g.getTotalQuads() * g.vectors * g.getRegisterBytes();
   int64_t packedRows = b.target.getIntegerTile(getShape()).rows;
@@ -47,6 +47,8 @@ int64_t ContractionKernel::getTileRows() const {
   if (chosenTileRows)
     return *chosenTileRows;
   int64_t pixels = height * width;
+  if (g.getFieldsInPlace() > 1)
+    return 1;
   if (!b.isInteger)
     return b.target.getFloatTile(pixels).rows;
   if (g.hasSigns())
@@ -88,7 +90,9 @@ void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange ti
   if (batchBytes > 0)
     groupStart = b.add(groupStart, b.scale(batchIndex, batchBytes));
   Value groupChannel = b.scale(group, g.channels);
-  TilePlace place = {batchIndex, group, {}, {}, {}, {}};
+  TilePlace place = {batchIndex, group, b.index(0), b.index(0), {}, {}};
+  if (g.getFieldsInPlace() > 1 && height * width == 1)
+    offsetSum = buildOffsetSum(place, {0, 0});
   b.buildTileLoops(panelRanges, panelChunk, [&](Value channel, int64_t channels) {
     place.panelStart = b.add(groupStart, b.scale(channel, channelBytes));
     place.channel = b.add(groupChannel, channel);

@@ -83,6 +83,11 @@ private:
   Value loadWord(ArrayRef<Value> indices, int64_t offset, int64_t skip);
   /// Number of the table for a pixel along one dimension of `size` pixels.
   Value getTableIndex(Value pixel, int64_t size, int64_t first, int64_t last);
+  /// What the offsets of fields in place add to the sums of a row.
+  Value buildOffsetSum(const TilePlace &place, TileRow row);
+  Value buildOffsetSumByElement(const TilePlace &place, TileRow row);
+  /// The sums of products, from those of each place in a byte.
+  void mergeFields(const TilePlace &place, ArrayRef<TileRow> rows, SmallVectorImpl<Value> &sums);
   /// Lanes of the last vector of a panel of `channels` channels that products are made of.
   int64_t getLastLanes(int64_t channels) const;
   /// What the accumulators of signs begin with.
@@ -105,6 +110,8 @@ private:
   /// True if codes are made signed, for which sums of the levels make up.
   bool sumsLevels;
   bool isUnpackedOnce = false;
+  /// `buildOffsetSum` of the only row of an element of the batch.
+  Value offsetSum;
   /// Of the layout, if it has a tile.
   std::optional<int64_t> chosenTileRows;
   SmallVector<TileRange, 2> rowRanges, columnRanges, panelRanges;

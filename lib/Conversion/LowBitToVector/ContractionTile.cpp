@@ -55,8 +55,8 @@ Value ContractionKernel::loadWord(ArrayRef<Value> indices, int64_t offset, int64
   Value loaded = vector::LoadOp::create(b, VectorType::get(4, b.getI8Type()), b.input, at);
   Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
   Value codes = vector::ExtractOp::create(b, word, int64_t(0));
-  if (g.odd && skip > 0) {
-    // The weights of an odd alphabet cannot be zero where the quad repeats elements.
+  if ((g.odd || g.getFieldsInPlace() > 1) && skip > 0) {
+    // The fields of an odd alphabet or of an offset cannot be zero where the quad repeats elements.
     auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
     codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
   }
@@ -168,7 +168,10 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
     QuadInput input = {int64_t(places.size()), skip, g.getQuadEnd(quad), element, {}};
     if (!byElement)
       input.loadWord = word;
-    addProducts(input, loadLevels(run.tile, stepStart, q, cache), acc);
+    // Fields in place have sums for each place in a byte.
+    int64_t fields = g.getFieldsInPlace(), sums = acc.size() / fields;
+    addProducts(input, loadLevels(run.tile, stepStart, q, cache),
+                MutableArrayRef(acc).slice(q % fields * sums, sums));
   }
   return acc;
 }
@@ -308,12 +311,13 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   place.lastLanes = getLastLanes(channels);
   // Where codes are signed, a last row has the sums of the levels.
   int64_t sums = rows.size() * vectors;
-  SmallVector<Value> acc(sums + (sumsLevels ? vectors : 0), b.zeros(b.getAccumulatorType()));
+  SmallVector<Value> acc((sums + (sumsLevels ? vectors : 0)) * g.getFieldsInPlace(),
+                         b.zeros(b.getAccumulatorType()));
   VectorType fullType = b.getAccumulatorType();
   bool isHalved = place.lastLanes < g.lanes;
   if (isHalved) {
     auto halfType = VectorType::get(place.lastLanes, fullType.getElementType());
-    for (int64_t i = vectors - 1; i < sums; i += vectors)
+    for (int64_t i = vectors - 1; i < int64_t(acc.size()); i += vectors)
       acc[i] = b.zeros(halfType);
   }
   if (g.hasSigns())
@@ -325,6 +329,8 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
       });
     });
   acc = buildSharedQuads(place, rows, acc);
+  if (g.getFieldsInPlace() > 1)
+    mergeFields(place, rows, acc);
   if (isHalved)
     for (int64_t i = vectors - 1; i < sums; i += vectors)
       acc[i] = vector::InsertStridedSliceOp::create(b, acc[i], b.zeros(fullType), int64_t(0),

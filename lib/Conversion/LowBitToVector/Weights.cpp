@@ -30,6 +30,12 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
   };
   if (g.bits == 8)
     return loadRegister(quadInStep);
+  if (int64_t fields = g.getFieldsInPlace(); fields > 1) {
+    Value raw = vector::BitCastOp::create(*this, lanesType, loadRegister(quadInStep / fields));
+    int64_t mask = (((1 << g.bits) - 1) << (quadInStep % fields * g.bits)) * 0x01010101LL;
+    Value masked = arith::AndIOp::create(*this, raw, splat(lanesType, mask));
+    return vector::BitCastOp::create(*this, bytesType, masked);
+  }
 
   bool topAligned = g.encoding == FieldEncoding::TopAligned;
   int64_t top = topAligned ? 8 : g.bits + (g.odd ? 1 : 0);

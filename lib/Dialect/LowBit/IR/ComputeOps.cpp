@@ -96,7 +96,14 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
            << op.getReductionLength() << " products of codes up to 255 and levels up to "
            << alphabet.getMaxMagnitude() << " exceed 2^31-1; at most " << limit
            << " are safe, so split the reduction or use a smaller alphabet";
-  if (op.getLayoutAttr()) {
+  if (LayoutAttr layout = op.getLayoutAttr()) {
+    unsigned bits = getFieldBits(alphabet);
+    if (layout.getEncoding() == FieldEncoding::InPlace &&
+        (!isa<MatmulOp>(op) || !integer || bits > 4 || !llvm::isPowerOf2_32(bits) ||
+         op.getReductionLength() > getMaxReductionLength(-INT8_MIN)))
+      return op->emitOpError("fields in place are those of a matmul of codes and levels of 1, 2 or "
+                             "4 bits, at most ")
+             << getMaxReductionLength(-INT8_MIN) << " products long";
     bool isBatched = isa<BatchMatmulOp>(op) && weightsType.getRank() == 2;
     if (weightsType.getRank() != (isBatched ? 2 : 1))
       return op->emitOpError("packed weights are a list of bytes, got ") << weightsType;

@@ -106,7 +106,7 @@ int64_t PackedGeometry::getChannelInPanel(int64_t vector, int64_t lane) const {
 
 unsigned PackedGeometry::encode(int32_t level) const {
   int32_t value = odd ? halveOdd(level) : level;
-  if (encoding == FieldEncoding::Offset)
+  if (hasOffset())
     value += 1 << (bits - 1);
   return value & ((1 << bits) - 1);
 }
@@ -114,7 +114,7 @@ unsigned PackedGeometry::encode(int32_t level) const {
 int32_t PackedGeometry::decode(unsigned field) const {
   int32_t half = 1 << (bits - 1);
   int32_t value = field;
-  if (encoding == FieldEncoding::Offset)
+  if (hasOffset())
     value -= half;
   else if (value >= half)
     value -= 2 * half;
@@ -226,6 +226,14 @@ void mlir::lowbit::writeTables(const PackedGeometry &g, ArrayRef<int32_t> tables
 // All encodings
 //===----------------------------------------------------------------------===//
 
+/// The bits of `piece`, at `bitInByte`, that are stored inverted: the sign of a field in place
+/// whose product is signed.
+static unsigned getInvertedBits(const PackedGeometry &geometry, unsigned bitInByte,
+                                unsigned width) {
+  bool isSigned = geometry.encoding == FieldEncoding::InPlace && bitInByte + width == 8;
+  return isSigned ? 1u << (width - 1) : 0;
+}
+
 std::vector<int8_t> mlir::lowbit::packLevels(const PackedGeometry &geometry,
                                              ArrayRef<int8_t> levels) {
   std::vector<int8_t> bits;
@@ -237,6 +245,7 @@ std::vector<int8_t> mlir::lowbit::packLevels(const PackedGeometry &geometry,
     // An odd alphabet has no zero: there the kernel clears the codes.
     int32_t value = level >= 0 ? levels[level] : geometry.odd ? 1 : 0;
     unsigned piece = (geometry.encode(value) >> bitInField) & ((1u << width) - 1);
+    piece ^= getInvertedBits(geometry, bitInByte, width);
     bytes[byte] = int8_t(uint8_t(bytes[byte]) | (piece << bitInByte));
   });
   return bytes;
@@ -251,6 +260,7 @@ std::vector<int8_t> mlir::lowbit::unpackLevels(const PackedGeometry &geometry,
     if (level < 0)
       return;
     unsigned piece = (uint8_t(bytes[byte]) >> bitInByte) & ((1u << width) - 1);
+    piece ^= getInvertedBits(geometry, bitInByte, width);
     fields[level] |= piece << bitInField;
   });
   std::vector<int8_t> levels(count);

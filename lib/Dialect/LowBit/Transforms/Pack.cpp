@@ -40,8 +40,21 @@ static int64_t getRun(LowBitComputeOpInterface op, ArrayRef<int64_t> kernel) {
   return kernel[1];
 }
 
+/// True if there are registers for the sums of each place in a byte, for what they are multiplied
+/// by and for the weights.
+static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &target,
+                               int64_t vectors) {
+  unsigned bits = getFieldBits(op.getAlphabet());
+  return isa<MatmulOp>(op) && op.hasIntegerAccumulator() && getPixels(op) == 1 &&
+         op.getReductionLength() <= getMaxReductionLength(-INT8_MIN) &&
+         target.prefersInPlace(bits) && vectors * (8 / bits + 2) <= target.getVectorRegisters();
+}
+
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
-static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTarget &target) {
+static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTarget &target,
+                                    int64_t vectors) {
+  if (canMultiplyInPlace(op, target, vectors))
+    return FieldEncoding::InPlace;
   bool odd = llvm::all_of(op.getAlphabet().getLevels(), [](int32_t level) { return level % 2; });
   unsigned shift = 8 - getFieldBits(op.getAlphabet()) - (odd ? 1 : 0);
   if (shift == 0)
@@ -74,8 +87,8 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
       tile.vectors = measured->vectors;
   }
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), tile.vectors,
-                         chooseEncoding(op, target), getRun(op, kernel), kernel, /*border=*/{},
-                         tile.pixels);
+                         chooseEncoding(op, target, tile.vectors), getRun(op, kernel), kernel,
+                         /*border=*/{}, tile.pixels);
 }
 
 /// Replaces the padding of a convolution by a padded input.

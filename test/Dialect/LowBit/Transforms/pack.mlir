@@ -46,6 +46,25 @@ func.func @stem(%x: tensor<1x8x8x3xi8>) -> tensor<1x6x6x1xi32> {
   return %r : tensor<1x6x6x1xi32>
 }
 
+// One row at two bits: fields are multiplied where they are. Five quads are two steps.
+// CHECK-LABEL: @row
+// AVX2: arith.constant {{.*}} : tensor<64xi8>
+// VNNI: arith.constant {{.*}} : tensor<128xi8>
+// AVX2: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 18, kernel = [2, 18]>
+// VNNI: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 1, in_place, run = 18, kernel = [2, 18]>
+// UNPACK-LABEL: @row
+// UNPACK: arith.constant dense<{{\[\[}}-3, -1, 1, 3, 3, 1, -1, -3, -3, -1, 1, 3, 3, 1, -1, -3, -1, 1], [3, 3, 3, 3, 1, 1, 1, 1, -1, -1, -1, -1, -3, -3, -3, -3, 3, -3]]> : tensor<2x18xi8>
+func.func @row(%x: tensor<1x18xi8>) -> tensor<1x2xi32> {
+  %w = arith.constant dense<[[-3, -1, 1, 3, 3, 1, -1, -3, -3, -1, 1, 3, 3, 1, -1, -3, -1, 1], [3, 3, 3, 3, 1, 1, 1, 1, -1, -1, -1, -1, -3, -3, -3, -3, 3, -3]]> : tensor<2x18xi8>
+  %init = tensor.empty() : tensor<1x2xi32>
+  %r = lowbit.matmul ins(%x, %w : tensor<1x18xi8>, tensor<2x18xi8>) outs(%init : tensor<1x2xi32>)
+      {alphabet = #lowbit.alphabet<mid_rise, [2]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x2xi32>
+  return %r : tensor<1x2xi32>
+}
+
 // Four bits a weight: 64 * 128 / 2 bytes.
 // CHECK-LABEL: @matmul
 // CHECK: arith.constant {{.*}} : tensor<4096xi8>

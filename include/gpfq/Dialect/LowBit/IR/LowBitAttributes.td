@@ -123,7 +123,8 @@ def LowBit_LayerAttr : LowBit_Attr<"Layer", "layer"> {
 def LowBit_FieldEncoding : I32EnumAttr<"FieldEncoding", "how a level is stored in a field of b bits", [
   I32EnumAttrCase<"TopAligned", 0, "top_aligned">,
   I32EnumAttrCase<"Offset", 1, "offset">,
-  I32EnumAttrCase<"Signs", 2, "signs">
+  I32EnumAttrCase<"Signs", 2, "signs">,
+  I32EnumAttrCase<"InPlace", 3, "in_place">
 ]> {
   let cppNamespace = "::mlir::lowbit";
   let genSpecializedAttr = 0;
@@ -164,6 +165,11 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     |---|---|---|
     | `top_aligned` | l mod 2^b: unpacks to the byte l * 2^(8-b), whose products are shifted back in the sum | (l-1)/2 mod 2^b, to the byte l * 2^(7-b) |
     | `offset` | l + 2^(b-1): unpacks to the byte l | (l-1)/2 + 2^(b-1) |
+    | `in_place` | that of `offset`; in the highest bits of a byte that of `top_aligned` | the same |
+
+    Fields of 1, 2 or 4 bits with the encoding `in_place`, of a `matmul` of one row, are not unpacked: masked
+    where they are, field i of a byte stands for f * 2^(b i), and the products have a sum for each i, from which
+    those of the codes with the offsets are taken at the end.
 
     With the encoding `signs` levels are -1 and 1, and the input is bits, see `lowbit.pack_signs`. So are the weights: bit
     c % 8 of byte c / 8 of a tap is 1 for a level of 1, and there are `4 * ceil(C / 32)` bytes for its C channels. These

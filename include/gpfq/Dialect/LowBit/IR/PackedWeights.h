@@ -62,6 +62,11 @@ struct PackedGeometry {
   int64_t getQuadEnd(int64_t quad) const;
 
   bool hasSigns() const { return encoding == FieldEncoding::Signs; }
+  bool hasOffset() const {
+    return encoding == FieldEncoding::Offset || encoding == FieldEncoding::InPlace;
+  }
+  /// Places in a byte whose fields are multiplied where they are, with a sum each; else 1.
+  int64_t getFieldsInPlace() const { return encoding == FieldEncoding::InPlace ? 8 / bits : 1; }
   /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
   bool isInterleaved() const { return depthwise && vectors == 4; }
   /// Channels of a full panel.
@@ -106,7 +111,7 @@ struct PackedGeometry {
     return encoding == FieldEncoding::TopAligned ? 8 - bits - (odd ? 1 : 0) : 0;
   }
 
-  /// Field of a level and level of a field.
+  /// Field of a level and level of a field, where its place in the byte makes no difference.
   unsigned encode(int32_t level) const;
   int32_t decode(unsigned field) const;
 
