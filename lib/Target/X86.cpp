@@ -67,7 +67,7 @@ public:
   }
   int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
     if (vectors == 1)
-      return 14;
+      return shape.quads <= 16 ? 8 : 14;
     return streamsWeights(shape) ? 14 : shape.quads <= 32 ? 4 : 6;
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
