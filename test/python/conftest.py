@@ -10,8 +10,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from small_network import Folder
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
@@ -76,3 +80,10 @@ def float_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = compile_network(source, "--float", "-o", library)
     assert result.returncode == 0, result.stderr
     return library
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    from small_network import Folder
+
+    return Folder(tmp_path)

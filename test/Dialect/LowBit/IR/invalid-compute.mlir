@@ -230,42 +230,6 @@ func.func @f(%x: tensor<2x9xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
 
 // -----
 
-func.func @f(%x: tensor<2x8xi8>, %w: tensor<4x8xi8>, %init: tensor<2x4xi32>) {
-  // expected-error @+1 {{packed weights are a list of bytes, got 'tensor<4x8xi8>'}}
-  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<4x8xi8>) outs(%init : tensor<2x4xi32>)
-      {alphabet = #lowbit.alphabet<mid_tread, [7]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8]>} epilogue {
-  ^bb0(%acc: i32):
-    lowbit.yield %acc : i32
-  } -> tensor<2x4xi32>
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<2x8xi8>, %w: tensor<5xi8>, %init: tensor<2x4xi32>) {
-  // expected-error @+1 {{layout needs}}
-  %r = lowbit.matmul ins(%x, %w : tensor<2x8xi8>, tensor<5xi8>) outs(%init : tensor<2x4xi32>)
-      {alphabet = #lowbit.alphabet<mid_tread, [7]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 8, kernel = [4, 8]>} epilogue {
-  ^bb0(%acc: i32):
-    lowbit.yield %acc : i32
-  } -> tensor<2x4xi32>
-  return
-}
-
-// -----
-
-func.func @f(%x: tensor<1x8xi8>, %w: tensor<128xi8>, %init: tensor<1x4xi32>) {
-  // expected-error @+1 {{fields in place are those of a matmul of codes and levels of 1, 2 or 4 bits, at most 65793 products long}}
-  %r = lowbit.matmul ins(%x, %w : tensor<1x8xi8>, tensor<128xi8>) outs(%init : tensor<1x4xi32>)
-      {alphabet = #lowbit.alphabet<mid_tread, [3]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, in_place, run = 8, kernel = [4, 8]>} epilogue {
-  ^bb0(%acc: i32):
-    lowbit.yield %acc : i32
-  } -> tensor<1x4xi32>
-  return
-}
-
-// -----
-
 func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
   // expected-error @+1 {{weights must be OC x KH x KW x C/groups, got 'tensor<3x3x4xi8>'}}
   %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
