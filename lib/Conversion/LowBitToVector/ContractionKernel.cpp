@@ -123,6 +123,16 @@ void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
   b.buildParts(getBlockTiles(), countTiles(getOuterRanges()), body);
 }
 
+/// Tiles of the outer dimension that a chunk must have for the time in which it unpacks all weights
+/// to be a small part of its own; a quarter of all at most, so that there is something for each
+/// thread.
+int64_t ContractionKernel::getLeastTiles(int64_t tiles) const {
+  constexpr int64_t minPixels = 48;
+  int64_t pixels = llvm::divideCeil(height * width, tiles);
+  int64_t quarter = llvm::divideCeil(tiles, 4);
+  return isUnpackedOnce ? std::min<int64_t>(llvm::divideCeil(minPixels, pixels), quarter) : 1;
+}
+
 /// Chunks are made of groups, panels or tiles, whichever divides most evenly, or of the elements of
 /// a batch that have their own weights. Chunks of tiles each read all weights, so they must be
 /// clearly better.
@@ -140,7 +150,7 @@ void ContractionKernel::chooseChunks() {
   else if (byPanel >= byTile)
     panelChunk = b.takeChunk(panels, panels);
   else
-    tileChunk = b.takeChunk(tiles, getBlockTiles());
+    tileChunk = b.takeChunk(tiles, getBlockTiles(), getLeastTiles(tiles));
 }
 
 void ContractionKernel::build() {

@@ -136,9 +136,9 @@ double LoopBuilder::getSpeedup(int64_t count) const {
   return double(count) / llvm::divideCeil(count, std::min<int64_t>(count, mostChunks));
 }
 
-IndexRange LoopBuilder::takeChunk(int64_t count, int64_t most) {
-  int64_t size =
-      std::min<int64_t>(most, llvm::divideCeil(count, std::min<int64_t>(count, mostChunks)));
+IndexRange LoopBuilder::takeChunk(int64_t count, int64_t most, int64_t least) {
+  int64_t even = llvm::divideCeil(count, std::min<int64_t>(count, mostChunks));
+  int64_t size = std::min(most, std::max(even, least));
   numChunks = llvm::divideCeil(count, size);
   return getPart(chunkIndex, size, count);
 }

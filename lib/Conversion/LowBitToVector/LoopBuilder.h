@@ -76,8 +76,9 @@ public:
   /// How many times faster than one thread very many are when `count` equal pieces of work are
   /// split as evenly as possible.
   double getSpeedup(int64_t count) const;
-  /// Splits `count` pieces of work, of which a chunk gets at most `most`; the pieces of this chunk.
-  IndexRange takeChunk(int64_t count, int64_t most);
+  /// Splits `count` pieces of work, of which a chunk gets at most `most` and, but for the last, at
+  /// least `least`; the pieces of this chunk.
+  IndexRange takeChunk(int64_t count, int64_t most, int64_t least = 1);
   /// Builds `body` for the last chunk alone.
   void buildInLastChunk(function_ref<void()> body);
 
