@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import BUILD
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks"))
 
 import ablation
 import frontier
+import kernels
 import network
 import networks
 import precision
@@ -222,3 +225,28 @@ def test_dense_networks_have_more_widths_and_peers(
     assert compiled == [(widths, ["--samples=5", "--parallel=none", *method])]
     assert list(specs[0]["litert"]) == kinds
     assert row["runner"] == "litert int4" and row["of_int4"] == 1.0 and row["ratio"] is None
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_kernels(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path, threads: int
+) -> None:
+    out = tmp_path / "lines.jsonl"
+    arguments = [
+        "--bits=4",
+        "--layers=conv_3x3s1_8x8|matmul_1x1_1280",
+        "--seconds=0.001",
+        f"--threads={threads}",
+        f"--out={out}",
+    ]
+    monkeypatch.setattr(sys, "argv", ["kernels.py", *arguments])
+    monkeypatch.setattr(kernels, "TOOLS", BUILD / "bin")
+    kernels.main()
+    printed = capsys.readouterr().out
+    assert out.read_text() == printed
+    convolution, row = map(json.loads, printed.splitlines())
+    assert convolution["layer"] == "conv_3x3s1_8x8_64to64" and convolution["bits"] == 4
+    assert convolution["gops"] == pytest.approx(2 * 9 * 64**3 / convolution["microseconds"] * 1e-3, rel=0.01)
+    assert convolution["ratio"] == pytest.approx(convolution["gops"] / convolution["roof_gops"], rel=0.01)
+    assert "read_ratio" in row and "read_ratio" not in convolution
+    assert ("speedup" in row) == (threads > 1)
