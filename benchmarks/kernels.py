@@ -244,7 +244,7 @@ def compile_layer(
 
 @dataclass
 class Times:
-    """The best of alternate bursts."""
+    """The best of all bursts."""
 
     call: float = float("inf")  # seconds
     parallel: float = float("inf")  # seconds of a call on several threads
@@ -255,7 +255,7 @@ class Times:
 def measure(
     model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float, weight_bytes: int, threads: int = 1
 ) -> Times:
-    """Alternate bursts of calls, of the chain, of reading `weight_bytes` and of calls on `threads` pinned threads."""
+    """Alternate bursts of calls, of the chain and of reading `weight_bytes`, then calls on `threads` pinned threads."""
     random = np.random.default_rng(1)
     arrays = []
     for info in model.inputs:
@@ -283,24 +283,14 @@ def measure(
     if threads > 1:
         # Not in turns with the calls above: workers wait actively, and the pool pins this thread.
         cpus = os.sched_getaffinity(0)
-        pool = create_pool(library, model.name, threads)
+        pooled = gpfq.load(model.path, threads, pin=True)
         run_parallel = getattr(library, model.name + "_run_parallel")
         for _ in range(bursts):
-            seconds = stopwatch.library.run_parallel_burst(run_parallel, *buffers, pool, count)
+            seconds = stopwatch.library.run_parallel_burst(run_parallel, *buffers, pooled._pool, count)
             times.parallel = min(times.parallel, seconds)
-        getattr(library, model.name + "_pool_destroy")(ctypes.c_void_p(pool))
+        del pooled  # ends its threads
         os.sched_setaffinity(0, cpus)
     return times
-
-
-def create_pool(library: ctypes.CDLL, name: str, threads: int) -> int:
-    """The address of a pool of pinned threads."""
-    create = getattr(library, name + "_pool_create")
-    create.restype = ctypes.c_void_p
-    pool = create(threads, 1)
-    if not pool:
-        raise SystemExit(f"the system gives no memory or threads for a pool of {threads}")
-    return pool
 
 
 def main() -> None:

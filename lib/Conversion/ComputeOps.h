@@ -11,11 +11,6 @@
 
 namespace mlir::gpfq {
 
-/// Pads the two spatial dimensions of an N x H x W x C tensor of i8 by `value`, of f32 by 0.
-/// `padding` is top, bottom, left, right.
-Value padSpatial(OpBuilder &builder, Location loc, Value input, ArrayRef<int64_t> padding,
-                 int32_t value);
-
 /// The epilogue of `op` as an elementwise generic over `accumulator`, which has the shape of the
 /// result, and the fused operands. `correction`, if given, is an i32 tensor that is broadcast as
 /// the fused operands are and added to the accumulator.

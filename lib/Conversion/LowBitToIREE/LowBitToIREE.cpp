@@ -9,6 +9,7 @@
 #include "gpfq/Conversion/LowBitToLinalg.h"
 #include "gpfq/Conversion/Passes.h"
 #include "gpfq/Dialect/LowBit/Transforms/UnpackWeights.h"
+#include "gpfq/Support/Padding.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Math/IR/Math.h"

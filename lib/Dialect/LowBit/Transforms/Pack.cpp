@@ -8,6 +8,7 @@
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h"
 #include "gpfq/Dialect/LowBit/Transforms/TileTable.h"
 #include "gpfq/Support/Constants.h"
+#include "gpfq/Support/Padding.h"
 #include "gpfq/Target/Target.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -93,26 +94,10 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
 
 /// Replaces the padding of a convolution by a padded input.
 template <typename ConvOp> static void materializePadding(OpBuilder &builder, ConvOp op) {
-  ArrayRef<int64_t> padding = op.getPadding();
-  if (llvm::all_of(padding, [](int64_t amount) { return amount == 0; }))
+  Value padded =
+      gpfq::padSpatial(builder, op.getLoc(), op.getInput(), op.getPadding(), op.getPaddingValue());
+  if (padded == op.getInput())
     return;
-  Location loc = op.getLoc();
-  auto type = cast<RankedTensorType>(op.getInput().getType());
-  SmallVector<int64_t> shape = llvm::to_vector(type.getShape());
-  shape[1] += padding[0] + padding[1];
-  shape[2] += padding[2] + padding[3];
-  Type element = type.getElementType();
-  TypedAttr value = element.isF32()
-                        ? TypedAttr(builder.getF32FloatAttr(0.0f))
-                        : TypedAttr(builder.getIntegerAttr(element, int8_t(op.getPaddingValue())));
-  Value code = arith::ConstantOp::create(builder, loc, value);
-  SmallVector<OpFoldResult> low, high;
-  for (int64_t amount : {int64_t(0), padding[0], padding[2], int64_t(0)})
-    low.push_back(builder.getIndexAttr(amount));
-  for (int64_t amount : {int64_t(0), padding[1], padding[3], int64_t(0)})
-    high.push_back(builder.getIndexAttr(amount));
-  Value padded = tensor::PadOp::create(builder, loc, RankedTensorType::get(shape, element),
-                                       op.getInput(), low, high, code);
   op.getInputMutable().assign(padded);
   op.setPadding({0, 0, 0, 0});
   op.setPaddingValue(0);
