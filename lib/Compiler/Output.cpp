@@ -8,6 +8,7 @@
 #include "mlir/IR/Diagnostics.h"
 #include "llvm/Object/ArchiveWriter.h"
 #include "llvm/Support/Path.h"
+#include "llvm/Support/Signals.h"
 
 LLD_HAS_DRIVER(elf)
 
@@ -18,8 +19,12 @@ FailureOr<OutputFile> OutputFile::create(StringRef path, Location loc) {
   // The last step, renaming, would fail, after all the work and after other files are in place.
   if (llvm::sys::fs::is_directory(path))
     return emitError(loc) << "cannot write '" << path << "': it is a directory";
+  // TempFile has a signal remove the file once it exists; one that comes in between leaves it.
+  SmallString<128> temporaryPath;
+  llvm::sys::fs::createUniquePath(path + ".%%%%%%.tmp", temporaryPath, /*MakeAbsolute=*/false);
+  llvm::sys::RemoveFileOnSignal(temporaryPath);
   llvm::Expected<llvm::sys::fs::TempFile> temporary =
-      llvm::sys::fs::TempFile::create(path + ".%%%%%%.tmp");
+      llvm::sys::fs::TempFile::create(temporaryPath);
   if (!temporary)
     return emitError(loc) << "cannot write '" << path
                           << "': " << llvm::toString(temporary.takeError());
