@@ -2,6 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "LoopNest.h"
 #include "gpfq/Conversion/Passes.h"
 
 #include "mlir/Dialect/Linalg/Transforms/Transforms.h"
@@ -15,6 +16,7 @@ namespace mlir::gpfq {
 } // namespace mlir::gpfq
 
 using namespace mlir;
+using namespace mlir::gpfq;
 
 namespace {
 
@@ -85,14 +87,6 @@ static SmallVector<unsigned> getLoopOrder(linalg::LinalgOp op) {
   return order;
 }
 
-/// The loops of a lowered op, outermost first, and the first of them that computes more than one
-/// element of the result.
-struct LoopNest {
-  SmallVector<Operation *> loops;
-  std::optional<unsigned> outermost;
-  int64_t extent = 1;
-};
-
 static FailureOr<LoopNest> lowerToLoops(IRRewriter &rewriter, linalg::LinalgOp op) {
   rewriter.setInsertionPoint(op);
   FailureOr<linalg::GenericOp> generic = failure();
@@ -110,15 +104,15 @@ static FailureOr<LoopNest> lowerToLoops(IRRewriter &rewriter, linalg::LinalgOp o
       return failure();
     rewriter.setInsertionPoint(*generic);
   }
+  if (FailureOr<LoopNest> window = lowerWindowReduction(rewriter, *generic); succeeded(window))
+    return window;
   LoopNest nest;
   SmallVector<int64_t> extents = generic->getStaticLoopRanges();
   for (auto [i, iterator] : llvm::enumerate(generic->getIteratorTypesArray())) {
-    if (extents[i] == 1)
+    if (extents[i] == 1 || !linalg::isParallelIterator(iterator))
       continue;
-    if (linalg::isParallelIterator(iterator)) {
-      nest.outermost = i;
-      nest.extent = extents[i];
-    }
+    nest.splittable = i;
+    nest.extent = extents[i];
     break;
   }
   FailureOr<linalg::LinalgLoops> loops = linalg::linalgOpToLoops(rewriter, *generic);
@@ -150,13 +144,13 @@ static int64_t countIterations(linalg::LinalgOp op) {
   return iterations;
 }
 
-/// Makes `chunks` parts of the outermost loop that can have them, or fewer; false if there is none.
+/// Makes `chunks` parts of the loop that can have them, or fewer; false if there is none.
 static bool splitIntoChunks(IRRewriter &rewriter, const LoopNest &nest, int64_t chunks) {
-  if (!nest.outermost)
+  if (!nest.splittable)
     return false;
   int64_t size = llvm::divideCeil(nest.extent, std::min(nest.extent, chunks));
   chunks = llvm::divideCeil(nest.extent, size);
-  auto loop = dyn_cast<scf::ForOp>(nest.loops[*nest.outermost]);
+  auto loop = dyn_cast<scf::ForOp>(nest.loops[*nest.splittable]);
   if (!loop || chunks < 2)
     return false;
   Operation *first = nest.loops.front();
@@ -205,21 +199,31 @@ struct LinalgToLoops : gpfq::impl::GPFQLinalgToLoopsBase<LinalgToLoops> {
       rewriter.eraseOp(copy);
     }
 
-    SmallVector<linalg::LinalgOp> ops;
-    getOperation().walk([&](linalg::LinalgOp op) { ops.push_back(op); });
-    for (linalg::LinalgOp op : ops) {
-      if (!op.hasPureBufferSemantics()) {
-        op.emitOpError("is still on tensors: bufferize first");
-        return signalPassFailure();
-      }
-      int64_t chunks = maxChunks > 1 && isSplittable(op)
-                           ? std::min<int64_t>(maxChunks, countIterations(op) / chunkWork)
-                           : 1;
-      FailureOr<LoopNest> nest = lowerToLoops(rewriter, op);
-      if (failed(nest))
-        return signalPassFailure();
-      numSplit += chunks > 1 && splitIntoChunks(rewriter, *nest, chunks);
+    // Fills come last: one before a reduction may become its start.
+    for (bool fills : {false, true}) {
+      SmallVector<linalg::LinalgOp> ops;
+      getOperation().walk([&](linalg::LinalgOp op) {
+        if (isa<linalg::FillOp>(op) == fills)
+          ops.push_back(op);
+      });
+      for (linalg::LinalgOp op : ops)
+        if (failed(convert(rewriter, op)))
+          return signalPassFailure();
     }
+  }
+
+private:
+  LogicalResult convert(IRRewriter &rewriter, linalg::LinalgOp op) {
+    if (!op.hasPureBufferSemantics())
+      return op.emitOpError("is still on tensors: bufferize first");
+    int64_t chunks = maxChunks > 1 && isSplittable(op)
+                         ? std::min<int64_t>(maxChunks, countIterations(op) / chunkWork)
+                         : 1;
+    FailureOr<LoopNest> nest = lowerToLoops(rewriter, op);
+    if (failed(nest))
+      return failure();
+    numSplit += chunks > 1 && splitIntoChunks(rewriter, *nest, chunks);
+    return success();
   }
 };
 

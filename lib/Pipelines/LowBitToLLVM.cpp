@@ -43,7 +43,7 @@ void mlir::gpfq::buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOp
 }
 
 void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
-  pm.addNestedPass<func::FuncOp>(createGPFQPadInPlace());
+  pm.addNestedPass<func::FuncOp>(createGPFQWriteInPlace());
   pm.addPass(bufferization::createEmptyTensorEliminationPass());
   bufferization::OneShotBufferizePassOptions bufferize;
   bufferize.bufferizeFunctionBoundaries = true;

@@ -145,6 +145,10 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
     the parallel loop along which the operands are contiguous. So the sum of one output element is formed
     in the order of the op, without reassociation, while neighbouring outputs are formed together.
 
+    Where each element of the result reduces a window of at most 64 elements of one operand, as in a pooling, the
+    innermost loop is one over vectors of 64 bytes, each of which stays in a register while the reduction loops run. A
+    fill of the result by a constant right before the op becomes the start of these vectors.
+
     ```mlir
     linalg.matmul ins(%a, %b : memref<4x8xf32>, memref<8x16xf32>) outs(%c : memref<4x16xf32>)
     // becomes
@@ -153,7 +157,7 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
     } } }
     ```
 
-    With `max-chunks` above 1, the outermost parallel loop of an op of at least twice `chunk-work` iterations, in a
+    With `max-chunks` above 1, the first parallel loop of more than one iteration of an op of at least twice `chunk-work` iterations, in a
     public function, runs over a part of its range in each iteration of an `scf.parallel`. The op must read and
     write buffers of static shape and constants.
 
@@ -176,8 +180,8 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
   let statistics = [
     Statistic<"numSplit", "split", "ops whose parts may run at the same time">
   ];
-  let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "memref::MemRefDialect",
-                           "scf::SCFDialect"];
+  let dependentDialects = ["affine::AffineDialect", "arith::ArithDialect", "linalg::LinalgDialect",
+                           "memref::MemRefDialect", "scf::SCFDialect", "vector::VectorDialect"];
 }
 
 def GPFQExpandMath : Pass<"gpfq-expand-math"> {
@@ -250,7 +254,9 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
 
     With `max-chunks` above 1, the kernel of an op of at least twice `chunk-work` multiply-adds (those of a depthwise
     op count four times, those of signs a quarter, an element to quantise as 32, one to pack as 8, a sign to pack as 4) computes a part of the result in each call, and an `scf.parallel` over the parts calls it.
-    Their number depends on nothing but the op, the target and these options; parts write different elements.
+    Parts of a contraction are elements of the batch, groups, or panels of channels crossed with tiles of pixels: the split
+    whose estimated times on 2, 4 and 8 threads are least, where weights that several parts unpack count each time.
+    It depends on nothing but the op, the target and these options; parts write different elements.
 
     Buffers need static shapes and strides. An input whose runs are shorter than four bytes or not
     contiguous is read byte by byte, with a remark.

@@ -196,14 +196,18 @@ def GPFQFuseElementwise : Pass<"gpfq-fuse-elementwise", "func::FuncOp"> {
   let dependentDialects = ["affine::AffineDialect", "linalg::LinalgDialect", "math::MathDialect"];
 }
 
-def GPFQPadInPlace : Pass<"gpfq-pad-in-place", "func::FuncOp"> {
-  let summary = "Let the producers of padded tensors write into the padded buffer";
+def GPFQWriteInPlace : Pass<"gpfq-write-in-place", "func::FuncOp"> {
+  let summary = "Let producers write into padded and concatenated buffers";
   let description = [{
     Runs before bufferization. A `tensor.pad` of static shape by a constant becomes a buffer of the padded shape whose
     border is filled, slab by slab, and into which the op that computes the source writes: nothing is copied, and the inner
     part is not filled in vain. That op must be in destination-passing style and have a `tensor.empty`, or a fill of
     one, as its init. The other readers of the source read the inner part, which has the strides of the padded buffer. A source
-    without such an op, or one that is padded in a second way too, is copied into the inner part.
+    without such an op, or one that is padded in a second way too, is copied into the inner part. Where the source is a
+    `tensor.concat`, each of its inputs is written, or copied, to its place.
+
+    A `tensor.concat` that is not padded becomes `tensor.insert_slice` ops on a `tensor.empty`, so that
+    `eliminate-empty-tensors` gives slices of that to the ops that compute its inputs.
 
     The buffer is a `bufferization.alloc_tensor`, which CSE leaves alone: paddings of the same shape do not share
     a filled buffer, which bufferization would have to copy for each of them.
@@ -228,8 +232,8 @@ def GPFQPadInPlace : Pass<"gpfq-pad-in-place", "func::FuncOp"> {
     ```
   }];
   let statistics = [
-    Statistic<"numInPlace", "in-place", "paddings whose source is written into the padded buffer">,
-    Statistic<"numCopied", "copied", "paddings whose source is copied into the padded buffer">
+    Statistic<"numInPlace", "in-place", "sources of paddings, or parts of them, that are written into the padded buffer">,
+    Statistic<"numCopied", "copied", "those that are copied into it">
   ];
   let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::bufferization::BufferizationDialect",
                            "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];

@@ -100,59 +100,6 @@ void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange ti
   });
 }
 
-static int64_t getBytes(Value memref) {
-  auto type = cast<MemRefType>(memref.getType());
-  return type.getNumElements() * type.getElementTypeBitWidth() / 8;
-}
-
-int64_t ContractionKernel::getBlockTiles() const {
-  int64_t tiles = countTiles(getOuterRanges());
-  int64_t imageBytes = (getBytes(b.input) + getBytes(b.init)) / batch / g.groups;
-  int64_t blocks = std::min<int64_t>(llvm::divideCeil(imageBytes, blockBytes), tiles);
-  // Weights that are large leave no room for a block beside them.
-  if (blocks <= 1 || g.getFullPanels() == 0 || g.getGroupBytes() > blockBytes)
-    return tiles;
-  return llvm::divideCeil(tiles, blocks);
-}
-
-/// Where images are large and weights small, all panels go over one block of the image after the
-/// other, so that its input and results stay in the second-level cache.
-void ContractionKernel::buildBlocks(function_ref<void(IndexRange)> body) {
-  if (tileChunk.begin)
-    return body(tileChunk);
-  b.buildParts(getBlockTiles(), countTiles(getOuterRanges()), body);
-}
-
-/// Tiles of the outer dimension that a chunk must have for the time in which it unpacks all weights
-/// to be a small part of its own; a quarter of all at most, so that there is something for each
-/// thread.
-int64_t ContractionKernel::getLeastTiles(int64_t tiles) const {
-  constexpr int64_t minPixels = 48;
-  int64_t pixels = llvm::divideCeil(height * width, tiles);
-  int64_t quarter = llvm::divideCeil(tiles, 4);
-  return isUnpackedOnce ? std::min<int64_t>(llvm::divideCeil(minPixels, pixels), quarter) : 1;
-}
-
-/// Chunks are made of groups, panels or tiles, whichever divides most evenly, or of the elements of
-/// a batch that have their own weights. Chunks of tiles each read all weights, so they must be
-/// clearly better.
-void ContractionKernel::chooseChunks() {
-  if (!b.isSplit())
-    return;
-  int64_t panels = countTiles(panelRanges), tiles = countTiles(getOuterRanges());
-  double byGroup = b.getSpeedup(g.groups), byPanel = b.getSpeedup(panels),
-         byTile = b.getSpeedup(tiles) * (isUnpackedOnce ? 0.8 : 0.95);
-  double byBatch = batchBytes > 0 ? b.getSpeedup(batch) : 0.0;
-  if (byBatch >= std::max({byGroup, byPanel, byTile}))
-    batchChunk = b.takeChunk(batch, batch);
-  else if (byGroup >= std::max(byPanel, byTile))
-    groupChunk = b.takeChunk(g.groups, g.groups);
-  else if (byPanel >= byTile)
-    panelChunk = b.takeChunk(panels, panels);
-  else
-    tileChunk = b.takeChunk(tiles, getBlockTiles(), getLeastTiles(tiles));
-}
-
 void ContractionKernel::build() {
   if (crossesColumns && hasMergeableColumns(cast<MemRefType>(b.input.getType())))
     b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);

@@ -99,7 +99,8 @@ private:
   /// Tiles of the outer dimension that a block of the second-level cache holds, as part of an
   /// image.
   int64_t getBlockTiles() const;
-  int64_t getLeastTiles(int64_t tiles) const;
+  /// What a register of weights costs before its first product, in products.
+  double getRegisterCost() const;
   int64_t getTileRows() const;
   ContractionShape getShape() const { return {height * width, g.getTotalQuads(), g.bits}; }
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.

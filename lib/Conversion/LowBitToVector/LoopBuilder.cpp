@@ -136,11 +136,28 @@ double LoopBuilder::getSpeedup(int64_t count) const {
   return double(count) / llvm::divideCeil(count, std::min<int64_t>(count, mostChunks));
 }
 
-IndexRange LoopBuilder::takeChunk(int64_t count, int64_t most, int64_t least) {
+IndexRange LoopBuilder::takeChunk(int64_t count, int64_t most) {
   int64_t even = llvm::divideCeil(count, std::min<int64_t>(count, mostChunks));
-  int64_t size = std::min(most, std::max(even, least));
+  int64_t size = std::min(most, even);
   numChunks = llvm::divideCeil(count, size);
   return getPart(chunkIndex, size, count);
+}
+
+std::pair<IndexRange, IndexRange> LoopBuilder::takeChunk(LoopParts outer, LoopParts inner) {
+  int64_t outerNum = outer.getNum(), innerNum = inner.getNum();
+  numChunks = outerNum * innerNum;
+  IndexRange outerRange, innerRange;
+  if (outerNum > 1) {
+    Value part =
+        innerNum == 1 ? chunkIndex : createOrFold<arith::DivUIOp>(chunkIndex, index(innerNum));
+    outerRange = getPart(part, outer.size, outer.count);
+  }
+  if (innerNum > 1) {
+    Value part =
+        outerNum == 1 ? chunkIndex : createOrFold<arith::RemUIOp>(chunkIndex, index(innerNum));
+    innerRange = getPart(part, inner.size, inner.count);
+  }
+  return {outerRange, innerRange};
 }
 
 void LoopBuilder::buildInLastChunk(function_ref<void()> body) {

@@ -30,6 +30,12 @@ struct IndexRange {
 /// True if elements that follow each other in the last dimension do so in memory.
 bool hasUnitInnerStride(MemRefType type);
 
+/// `count` indices in parts of `size`, but for the last.
+struct LoopParts {
+  int64_t count, size;
+  int64_t getNum() const { return llvm::divideCeil(count, size); }
+};
+
 /// Builds what all kernels share: constants, loops, parts that may run at the same time, partial
 /// vectors.
 class LoopBuilder : public ImplicitLocOpBuilder {
@@ -76,9 +82,11 @@ public:
   /// How many times faster than one thread very many are when `count` equal pieces of work are
   /// split as evenly as possible.
   double getSpeedup(int64_t count) const;
-  /// Splits `count` pieces of work, of which a chunk gets at most `most` and, but for the last, at
-  /// least `least`; the pieces of this chunk.
-  IndexRange takeChunk(int64_t count, int64_t most, int64_t least = 1);
+  /// Splits `count` pieces of work, of which a chunk gets at most `most`; the pieces of this chunk.
+  IndexRange takeChunk(int64_t count, int64_t most);
+  /// Splits each of two nested loops into equal parts, but for the last; the indices of this chunk.
+  /// All indices of a loop of one part are a null range.
+  std::pair<IndexRange, IndexRange> takeChunk(LoopParts outer, LoopParts inner);
   /// Builds `body` for the last chunk alone.
   void buildInLastChunk(function_ref<void()> body);
 

@@ -12,7 +12,7 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   let description = [{
     Level 3 to 4. Replaces the constant levels of each compute op by bytes in the order in which the kernel
     of `target` reads them, at the bits of the alphabet (see `#lowbit.layout`), and gives convolutions
-    their padding as a `tensor.pad` with the padding value, so that the kernel needs no border cases. `gpfq-pad-in-place`
+    their padding as a `tensor.pad` with the padding value, so that the kernel needs no border cases. `gpfq-write-in-place`
     then lets the producer write into the padded buffer.
 
     Panels are as wide as the target prefers, unless `tiles` is a file that `gpfq-compile --tune` has measured

@@ -1,7 +1,10 @@
-// RUN: gpfq-opt %s --split-input-file --gpfq-pad-in-place | FileCheck %s
-// RUN: gpfq-opt %s --split-input-file --gpfq-pad-in-place \
+// RUN: gpfq-opt %s --split-input-file --gpfq-write-in-place | FileCheck %s
+// RUN: gpfq-opt %s --split-input-file --gpfq-write-in-place \
 // RUN:   --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" \
 // RUN:   --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=BUFFER
+// RUN: gpfq-opt %s --split-input-file --gpfq-write-in-place --eliminate-empty-tensors \
+// RUN:   --one-shot-bufferize="bufferize-function-boundaries function-boundary-type-conversion=identity-layout-map" \
+// RUN:   --canonicalize --cse --canonicalize | FileCheck %s --check-prefix=EMPTY
 
 // The op that computes the image writes into the buffer; its other reader reads the inner part there.
 // CHECK-LABEL: func @producer
@@ -106,4 +109,54 @@ func.func @not_static(%x: tensor<?xf32>, %y: tensor<4xf32>, %v: f32) -> (tensor<
     tensor.yield %v : f32
   } : tensor<4xf32> to tensor<6xf32>
   return %p, %q : tensor<?xf32>, tensor<6xf32>
+}
+
+// -----
+
+// Parts of a concatenation are written where they belong in the padded buffer; one without a writer of its own, and
+// the second use of one, are copied.
+// CHECK-LABEL: func @padded_concat
+// CHECK-SAME: (%[[X:.*]]: tensor<1x4x4x2xi8>
+// CHECK: %[[S:.*]] = tensor.extract_slice %{{.*}}[0, 1, 1, 0] [1, 4, 4, 2]
+// CHECK: %[[Y:.*]] = linalg.add {{.*}} outs(%[[S]] :
+// CHECK: %[[ONE:.*]] = tensor.insert_slice %[[Y]] into %{{.*}}[0, 1, 1, 0]
+// CHECK: %[[T:.*]] = tensor.extract_slice %[[ONE]][0, 1, 1, 2] [1, 4, 4, 2]
+// CHECK: %[[Z:.*]] = linalg.mul {{.*}} outs(%[[T]] :
+// CHECK: %[[TWO:.*]] = tensor.insert_slice %[[Z]] into %[[ONE]][0, 1, 1, 2]
+// CHECK: %[[THREE:.*]] = tensor.insert_slice %[[X]] into %[[TWO]][0, 1, 1, 4]
+// CHECK: %[[FOUR:.*]] = tensor.insert_slice %[[Y]] into %[[THREE]][0, 1, 1, 6]
+// CHECK: return %[[FOUR]]
+// BUFFER-LABEL: func @padded_concat
+// BUFFER-COUNT-3: memref.copy
+// BUFFER-NOT: memref.copy
+// BUFFER: return
+func.func @padded_concat(%x: tensor<1x4x4x2xi8>) -> tensor<1x6x6x8xi8> {
+  %c3 = arith.constant 3 : i8
+  %e = tensor.empty() : tensor<1x4x4x2xi8>
+  %y = linalg.add ins(%x, %x : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) outs(%e : tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8>
+  %z = linalg.mul ins(%x, %x : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) outs(%e : tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8>
+  %zx = tensor.concat dim(3) %z, %x : (tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) -> tensor<1x4x4x4xi8>
+  %c = tensor.concat dim(3) %y, %zx, %y : (tensor<1x4x4x2xi8>, tensor<1x4x4x4xi8>, tensor<1x4x4x2xi8>) -> tensor<1x4x4x8xi8>
+  %p = tensor.pad %c low[0, 1, 1, 0] high[0, 1, 1, 0] {
+  ^bb0(%i: index, %j: index, %k: index, %l: index):
+    tensor.yield %c3 : i8
+  } : tensor<1x4x4x8xi8> to tensor<1x6x6x8xi8>
+  return %p : tensor<1x6x6x8xi8>
+}
+
+// -----
+
+// Nothing is copied for a concatenation that is not padded either, once empty tensors are slices of it.
+// CHECK-LABEL: func @concat
+// CHECK-COUNT-2: tensor.insert_slice
+// CHECK-NOT: tensor.concat
+// EMPTY-LABEL: func @concat
+// EMPTY-NOT: memref.copy
+// EMPTY: return
+func.func @concat(%x: tensor<1x4x4x2xi8>) -> tensor<1x4x4x4xi8> {
+  %e = tensor.empty() : tensor<1x4x4x2xi8>
+  %y = linalg.add ins(%x, %x : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) outs(%e : tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8>
+  %z = linalg.mul ins(%x, %x : tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) outs(%e : tensor<1x4x4x2xi8>) -> tensor<1x4x4x2xi8>
+  %c = tensor.concat dim(3) %y, %z : (tensor<1x4x4x2xi8>, tensor<1x4x4x2xi8>) -> tensor<1x4x4x4xi8>
+  return %c : tensor<1x4x4x4xi8>
 }
