@@ -68,6 +68,8 @@ SmallVector<StringLiteral> mlir::gpfq::getRequiredSymbols(const llvm::Module &mo
                                              "pthread_mutex_unlock",
                                              "pthread_setaffinity_np",
                                              "sched_getaffinity",
+                                             "sched_getcpu",
+                                             "sched_setaffinity",
                                              "sched_yield"};
   SmallVector<StringLiteral> symbols;
   if (interface.parallelism == Parallelism::Pool)

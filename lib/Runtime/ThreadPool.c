@@ -23,6 +23,10 @@ enum {
 struct pool {
   gpfq_parallel parallel;
   int32_t workers;
+  /* CPUs that the process may use. */
+  cpu_set_t allowed;
+  /* The one that the caller was on when the call began. */
+  atomic_int caller_cpu;
   /* Set while a call has the pool. */
   atomic_bool busy;
   void (*body)(void *context, int64_t index);
@@ -63,6 +67,19 @@ static void take_indices(struct pool *pool) {
   }
 }
 
+/* A thread on the CPU of the caller waits for it, and the system may leave both there for as long
+ * as calls follow each other: it goes to the others for good. */
+static void leave_caller(struct pool *pool) {
+  int cpu = sched_getcpu();
+  if (cpu < 0 || cpu >= CPU_SETSIZE ||
+      cpu != atomic_load_explicit(&pool->caller_cpu, memory_order_relaxed))
+    return;
+  cpu_set_t others = pool->allowed;
+  CPU_CLR(cpu, &others);
+  if (CPU_COUNT(&others) > 0)
+    sched_setaffinity(0, sizeof(others), &others);
+}
+
 /* Sleeps unless there is a call other than number `seen`. */
 static void sleep_until_call(struct pool *pool, uint32_t seen) {
   pthread_mutex_lock(&pool->mutex);
@@ -89,6 +106,7 @@ static void *work(void *argument) {
       continue;
     }
     seen = number;
+    leave_caller(pool);
     take_indices(pool);
   }
   return NULL;
@@ -115,6 +133,7 @@ static void run_pool(void *self, int64_t count, void (*body)(void *context, int6
   pool->body = body;
   pool->context = context;
   atomic_store_explicit(&pool->done, 0, memory_order_relaxed);
+  atomic_store_explicit(&pool->caller_cpu, sched_getcpu(), memory_order_relaxed);
   uint64_t number = call_number(atomic_load_explicit(&pool->state, memory_order_relaxed)) + 1;
   atomic_store(&pool->state, number << 32 | (uint64_t)count);
   wake_sleepers(pool);
@@ -152,6 +171,7 @@ const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags) {
     return NULL;
   pool->parallel = (gpfq_parallel){run_pool, pool};
   pool->workers = 0;
+  atomic_init(&pool->caller_cpu, -1);
   atomic_init(&pool->busy, false);
   atomic_init(&pool->state, 0);
   atomic_init(&pool->done, 0);
@@ -159,16 +179,16 @@ const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags) {
   atomic_init(&pool->stop, false);
   pthread_mutex_init(&pool->mutex, NULL);
   pthread_cond_init(&pool->wake, NULL);
-  cpu_set_t allowed;
-  bool is_pinned = (flags & GPFQ_POOL_PIN) && sched_getaffinity(0, sizeof(allowed), &allowed) == 0;
+  CPU_ZERO(&pool->allowed);
+  sched_getaffinity(0, sizeof(pool->allowed), &pool->allowed);
   for (int32_t i = 0; i < threads - 1; ++i) {
     if (pthread_create(&pool->threads[i], NULL, work, pool)) {
       gpfq_pool_destroy(&pool->parallel);
       return NULL;
     }
     pool->workers = i + 1;
-    if (is_pinned)
-      pin_thread(pool->threads[i], i + 1, &allowed);
+    if (flags & GPFQ_POOL_PIN)
+      pin_thread(pool->threads[i], i + 1, &pool->allowed);
   }
   return &pool->parallel;
 }

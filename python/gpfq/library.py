@@ -226,8 +226,8 @@ def load(path: str | os.PathLike[str], threads: int = 1, pin: bool = False) -> C
     """Loads the library that `gpfq-compile ... -o libnet.so` wrote.
 
     `threads`, 1 to 256, work on each call, the calling one among them; more than one needs a
-    library compiled with `--parallel=pool`. With `pin` thread i stays on the i-th CPU of those
-    that the process may use, and the calling thread, number 0, where it is.
+    library compiled with `--parallel=pool`. With `pin` thread i starts on the i-th CPU of those
+    that the process may use and stays there unless the calling thread, number 0, comes to the same CPU.
 
     Raises FileNotFoundError, LoadError when the file is no such library or has no threads,
     ValueError for a bad number of threads, and UnsupportedCpuError when this CPU cannot run it.

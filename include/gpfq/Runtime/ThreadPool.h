@@ -13,8 +13,8 @@
 extern "C" {
 #endif
 
-/* Thread i stays on the i-th CPU of those that the process may use; the caller of parallel_for,
- * which is thread 0, is left where it is. */
+/* Thread i starts on the i-th CPU of those that the process may use, and stays there unless the
+ * caller of parallel_for, which is thread 0 and is left where it is, comes to the same CPU. */
 #define GPFQ_POOL_PIN 1
 
 /* A pool of `threads` threads, the caller of parallel_for among them; `flags` is 0 or
@@ -23,7 +23,8 @@ extern "C" {
  *
  * A call takes turns with the pool's threads at the indices until none is left, and waits for the
  * indices that others have taken, not for threads: one that sleeps or is preempted before it took
- * any costs nothing. Threads watch for work for some 50 us after a call, then sleep. Calls from
+ * any costs nothing. A thread that finds itself on the CPU of the caller moves to another one.
+ * Threads watch for work for some 50 us after a call, then sleep. Calls from
  * several threads at the same time are allowed; those that find the pool busy run on their own. */
 const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags);
 

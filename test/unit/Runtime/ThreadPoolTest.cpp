@@ -8,6 +8,8 @@
 #include <chrono>
 #include <gtest/gtest.h>
 #include <memory>
+#include <mutex>
+#include <sched.h>
 #include <set>
 #include <thread>
 #include <vector>
@@ -82,6 +84,36 @@ TEST(ThreadPool, UsesItsThreads) {
       std::this_thread::yield();
   });
   EXPECT_NE(threads[0], threads[1]);
+}
+
+TEST(ThreadPool, LeavesTheCpuOfTheCaller) {
+  cpu_set_t allowed;
+  ASSERT_EQ(sched_getaffinity(0, sizeof(allowed), &allowed), 0);
+  if (CPU_COUNT(&allowed) < 2)
+    GTEST_SKIP() << "there is one CPU";
+  Pool pool = makePool(2, GPFQ_POOL_PIN);
+  for (int cpu = 0; cpu < CPU_SETSIZE; ++cpu) {
+    if (!CPU_ISSET(cpu, &allowed))
+      continue;
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu, &one);
+    ASSERT_EQ(sched_setaffinity(0, sizeof(one), &one), 0);
+    std::atomic<int> arrived{0};
+    std::set<int> cpus;
+    std::mutex mutex;
+    run(pool.get(), 2, [&](int64_t) {
+      {
+        std::lock_guard lock(mutex);
+        cpus.insert(sched_getcpu());
+      }
+      ++arrived;
+      while (arrived < 2)
+        std::this_thread::yield();
+    });
+    EXPECT_EQ(cpus.size(), 2u) << "caller on CPU " << cpu;
+  }
+  sched_setaffinity(0, sizeof(allowed), &allowed);
 }
 
 TEST(ThreadPool, TakesNestedCallsAndCallsFromManyThreads) {
