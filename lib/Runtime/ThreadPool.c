@@ -15,7 +15,7 @@ enum {
   MAX_THREADS = 256,
   /* Looks for work, each followed by a pause, before a thread sleeps; before a caller that waits
    * yields. */
-  IDLE_LOOKS = 2000,
+  IDLE_LOOKS = 10000,
   WAIT_LOOKS = 256,
   CACHE_LINE = 64
 };

@@ -24,7 +24,7 @@ extern "C" {
  * A call takes turns with the pool's threads at the indices until none is left, and waits for the
  * indices that others have taken, not for threads: one that sleeps or is preempted before it took
  * any costs nothing. A thread that finds itself on the CPU of the caller moves to another one.
- * Threads watch for work for some 50 us after a call, then sleep. Calls from
+ * Threads watch for work for some 250 us after a call, then sleep. Calls from
  * several threads at the same time are allowed; those that find the pool busy run on their own. */
 const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags);
 
