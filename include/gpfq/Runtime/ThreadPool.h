@@ -21,11 +21,13 @@ extern "C" {
  * GPFQ_POOL_PIN. NULL if `threads` is not 1 to 256, a flag is unknown, or the system gives no
  * memory or threads.
  *
- * A call takes turns with the pool's threads at the indices until none is left, and waits for the
- * indices that others have taken, not for threads: one that sleeps or is preempted before it took
- * any costs nothing. A thread that finds itself on the CPU of the caller moves to another one.
- * Threads watch for work for some 250 us after a call, then sleep. Calls from
- * several threads at the same time are allowed; those that find the pool busy run on their own. */
+ * Each thread, the caller first, begins with a range of the indices of its own and then takes some
+ * of the others', until none is left. A call waits for the indices that others have taken, not for
+ * threads: one that sleeps or is preempted before it took any costs nothing. A thread that finds
+ * itself on the CPU of the caller moves to another one. Threads watch for work for some 250 us
+ * after a call, then sleep; where the process may use fewer CPUs than threads, they sleep at once.
+ * Calls from several threads at the same time are allowed; those that find the pool busy run on
+ * their own. */
 const gpfq_parallel *gpfq_pool_create(int32_t threads, int32_t flags);
 
 /* Ends the threads and frees the pool. No call may be under way. NULL is allowed. */

@@ -33,12 +33,22 @@ static SmallVector<double> estimateChunks(const ContractionLoops &loops, ChunkSp
   return chunks;
 }
 
-/// Time of `threads` threads that each take the next chunk when they have done one; the runtime
-/// hands out the last chunks first.
+/// Time of `threads` threads that each take the chunks of a range of their own and then those that
+/// are left of the others', as the pool of the runtime does.
 static double estimateTime(ArrayRef<double> chunks, int64_t threads) {
   SmallVector<double> busy(threads);
-  for (double chunk : llvm::reverse(chunks))
-    *llvm::min_element(busy) += chunk;
+  SmallVector<int64_t> next, end;
+  int64_t count = chunks.size();
+  for (int64_t thread = 0; thread < threads; ++thread) {
+    next.push_back(count * thread / threads);
+    end.push_back(count * (thread + 1) / threads);
+  }
+  for (int64_t taken = 0; taken < count; ++taken) {
+    int64_t thread = llvm::min_element(busy) - busy.begin(), owner = thread;
+    while (next[owner] == end[owner])
+      owner = (owner + 1) % threads;
+    busy[thread] += chunks[next[owner]++];
+  }
   return *llvm::max_element(busy);
 }
 

@@ -194,12 +194,13 @@ void DepthwiseKernel::build() {
   int64_t tilesAtOnce = llvm::divideCeil(tiles, blocks);
   IndexRange tileChunk;
   if (b.isSplit()) {
-    // Chunks of rows each arrange all weights, so they must be clearly better.
+    // Chunks of rows each arrange all weights, but what the layers before and after read and write
+    // is split into rows as a rule, and stays in the cache of a core.
     int64_t panels = std::max<int64_t>(1, g.channels / g.getPanelChannels());
-    if (b.getSpeedup(panels) >= 0.9 * b.getSpeedup(tiles))
-      panelChunk = b.takeChunk(panels, panels);
-    else
+    if (b.getSpeedup(tiles) >= 0.9 * b.getSpeedup(panels))
       tileChunk = b.takeChunk(tiles, tilesAtOnce);
+    else
+      panelChunk = b.takeChunk(panels, panels);
   }
   b.buildLoop(batch, [&](Value batchIndex) {
     if (tileChunk.begin)

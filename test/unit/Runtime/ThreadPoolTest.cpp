@@ -104,7 +104,7 @@ TEST(ThreadPool, LeavesTheCpuOfTheCaller) {
     std::mutex mutex;
     run(pool.get(), 2, [&](int64_t) {
       {
-        std::lock_guard lock(mutex);
+        std::lock_guard<std::mutex> lock(mutex);
         cpus.insert(sched_getcpu());
       }
       ++arrived;
