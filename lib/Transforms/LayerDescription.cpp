@@ -16,6 +16,20 @@ lowbit::QuantizeOp mlir::gpfq::getInputQuantization(QuantizableOp &layer) {
   return dequantize ? dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>() : nullptr;
 }
 
+bool mlir::gpfq::setInputRange(QuantizableOp &layer, ::gpfq::AccumulatorBound &bound) {
+  lowbit::QuantizeOp quantize = getInputQuantization(layer);
+  if (!quantize) {
+    if (bound.bits != 0)
+      layer.op->emitRemark("layer '")
+          << layer.name() << "' reads float values, so its accumulator is not bounded";
+    bound.bits = 0;
+    return false;
+  }
+  bound.inputMin = 0;
+  bound.inputMax = quantize.getSign() ? 2 : (int64_t(1) << quantize.getBits()) - 1;
+  return true;
+}
+
 FailureOr<QuantizedWeights>
 mlir::gpfq::describeQuantizedWeights(QuantizableOp &layer, const ::gpfq::LayerResult &result) {
   QuantizedWeights weights;

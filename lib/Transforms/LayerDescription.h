@@ -15,6 +15,10 @@ namespace mlir::gpfq {
 /// The op that makes the codes that a layer reads; null where it reads floats.
 lowbit::QuantizeOp getInputQuantization(QuantizableOp &layer);
 
+/// Sets the range of the codes that a layer reads. Without codes there is no integer accumulator:
+/// the bound goes, with a remark, and the result is false.
+bool setInputRange(QuantizableOp &layer, ::gpfq::AccumulatorBound &bound);
+
 /// What the exported file has of a layer. An error for blocks of channels that are no blocks in the
 /// order of the source.
 FailureOr<QuantizedWeights> describeQuantizedWeights(QuantizableOp &layer,

@@ -176,22 +176,6 @@ LogicalResult QuantizeWeightsPass::Run::openCheckpoint() {
   return success();
 }
 
-/// Sets the range of the codes that the layer reads. Without codes there is no integer accumulator:
-/// returns false.
-static bool setInputRange(QuantizableOp &layer, LayerSpec &spec) {
-  lowbit::QuantizeOp quantize = getInputQuantization(layer);
-  if (!quantize) {
-    if (spec.accumulator.bits != 0)
-      layer.op->emitRemark("layer '")
-          << layer.name() << "' reads float values, so its accumulator is not bounded";
-    spec.accumulator.bits = 0;
-    return false;
-  }
-  spec.accumulator.inputMin = 0;
-  spec.accumulator.inputMax = quantize.getSign() ? 2 : (int64_t(1) << quantize.getBits()) - 1;
-  return true;
-}
-
 FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
                                                                ArrayRef<unsigned> members) {
   QuantizableOp &layer = layers[members.front()];
@@ -233,7 +217,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   if (!alphabet)
     return layer.op->emitError("layer '") << layer.name() << "': " << alphabet.message();
   LayerSpec layerSpec = recipe.getLayerSpec(*alphabet, layer.layer);
-  bool readsCodes = setInputRange(layer, layerSpec);
+  bool readsCodes = setInputRange(layer, layerSpec.accumulator);
   ::gpfq::LayerProblem problem = makeLayerProblem(layer);
   problem.training = &moments->training;
   problem.heldOut = moments->heldOut.rows > 0 ? &moments->heldOut : nullptr;

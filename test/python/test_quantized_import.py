@@ -6,14 +6,12 @@ onnxruntime does. Skipped where onnx, onnxruntime or torch-mlir is absent."""
 
 from __future__ import annotations
 
-import os
-import re
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import ROOT, gpfq_command
+from conftest import gpfq_command
+from quantized_models import LAYERS, compare, import_model, make_torch_model, read_network
 
 import gpfq
 
@@ -23,52 +21,6 @@ pytest.importorskip("torch_mlir")
 helper, numpy_helper, TensorProto = onnx.helper, onnx.numpy_helper, onnx.TensorProto
 
 RANDOM = np.random.default_rng(0)
-
-
-def read_network(text: str) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
-    """Levels, scales and alphabet of each layer of a network in MLIR text."""
-    blobs = {name: bytes.fromhex(digits)[4:] for name, digits in re.findall(r'([\w.]+)"?: "0x([0-9A-F]+)"', text)}
-    constants = dict(re.findall(r"(%\w+) = arith\.constant (.*)", text))
-
-    def read(value: str) -> np.ndarray:
-        content, sizes, kind = re.fullmatch(r"(.*) : tensor<([\dx]+)x(i8|f32)>", constants[value]).groups()
-        shape, dtype = [int(n) for n in sizes.split("x")], {"i8": np.int8, "f32": np.float32}[kind]
-        if content.startswith("dense_resource"):
-            return np.frombuffer(blobs[content[len("dense_resource<") : -1].strip('"')], dtype).reshape(shape)
-        numbers = re.findall(r"-?[\d.]+(?:[eE][-+]?\d+)?", content)
-        return np.broadcast_to(
-            np.array(numbers, np.float64).astype(dtype).reshape(shape if len(numbers) > 1 else []), shape
-        )
-
-    pattern = r'lowbit\.dequantize (%\w+), (%\w+) .*?alphabet <(\w+, \[[\d, -]+\])> layer "([^"]+)"'
-    return {name: (read(codes), read(scale), alphabet) for codes, scale, alphabet, name in re.findall(pattern, text)}
-
-
-def import_model(model: onnx.ModelProto | Path, folder: Path, **options: object) -> tuple[Path, list[str]]:
-    """The imported network, and what was said about it."""
-    if not isinstance(model, Path):
-        onnx.checker.check_model(model)
-        onnx.save(model, folder / "net.onnx")
-        model = folder / "net.onnx"
-    remarks: list[str] = []
-    return gpfq.import_onnx(model, folder / "net.mlir", on_remark=remarks.append, **options), remarks
-
-
-def compare(model: Path, network: Path, x: np.ndarray, step: float = 0.0) -> np.ndarray:
-    """The outputs of the compiled network, which are those of onnxruntime up to `step`."""
-    done = gpfq.compile(network, network.with_suffix(".so"))
-    assert done.report["totals"]["float_left"] == []
-    assert not any("multiplies in float" in message for message in done.messages), done.messages
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads, options.log_severity_level = 1, 3
-    # As the model says; some of its optimisations quantise the inputs of layers whose weights are codes.
-    options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    expected = np.concatenate([session.run(None, {name: x[i : i + 1]})[0] for i in range(len(x))])
-    got = gpfq.run_batches(gpfq.load(network.with_suffix(".so")), x)
-    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-5 + 1.001 * step)
-    return got
 
 
 def make_layer(kind: int, shape: tuple[int, ...], axis: int | None, block: int = 0, zero: int | None = None) -> tuple:
@@ -214,31 +166,6 @@ def test_activations(tmp_path: Path, form: str) -> None:
     assert len(np.unique(got)) > (8 if bounds else 40)
 
 
-def make_torch_model(folder: Path) -> Path:
-    """Layers of all kinds, a residual sum and a flattening, as a float ONNX model. The sizes tell layouts apart."""
-    torch = pytest.importorskip("torch")
-    nn = torch.nn
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(3)
-            self.stem, self.depthwise = nn.Conv2d(3, 16, 5, padding=2), nn.Conv2d(16, 16, 3, padding=1, groups=16)
-            self.grouped, self.head = nn.Conv2d(16, 16, 1, groups=2), nn.Linear(16 * 16, 10)
-
-        def forward(self, x):
-            x = torch.relu(self.stem(x))
-            x = torch.relu(self.depthwise(x) + x)
-            return self.head(torch.flatten(nn.functional.max_pool2d(torch.relu(self.grouped(x)), 2), 1))
-
-    path = folder / "float.onnx"
-    torch.onnx.export(Net().eval(), (torch.zeros(1, 3, 8, 8),), path, dynamo=False, opset_version=17)
-    return path
-
-
-LAYERS = ["stem", "depthwise", "grouped", "head"]
-
-
 @pytest.mark.parametrize(
     ("bits", "int4", "granularity"), [(8, False, "channel"), (4, True, "channel"), (4, True, "tensor")]
 )
@@ -303,140 +230,3 @@ def test_blocks_come_back(tmp_path: Path, int4: bool) -> None:
         )
         np.testing.assert_array_equal(scales, layer.scales)
     compare(tmp_path / "q.onnx", network, RANDOM.standard_normal((50, 8, 6, 6)).astype(np.float32), step=0.02)
-
-
-class _Samples:
-    def __init__(self, name: str, data: np.ndarray) -> None:
-        self.samples = iter([{name: data[i : i + 1]} for i in range(len(data))])
-
-    def get_next(self) -> dict | None:
-        return next(self.samples, None)
-
-
-def quantize_by_onnxruntime(source: Path, target: Path, data: np.ndarray, **options: object) -> onnx.ModelProto:
-    quantization = pytest.importorskip("onnxruntime.quantization")
-    prepared = target.with_suffix(".prepared.onnx")
-    quantization.quant_pre_process(str(source), str(prepared))
-    reader = _Samples(onnx.load(source).graph.input[0].name, data)
-    quantization.quantize_static(
-        str(prepared), str(target), reader, quant_format=quantization.QuantFormat.QDQ, **options
-    )
-    return onnx.load(target)
-
-
-def check_codes(model: onnx.ModelProto, network: Path) -> None:
-    """The levels of the network are the codes of the model, layer by layer."""
-    tensors = {t.name: numpy_helper.to_array(t) for t in model.graph.initializer}
-    sources = {
-        re.sub(r"\W", "_", name.removesuffix("_quantized")).removesuffix("_weight"): name.removesuffix("_quantized")
-        for name, array in tensors.items()
-        if name.endswith("_quantized") and array.ndim > 1
-    }
-    found = read_network(network.read_text())
-    assert {re.sub(r"\W", "_", name) for name in found} == set(sources)
-    for name, (levels, scales, _) in found.items():
-        source = sources[re.sub(r"\W", "_", name)]
-        codes, expected = tensors[f"{source}_quantized"], tensors[f"{source}_scale"]
-        if name == "head":
-            codes = np.moveaxis(codes.reshape(10, 16, 4, 4), 1, -1).reshape(10, 256).T
-        elif codes.ndim == 4 and (levels.shape != codes.shape or codes.shape[1] == codes.shape[2] > 1):
-            codes = np.moveaxis(codes, 1, -1)
-        np.testing.assert_array_equal(levels, codes)
-        np.testing.assert_array_equal(scales.reshape(-1), expected.reshape(-1))
-
-
-@pytest.mark.parametrize("per_channel", [True, False])
-@pytest.mark.parametrize("activations", ["QUInt8", "QInt8"])
-def test_model_of_onnxruntime(tmp_path: Path, per_channel: bool, activations: str) -> None:
-    quantization = pytest.importorskip("onnxruntime.quantization")
-    source = make_torch_model(tmp_path)
-    data = RANDOM.standard_normal((32, 3, 8, 8)).astype(np.float32)
-    kinds = {"activation_type": quantization.QuantType[activations], "weight_type": quantization.QuantType.QInt8}
-    model = quantize_by_onnxruntime(source, tmp_path / "q.onnx", data, per_channel=per_channel, **kinds)
-    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
-    assert remarks == []
-    check_codes(model, network)
-    last = next(node for node in reversed(model.graph.node) if node.op_type == "DequantizeLinear")
-    step = float(numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == last.input[1])))
-    compare(tmp_path / "q.onnx", network, RANDOM.standard_normal((100, 3, 8, 8)).astype(np.float32), step=step)
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(("bits", "codes", "per_channel"), [(4, 8, True), (8, 8, False), (3, 4, True), (2, 6, True)])
-def test_model_of_brevitas(tmp_path: Path, bits: int, codes: int, per_channel: bool) -> None:
-    torch = pytest.importorskip("torch")
-    nn, qnn = torch.nn, pytest.importorskip("brevitas.nn")
-    pytest.importorskip("onnxoptimizer")
-    quant, export = pytest.importorskip("brevitas.quant"), pytest.importorskip("brevitas.export")
-    weights = quant.Int8WeightPerChannelFloat if per_channel else quant.Int8WeightPerTensorFloat
-    of_weights = {"weight_quant": weights, "weight_bit_width": bits}
-    of_relu = {"act_quant": quant.Uint8ActPerTensorFloat, "bit_width": codes, "return_quant_tensor": True}
-
-    class Net(nn.Module):
-        def __init__(self) -> None:
-            super().__init__()
-            torch.manual_seed(0)
-            self.input = qnn.QuantIdentity(
-                act_quant=quant.Int8ActPerTensorFloat, bit_width=codes, return_quant_tensor=True
-            )
-            self.stem = qnn.QuantConv2d(3, 16, 5, padding=2, bias=True, **of_weights)
-            self.norm = nn.BatchNorm2d(16)
-            self.relu1 = qnn.QuantReLU(**of_relu)
-            self.depthwise = qnn.QuantConv2d(16, 16, 3, padding=1, groups=16, bias=False, **of_weights)
-            self.relu2 = qnn.QuantReLU(**of_relu)
-            self.head = qnn.QuantLinear(16 * 64, 10, bias=True, **of_weights)
-
-        def forward(self, x):
-            x = self.relu1(self.norm(self.stem(self.input(x))))
-            return self.head(torch.flatten(self.relu2(self.depthwise(x)), 1))
-
-    net = Net()
-    for _ in range(4):  # collects ranges
-        net(torch.randn(8, 3, 8, 8))
-    net.eval()
-    export.export_onnx_qcdq(net, args=torch.zeros(1, 3, 8, 8), export_path=str(tmp_path / "q.onnx"), dynamo=False)
-
-    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
-    assert remarks == []
-    found = read_network(network.read_text())
-    for name, layer in (("stem", net.stem), ("depthwise", net.depthwise), ("head", net.head)):
-        quantized = layer.quant_weight()
-        expected = quantized.int().numpy()
-        if name == "stem":
-            expected = np.moveaxis(expected, 1, -1)
-        elif name == "head":
-            expected = np.moveaxis(expected.reshape(10, 16, 8, 8), 1, -1).reshape(10, 1024).T
-        levels, scales, alphabet = found[name]
-        np.testing.assert_array_equal(levels, expected)
-        np.testing.assert_array_equal(scales.reshape(-1), quantized.scale.detach().numpy().reshape(-1))
-        assert alphabet == f"mid_tread, [{2 ** (bits - 1) - 1}]"
-    x = RANDOM.standard_normal((100, 3, 8, 8)).astype(np.float32)
-    got = compare(tmp_path / "q.onnx", network, x, step=0.01)
-    with torch.no_grad():
-        expected = net(torch.from_numpy(x))
-    expected = getattr(expected, "value", expected).numpy()
-    assert np.linalg.norm(got - expected) < 0.01 * np.linalg.norm(expected)
-
-
-DATA = Path(os.environ.get("GPFQ_DATA", ROOT.parent / "shared" / "data"))
-
-
-@pytest.mark.skipif(not (DATA / "models.py").is_file(), reason=f"no networks in {DATA} (GPFQ_DATA)")
-def test_resnet20_of_onnxruntime(tmp_path: Path) -> None:
-    torch = pytest.importorskip("torch")
-    sys.path.insert(0, str(DATA))
-    models = pytest.importorskip("models")
-    net, info = models.load("resnet20")
-    images, labels = models.read_cifar(DATA / "cifar10" / "test_first5000.bin")
-    x = models.normalise(info, images[:600]).numpy()
-    source = tmp_path / "resnet20.onnx"
-    torch.onnx.export(net, (torch.zeros(1, 3, 32, 32),), source, dynamo=False, opset_version=17)
-    model = quantize_by_onnxruntime(source, tmp_path / "q.onnx", x[:100], per_channel=True)
-    network, remarks = import_model(tmp_path / "q.onnx", tmp_path)
-    assert remarks == []
-    check_codes(model, network)
-    last = next(node for node in reversed(model.graph.node) if node.op_type == "DequantizeLinear")
-    step = float(numpy_helper.to_array(next(t for t in model.graph.initializer if t.name == last.input[1])))
-    # Codes that fall to the other side of a half add up over twenty layers.
-    got = compare(tmp_path / "q.onnx", network, x[100:], step=2 * step)
-    assert (got.argmax(1) == np.asarray(labels[100:600])).mean() > 0.88
