@@ -53,24 +53,13 @@ static const RuntimeBitcode *findRuntime(llvm::Triple::ArchType architecture) {
 
 SmallVector<StringLiteral> mlir::gpfq::getRequiredSymbols(const llvm::Module &module,
                                                           const ModelInterface &interface) {
-  static constexpr StringLiteral ofPool[] = {"__sched_cpucount",
-                                             "aligned_alloc",
-                                             "free",
-                                             "pthread_cond_broadcast",
-                                             "pthread_cond_destroy",
-                                             "pthread_cond_init",
-                                             "pthread_cond_wait",
-                                             "pthread_create",
-                                             "pthread_join",
-                                             "pthread_mutex_destroy",
-                                             "pthread_mutex_init",
-                                             "pthread_mutex_lock",
-                                             "pthread_mutex_unlock",
-                                             "pthread_setaffinity_np",
-                                             "sched_getaffinity",
-                                             "sched_getcpu",
-                                             "sched_setaffinity",
-                                             "sched_yield"};
+  static constexpr StringLiteral ofPool[] = {
+      "__sched_cpucount",       "aligned_alloc",          "free",
+      "pthread_cond_broadcast", "pthread_cond_destroy",   "pthread_cond_init",
+      "pthread_cond_wait",      "pthread_create",         "pthread_join",
+      "pthread_mutex_destroy",  "pthread_mutex_init",     "pthread_mutex_lock",
+      "pthread_mutex_unlock",   "pthread_setaffinity_np", "sched_getaffinity",
+      "sched_getcpu",           "sched_setaffinity",      "sched_yield"};
   SmallVector<StringLiteral> symbols;
   if (interface.parallelism == Parallelism::Pool)
     llvm::append_range(symbols, ofPool);

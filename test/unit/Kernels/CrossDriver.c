@@ -2,9 +2,10 @@
    See LICENSE for license information.
    SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception */
 
-/* program INPUT OUTPUT: calls the functions listed in CASES, a file of CASE(name) lines. For each, INPUT has the number
-   of buffers and for each of those its rank, sizes, bytes (64-bit integers) and contents; what is in the last one after
-   the call goes to OUTPUT. Buffers end at an unmapped page, so that an access behind one is a fault. */
+/* program INPUT OUTPUT: calls the functions listed in CASES, a file of CASE(name) lines. For each,
+   INPUT has the number of buffers and for each of those its rank, sizes, bytes (64-bit integers)
+   and contents; what is in the last one after the call goes to OUTPUT. Buffers end at an unmapped
+   page, so that an access behind one is a fault. */
 
 #include <stdint.h>
 #include <stdio.h>
@@ -48,7 +49,8 @@ static void *map_guarded(int64_t bytes) {
 }
 
 int main(int argc, char **argv) {
-  FILE *input = argc == 3 ? fopen(argv[1], "rb") : 0, *output = argc == 3 ? fopen(argv[2], "wb") : 0;
+  FILE *input = argc == 3 ? fopen(argv[1], "rb") : 0,
+       *output = argc == 3 ? fopen(argv[2], "wb") : 0;
   if (!input || !output)
     fail("usage: program INPUT OUTPUT");
   for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; ++i) {
