@@ -9,8 +9,8 @@
 
 #include "gpfq/Calibration/CalibrationData.h"
 #include "gpfq/Quantizer/Result.h"
+#include <algorithm>
 #include <cstdint>
-#include <cstring>
 #include <string>
 
 namespace gpfq {
@@ -35,7 +35,7 @@ struct ArchiveReader {
     good = good && size <= bytes.size() - at;
     if (!good)
       return;
-    std::memcpy(data, bytes.data() + at, size);
+    std::copy_n(bytes.data() + at, size, static_cast<char *>(data));
     at += size;
   }
   template <typename T> void value(T &x) { get(&x, sizeof x); }

@@ -5,6 +5,7 @@
 #include "gpfq/Calibration/MomentCache.h"
 #include "Archive.h"
 #include "gpfq/Calibration/Checkpoint.h"
+#include <cstring>
 
 using namespace gpfq;
 
