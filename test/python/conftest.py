@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
+# Its libraries link into nothing that is not built with the sanitizers too.
+IS_SANITIZED = "GPFQ_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text()
 DIGITS = ROOT / "test" / "data" / "digits"
 
 # out = 2 x + 1, through a linear layer so that there are weights.

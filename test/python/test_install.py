@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -14,16 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import BUILD, DIGITS, IS_SANITIZED, ROOT
 
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
-DIGITS = ROOT / "test" / "data" / "digits"
 LLVM = Path("/usr/lib/llvm-22")
 
-pytestmark = pytest.mark.skipif(
-    "GPFQ_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text(),
-    reason="the sanitizers' build is not for installing",
-)
+pytestmark = pytest.mark.skipif(IS_SANITIZED, reason="the sanitizers' build is not for installing")
 
 
 def run(*command: str | Path, stdin: bytes = b"") -> str:

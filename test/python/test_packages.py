@@ -14,17 +14,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-BUILD = Path(os.environ.get("GPFQ_BUILD", ROOT / "build"))
-DIGITS = ROOT / "test" / "data" / "digits"
+from conftest import BUILD, DIGITS, IS_SANITIZED, ROOT
 
 pytestmark = [
     pytest.mark.long,
-    pytest.mark.skipif(
-        "GPFQ_SANITIZE:BOOL=ON" in (BUILD / "CMakeCache.txt").read_text(),
-        reason="the sanitizers' build is not for installing",
-    ),
+    pytest.mark.skipif(IS_SANITIZED, reason="the sanitizers' build is not for installing"),
 ]
 
 
