@@ -108,7 +108,7 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   LayoutAttr layout = op.getLayoutAttr();
   auto flatLayout = LayoutAttr::get(op.getContext(), layout.getTarget(), layout.getLanes(),
                                     layout.getVectors(), layout.getEncoding(), layout.getRun(),
-                                    {kernel[0], kernel[3]}, layout.getTile());
+                                    {kernel[0], kernel[3]}, /*border=*/{}, layout.getTile());
   auto matmul =
       MatmulOp::create(builder, op.getLoc(), TypeRange(), operands[0], operands[1],
                        ArrayRef<Value>(operands).drop_front(2).drop_back(), operands.back(),
