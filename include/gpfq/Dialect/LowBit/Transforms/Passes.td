@@ -60,8 +60,8 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     Statistic<"countedSigns", "counted-signs", "compute ops that multiply signs by counting bits">,
     Statistic<"signsAsBytes", "signs-as-bytes", "compute ops that multiply signs as bytes">
   ];
-  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect",
-                           "::mlir::tensor::TensorDialect", "::mlir::lowbit::LowBitDialect"];
+  let dependentDialects = ["::mlir::arith::ArithDialect", "::mlir::tensor::TensorDialect",
+                           "::mlir::lowbit::LowBitDialect"];
 }
 
 def LowBitDequantize : Pass<"lowbit-dequantize", "func::FuncOp"> {
