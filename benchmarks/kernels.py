@@ -282,8 +282,7 @@ def measure(
         if weight_bytes:
             times.read = min(times.read, stopwatch.read(weights))
     if threads > 1:
-        # Not in turns with the calls above: workers wait actively, and the pool pins this thread.
-        cpus = os.sched_getaffinity(0)
+        # Not in turns with the calls above: workers wait actively.
         pooled = gpfq.load(model.path, threads, pin=True)
         run_parallel = getattr(library, model.name + "_run_parallel")
         # A virtual CPU that has slept may take some tenths of a second to come back.
@@ -292,7 +291,6 @@ def measure(
             burst = stopwatch.library.run_parallel_burst(run_parallel, *buffers, pooled._pool, count)
             times.parallel = min(times.parallel, burst)
         del pooled  # ends its threads
-        os.sched_setaffinity(0, cpus)
     return times
 
 

@@ -25,9 +25,11 @@ FailureOr<OutputFile> OutputFile::create(StringRef path, Location loc) {
   llvm::sys::RemoveFileOnSignal(temporaryPath);
   llvm::Expected<llvm::sys::fs::TempFile> temporary =
       llvm::sys::fs::TempFile::create(temporaryPath);
-  if (!temporary)
+  if (!temporary) {
+    llvm::sys::DontRemoveFileOnSignal(temporaryPath);
     return emitError(loc) << "cannot write '" << path
                           << "': " << llvm::toString(temporary.takeError());
+  }
   return OutputFile(path.str(), std::move(*temporary), loc);
 }
 

@@ -44,6 +44,11 @@ static bool hasElementwisePayload(linalg::GenericOp op) {
   });
 }
 
+/// False for an operand that only gives its shape, as the window of a pooling.
+static bool isAccessed(linalg::GenericOp op, OpOperand &operand) {
+  return op.isDpsInit(&operand) || op.payloadUsesValueFromOperand(&operand);
+}
+
 static bool isWindowReduction(linalg::GenericOp op) {
   SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
   SmallVector<int64_t> extents = op.getStaticLoopRanges();
@@ -58,18 +63,17 @@ static bool isWindowReduction(linalg::GenericOp op) {
   if (window > maxWindow || !hasElementwisePayload(op))
     return false;
   unsigned innermost = op.getNumLoops() - 1;
-  auto isUsed = [&](OpOperand *input) { return op.payloadUsesValueFromOperand(input); };
+  auto isUsed = [&](OpOperand *input) { return isAccessed(op, *input); };
   return llvm::count_if(op.getDpsInputOperands(), isUsed) == 1 &&
          llvm::all_of(op->getOpOperands(), [&](OpOperand &operand) {
-           bool isInit = op.isDpsInit(&operand);
-           if (!isInit && !op.payloadUsesValueFromOperand(&operand))
+           if (!isAccessed(op, operand))
              return true;
            auto type = dyn_cast<MemRefType>(operand.get().getType());
            AffineMap map = op.getMatchingIndexingMap(&operand);
            if (!type || !isByteSized(type.getElementType()) || !isInnermostIn(map, innermost))
              return false;
            bool isVector = map.isFunctionOfDim(innermost);
-           return isVector ? hasUnitInnerStride(type) : !isInit;
+           return isVector ? hasUnitInnerStride(type) : !op.isDpsInit(&operand);
          });
 }
 
@@ -95,7 +99,7 @@ public:
       : op(op), b(op.getLoc(), rewriter), indices(op.getNumLoops()) {
     int64_t bytes = 1;
     for (OpOperand &operand : op->getOpOperands())
-      if (op.isDpsInit(&operand) || op.payloadUsesValueFromOperand(&operand))
+      if (isAccessed(op, operand))
         bytes = std::max<int64_t>(
             bytes, getElementTypeOrSelf(operand.get().getType()).getIntOrFloatBitWidth() / 8);
     lanes = vectorBytes / bytes;
@@ -175,7 +179,7 @@ private:
   Value buildPayload(Value accumulator, int64_t valid) {
     IRMapping mapping;
     for (OpOperand *input : op.getDpsInputOperands())
-      if (op.payloadUsesValueFromOperand(input))
+      if (isAccessed(op, *input))
         mapping.map(op.getMatchingBlockArgument(input), load(*input, valid));
     mapping.map(op.getMatchingBlockArgument(op.getDpsInitOperand(0)), accumulator);
     auto getVector = [&](Value scalar) {
