@@ -72,7 +72,10 @@ LogicalResult mlir::gpfq::lowerToLLVMDialect(ModuleOp module, const CompilerOpti
                                              ModelInterface &interface) {
   LowBitToLLVMOptions pipeline;
   setPipelineOptions(options, target, pipeline);
-  if (failed(runPipeline(module, buildLowBitBufferizePipeline)))
+  if (failed(runPipeline(module, [&](OpPassManager &pm) {
+        buildLowBitBufferizePipeline(pm);
+        buildLowBitKernelPipeline(pm, pipeline);
+      })))
     return failure();
   if (!interface.target.empty())
     interface.target += ", ";

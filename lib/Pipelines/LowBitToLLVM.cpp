@@ -55,24 +55,31 @@ void mlir::gpfq::buildLowBitBufferizePipeline(OpPassManager &pm) {
   outParams.modifyPublicFunctions = true;
   pm.addPass(bufferization::createBufferResultsToOutParamsPass(outParams));
   pm.addPass(createCanonicalizerPass());
+}
+
+/// Even shares for 2 to 8 threads.
+static int64_t getMaxChunks(const LowBitToLLVMOptions &options) {
+  return options.parallel ? 32 : 1;
+}
+
+void mlir::gpfq::buildLowBitKernelPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
+  if (!options.profileClock.empty())
+    pm.addPass(createGPFQProfileLayers({options.profileClock}));
+  if (!options.reference) {
+    ConvertLowBitToVectorOptions kernels;
+    kernels.maxChunks = getMaxChunks(options);
+    pm.addPass(createConvertLowBitToVector(kernels));
+  }
+  // Kernels have buffers too.
   pm.addNestedPass<func::FuncOp>(lowbit::createLowBitPlanMemory());
 }
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
-  if (!options.profileClock.empty())
-    pm.addPass(createGPFQProfileLayers({options.profileClock}));
-  // Even shares for 2 to 8 threads.
-  int64_t chunks = options.parallel ? 32 : 1;
-  if (!options.reference) {
-    ConvertLowBitToVectorOptions kernels;
-    kernels.maxChunks = chunks;
-    pm.addPass(createConvertLowBitToVector(kernels));
-  }
   GPFQExpandMathOptions math;
   math.round = options.target == "generic";
   pm.addPass(createGPFQExpandMath(math));
   GPFQLinalgToLoopsOptions loops;
-  loops.maxChunks = chunks;
+  loops.maxChunks = getMaxChunks(options);
   pm.addNestedPass<func::FuncOp>(createGPFQLinalgToLoops(loops));
   if (options.parallel)
     pm.addPass(createGPFQParallelToRuntime());
@@ -96,6 +103,7 @@ void mlir::gpfq::buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVM
   buildLowBitIntegerPipeline(pm);
   buildLowBitPackPipeline(pm, options);
   buildLowBitBufferizePipeline(pm);
+  buildLowBitKernelPipeline(pm, options);
   buildLowBitLowerPipeline(pm, options);
 }
 

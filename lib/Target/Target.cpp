@@ -49,6 +49,24 @@ Value mlir::gpfq::emitPortableDot(OpBuilder &builder, Location loc, Value acc, V
   return acc;
 }
 
+Value mlir::gpfq::emitPortablePairDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                                      Value levels) {
+  auto type = cast<VectorType>(acc.getType());
+  Value sixteen = splat(builder, loc, type, 16);
+  auto extract = [&](Value words, bool high) -> Value {
+    Value lanes = vector::BitCastOp::create(builder, loc, type, words);
+    if (!high)
+      lanes = arith::ShLIOp::create(builder, loc, lanes, sixteen);
+    return arith::ShRSIOp::create(builder, loc, lanes, sixteen);
+  };
+  for (bool high : {false, true}) {
+    Value product =
+        arith::MulIOp::create(builder, loc, extract(codes, high), extract(levels, high));
+    acc = arith::AddIOp::create(builder, loc, acc, product);
+  }
+  return acc;
+}
+
 Value mlir::gpfq::emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) {
   int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
   auto concatenate = [&](Value a, Value b) -> Value {

@@ -39,15 +39,15 @@ public:
   StringRef getTriple() const override { return "x86_64-unknown-linux-gnu"; }
 };
 
-/// vpdpbusd: four exact byte products added to a lane, any signed byte.
+/// vpdpbusd: four exact byte products added to a lane, any signed byte. vpdpwssd: two of words.
 class VnniTarget : public X86Target {
 public:
   bool prefersTopAligned() const override { return true; }
   bool packsCodes() const override { return true; }
 
 protected:
-  static Value emitVpdpbusd(OpBuilder &builder, Location loc, StringRef intrinsic, Value acc,
-                            Value codes, Value levels) {
+  static Value emitVnni(OpBuilder &builder, Location loc, StringRef intrinsic, Value acc,
+                        Value codes, Value levels) {
     return callIntrinsic(builder, loc, intrinsic, acc.getType(), {acc, codes, levels});
   }
 };
@@ -75,13 +75,18 @@ public:
     return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
   }
   bool hasHalfVectors() const override { return true; }
+  int64_t getWinogradTiles() const override { return 10; }
+  Value emitPairDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                    Value levels) const override {
+    return emitVnni(builder, loc, "llvm.x86.avx512.vpdpwssd.512", acc, codes, levels);
+  }
   /// Four bits are bound by memory.
   bool prefersInPlace(unsigned bits) const override { return bits == 2; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     StringRef intrinsic =
         isHalf(acc) ? "llvm.x86.avx512.vpdpbusd.256" : "llvm.x86.avx512.vpdpbusd.512";
-    return emitVpdpbusd(builder, loc, intrinsic, acc, codes, levels);
+    return emitVnni(builder, loc, intrinsic, acc, codes, levels);
   }
   Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
     if (isHalf(floats))
@@ -107,7 +112,7 @@ public:
   }
   StringRef getVectorConstraint() const override { return "v"; }
   StringRef getCpu() const override { return "x86-64-v4"; }
-  StringRef getFeatures() const override { return "+avx512vnni"; }
+  StringRef getFeatures() const override { return "+avx512vnni,+fast-dpwssd"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
     static const StringLiteral features[] = {GPFQ_X86_64_V3,
                                              StringLiteral("avx512f"),
@@ -138,7 +143,7 @@ public:
     return rows == 1 ? TileShape{1, 8} : TileShape{6, 2};
   }
   bool countsBitsOfLanes() const override { return true; }
-  StringRef getFeatures() const override { return "+avx512vnni,+avx512vpopcntdq"; }
+  StringRef getFeatures() const override { return "+avx512vnni,+avx512vpopcntdq,+fast-dpwssd"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
     static const SmallVector<StringLiteral> features = [this] {
       SmallVector<StringLiteral> result(Avx512VnniTarget::getRequiredFeatures());
@@ -169,9 +174,14 @@ public:
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
   PixelTile getDepthwiseTile(bool) const override { return {1, 2}; }
+  int64_t getWinogradTiles() const override { return 12; }
+  Value emitPairDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                    Value levels) const override {
+    return emitVnni(builder, loc, "llvm.x86.avx512.vpdpwssd.256", acc, codes, levels);
+  }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
-    return emitVpdpbusd(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
+    return emitVnni(builder, loc, "llvm.x86.avx512.vpdpbusd.256", acc, codes, levels);
   }
   Value emitRound(OpBuilder &builder, Location loc, Value floats) const override {
     return emitAvxRound(builder, loc, floats);
@@ -184,7 +194,7 @@ public:
   }
   StringRef getVectorConstraint() const override { return "x"; }
   StringRef getCpu() const override { return "x86-64-v3"; }
-  StringRef getFeatures() const override { return "+avxvnni"; }
+  StringRef getFeatures() const override { return "+avxvnni,+fast-dpwssd"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
     static const StringLiteral features[] = {GPFQ_X86_64_V3, StringLiteral("avxvnni")};
     return features;
@@ -216,6 +226,13 @@ public:
   }
   /// Sharing codes wins more time than spills lose.
   PixelTile getDepthwiseTile(bool) const override { return {2, 2}; }
+  int64_t getWinogradTiles() const override { return 12; }
+  Value emitPairDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                    Value levels) const override {
+    Value sums =
+        callIntrinsic(builder, loc, "llvm.x86.avx2.pmadd.wd", acc.getType(), {codes, levels});
+    return arith::AddIOp::create(builder, loc, acc, sums);
+  }
   bool prefersTopAligned() const override { return false; }
   bool packsCodes() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,

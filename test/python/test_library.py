@@ -144,6 +144,35 @@ def test_threads_do_not_change_outputs(parallel_library: Path) -> None:
             np.testing.assert_array_equal(model(codes), expected)
 
 
+def test_threads_share_the_buffers_of_a_convolution(tmp_path: Path) -> None:
+    """A 3x3 convolution that is large enough for Winograd's algorithm on several threads, where the CPU has it."""
+    random = np.random.default_rng(2)
+    levels = random.integers(-7, 8, (64, 3, 3, 64)).astype(np.int8)
+    (tmp_path / "net.mlir").write_text(
+        f"""
+func.func @net(%x: tensor<1x58x58x64xi8>) -> tensor<1x56x56x64xi32> {{
+  %w = arith.constant dense<"0x{levels.tobytes().hex().upper()}"> : tensor<64x3x3x64xi8>
+  %e = tensor.empty() : tensor<1x56x56x64xi32>
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x58x58x64xi8>, tensor<64x3x3x64xi8>)
+      outs(%e : tensor<1x56x56x64xi32>) {{alphabet = #lowbit.alphabet<mid_tread, [7]>}} epilogue {{
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }} -> tensor<1x56x56x64xi32>
+  return %r : tensor<1x56x56x64xi32>
+}}
+"""
+    )
+    result = compile_network(tmp_path / "net.mlir", "--parallel=pool", "-o", tmp_path / "libnet.so")
+    assert result.returncode == 0, result.stderr
+    codes = random.integers(0, 256, (1, 58, 58, 64)).astype(np.uint8)
+    windows = np.lib.stride_tricks.sliding_window_view(codes[0].astype(np.float64), (3, 3), axis=(0, 1))
+    expected = np.einsum("yxckl,oklc->yxo", windows, levels.astype(np.float64), optimize=True)
+    for threads in (1, 2, 3, 8):
+        model = gpfq.load(tmp_path / "libnet.so", threads=threads)
+        for _ in range(10):
+            np.testing.assert_array_equal(model(codes.view(np.int8))[0], expected)
+
+
 def test_rejects_bad_threads(parallel_library: Path, float_library: Path) -> None:
     for threads in (0, -1, 257):
         with pytest.raises(ValueError, match="threads must be 1 to 256"):

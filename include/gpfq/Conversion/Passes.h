@@ -20,6 +20,15 @@
 
 namespace mlir::gpfq {
 
+/// Where `convert-lowbit-to-vector` uses Winograd's algorithm.
+enum class WinogradUse {
+  Never,
+  /// Where it is estimated to take less time.
+  Faster,
+  /// Wherever there are kernels.
+  Always,
+};
+
 /// What gpfq-profile-layers leaves: a global of counters, and their names on the module.
 inline constexpr StringLiteral profileCountersName = "gpfq_profile";
 inline constexpr StringLiteral profiledLayersAttrName = "gpfq.profiled_layers";

@@ -174,6 +174,12 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
     ```
   }];
   let options = [
+    Option<"winograd", "winograd", "::mlir::gpfq::WinogradUse", "::mlir::gpfq::WinogradUse::Faster",
+           "where 3x3 convolutions use Winograd's algorithm",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::gpfq::WinogradUse::Never, "never", "nowhere"),
+               clEnumValN(::mlir::gpfq::WinogradUse::Faster, "faster", "where it is estimated to take less time"),
+               clEnumValN(::mlir::gpfq::WinogradUse::Always, "always", "where there are kernels"))}]>,
     Option<"maxChunks", "max-chunks", "int64_t", "1", "parts that may run at the same time, at most">,
     Option<"chunkWork", "chunk-work", "int64_t", "65536", "iterations that a part has at least, on average">
   ];
@@ -248,6 +254,14 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
     weights in registers, and applies the epilogue region to whole vectors. It reads and writes nothing
     outside of its buffers. The result equals that of `lowbit-to-linalg` bit for bit.
 
+    A 3x3 convolution of stride 1 has a kernel by Winograd's minimal filtering F(4x4, 3x3) on x86 (Lavin and Gray, "Fast
+    Algorithms for Convolutional Neural Networks", CVPR 2016): 36 products instead of 144 for 16 pixels and a pair of channels, of 16
+    instead of 8 bits. In integers: transformed codes and levels are i16, sums are modulo 2^32 and 576 times the result,
+    which is exact if it is below 2^25. So 255 times the sum of the levels of one sign of an output channel must be; of the largest
+    levels, if weights are not constant. Input channels must be a multiple of 16. With `winograd=faster` it takes the place of the direct kernel where an estimate of the transforms says
+    so; where a layout has a tile, which is one of the direct kernel, it does not. Its buffers of transformed codes and levels, one for
+    each chunk, are allocated beside the call; `lowbit-plan-memory` places them.
+
     The kernel of `quantize_rows` goes over each row twice, with vectors: for its range and for its codes. That of `pack`
     transposes blocks of quads of codes in registers. Where weights and input are bits, the product of two vectors is their
     exclusive or, whose ones are counted.
@@ -282,6 +296,12 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
            "the target that ops must be packed for; empty: that of each op's layout">,
     Option<"emulateDot", "emulate-dot", "bool", "false",
            "dot products in plain arithmetic, to run the kernels of a target on any CPU">,
+    Option<"winograd", "winograd", "::mlir::gpfq::WinogradUse", "::mlir::gpfq::WinogradUse::Faster",
+           "where 3x3 convolutions use Winograd's algorithm",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::gpfq::WinogradUse::Never, "never", "nowhere"),
+               clEnumValN(::mlir::gpfq::WinogradUse::Faster, "faster", "where it is estimated to take less time"),
+               clEnumValN(::mlir::gpfq::WinogradUse::Always, "always", "where there are kernels"))}]>,
     Option<"maxChunks", "max-chunks", "int64_t", "1", "parts that may run at the same time, at most">,
     Option<"chunkWork", "chunk-work", "int64_t", "524288", "multiply-adds that a part has at least, on average">
   ];
@@ -289,6 +309,7 @@ def ConvertLowBitToVector : Pass<"convert-lowbit-to-vector", "ModuleOp"> {
     Statistic<"numConverted", "converted", "compute ops converted">,
     Statistic<"numSplit", "split", "compute ops whose parts may run at the same time">,
     Statistic<"numKernels", "kernels", "kernels generated">,
+    Statistic<"numWinograd", "winograd", "convolutions by Winograd's algorithm">,
     Statistic<"numByElement", "read-by-element", "compute ops whose kernel reads its input byte by byte">
   ];
   let dependentDialects = ["arith::ArithDialect", "func::FuncDialect", "LLVM::LLVMDialect", "math::MathDialect",

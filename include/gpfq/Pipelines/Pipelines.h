@@ -43,14 +43,16 @@ void buildLowBitIntegerPipeline(OpPassManager &pm);
 /// Level 3 to level 4: weights packed for the target, fused float ops around them.
 void buildLowBitPackPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
-/// Level 4 to level 5: bufferization with results written to output arguments, and one planned
-/// arena, which becomes the last argument.
+/// Level 4 to level 5: bufferization with results written to output arguments.
 void buildLowBitBufferizePipeline(OpPassManager &pm);
 
-/// Level 5 to level 6: kernels, loops, LLVM dialect.
+/// Level 5 to level 6: kernels, and one planned arena, which becomes the last argument.
+void buildLowBitKernelPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
+
+/// The rest of the way: loops, LLVM dialect.
 void buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
-/// The four above one after the other: `lowbit-to-llvm`.
+/// The five above one after the other: `lowbit-to-llvm`.
 void buildLowBitToLLVMPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options);
 
 /// Registers the pipelines with the global registry.

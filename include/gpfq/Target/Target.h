@@ -105,6 +105,16 @@ public:
     llvm_unreachable("target without narrow sums");
   }
 
+  /// Tiles of Winograd's algorithm whose accumulators an inner loop keeps in registers; 0 if the
+  /// target has no `emitPairDot`, or nothing to win by it.
+  virtual int64_t getWinogradTiles() const { return 0; }
+  /// acc + the dot product of the two i16 in each lane of `codes` and `levels`, modulo 2^32. `acc`
+  /// is `vector<lanes x i32>`, the others are `vector<2*lanes x i16>`.
+  virtual Value emitPairDot(OpBuilder &builder, Location loc, Value acc, Value codes,
+                            Value levels) const {
+    llvm_unreachable("target without products of pairs");
+  }
+
   /// True if the target has `emitRound`, `emitPackWords` and `emitPackBytes`.
   virtual bool packsCodes() const { return false; }
   /// The i32 nearest to each f32, the even one of two; negative for one that is NaN or less than
@@ -136,6 +146,9 @@ public:
 
 /// `emitDot` in plain arithmetic of `lanes` lanes: correct on every target.
 Value emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
+
+/// `emitPairDot` in plain arithmetic.
+Value emitPortablePairDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
 
 /// The elements of four vectors with interleaved lanes (see LayoutAttr) in one vector, in the order
 /// of channels.

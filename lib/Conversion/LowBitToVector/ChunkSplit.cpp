@@ -26,10 +26,11 @@ static SmallVector<double> estimateChunks(const ContractionLoops &loops, ChunkSp
     for (int64_t group = 0; group < loops.groups; group += split.groups)
       for (double vectors : sumParts(loops.panels, split.panels))
         for (double count : pixels)
-          chunks.push_back(chunkCost + double(std::min(split.batch, loops.batch - batch) *
-                                              std::min(split.groups, loops.groups - group)) *
-                                           double(loops.quads) * vectors *
-                                           (loops.registerCost + count));
+          chunks.push_back(chunkCost +
+                           double(std::min(split.batch, loops.batch - batch) *
+                                  std::min(split.groups, loops.groups - group)) *
+                               double(loops.quads) *
+                               (vectors * (loops.registerCost + count) + loops.pixelCost * count));
   return chunks;
 }
 

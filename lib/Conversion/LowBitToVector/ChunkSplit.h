@@ -12,7 +12,7 @@ namespace mlir::gpfq {
 /// The loops of a contraction, outermost first, and what their iterations cost: all costs in
 /// products of a register of weights with a register of codes.
 struct ContractionLoops {
-  int64_t batch, groups;
+  int64_t batch = 1, groups = 1;
   /// Vectors of each panel.
   SmallVector<int64_t> panels;
   /// Panels whose results are in one cache line, which no two threads should write.
@@ -23,6 +23,9 @@ struct ContractionLoops {
   int64_t quads;
   /// Cost of such a register before its first product, in each chunk that has its panel.
   double registerCost;
+  /// Cost of a pixel before its first product, in each chunk that has it, as part of the cost of
+  /// its products with one vector.
+  double pixelCost = 0;
   /// Tiles that a chunk with several panels may have.
   int64_t mostTiles;
 };

@@ -27,14 +27,18 @@ static double getLargest(ArrayRef<float> values) {
   return largest;
 }
 
-/// The largest magnitude in a buffer that is a constant, or a view of one.
-static double getLargestElement(Value memref) {
+Attribute mlir::gpfq::getConstantBuffer(Value memref) {
   while (auto view = memref.getDefiningOp<ViewLikeOpInterface>())
     memref = view.getViewSource();
   auto get = memref.getDefiningOp<memref::GetGlobalOp>();
   auto global = get ? SymbolTable::lookupNearestSymbolFrom<memref::GlobalOp>(get, get.getNameAttr())
                     : memref::GlobalOp();
-  Attribute value = global ? global.getInitialValue().value_or(Attribute()) : Attribute();
+  return global ? global.getInitialValue().value_or(Attribute()) : Attribute();
+}
+
+/// The largest magnitude in a buffer that is a constant, or a view of one.
+static double getLargestElement(Value memref) {
+  Attribute value = getConstantBuffer(memref);
   if (auto elements = dyn_cast_or_null<DenseFPElementsAttr>(value))
     return elements.getElementType().isF32()
                ? getLargest(llvm::to_vector(elements.getValues<float>()))

@@ -97,6 +97,8 @@ public:
   /// acc + codes . levels, or where these are signs acc - the ones in codes xor levels; the sum is
   /// narrow if `acc` is of i16.
   Value emitDot(Value acc, Value codes, Value levels);
+  /// acc + the dot products of the pairs of i16 in each lane of `codes` and `levels`.
+  Value emitPairDot(Value acc, Value codes, Value levels);
   /// True if `emitSignedDot` takes less time than `emitDot`.
   bool multipliesSignedCodes() const {
     return isInteger && !emulateDot && !weights.geometry.hasSigns() &&
@@ -160,6 +162,9 @@ private:
 
 /// The rounding to codes at the end of the epilogue, if there is one.
 std::optional<CodeRounding> matchCodeRounding(lowbit::LowBitComputeOpInterface op);
+
+/// The elements of the global that a buffer is, or is a view of; null if it is no constant.
+Attribute getConstantBuffer(Value memref);
 
 /// A bound on the magnitude of a scalar of the epilogue that proves it to be finite; else infinity.
 double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);

@@ -13,7 +13,10 @@ using namespace mlir;
 using namespace mlir::gpfq;
 
 SmallVector<TileRange, 2> mlir::gpfq::getBalancedTiles(int64_t total, int64_t limit) {
-  int64_t tiles = llvm::divideCeil(total, limit);
+  return cutInTiles(total, llvm::divideCeil(total, limit));
+}
+
+SmallVector<TileRange, 2> mlir::gpfq::cutInTiles(int64_t total, int64_t tiles) {
   int64_t large = llvm::divideCeil(total, tiles);
   int64_t largeCount = total - tiles * (large - 1);
   SmallVector<TileRange, 2> ranges = {{large, largeCount, 0}};
@@ -90,6 +93,13 @@ void LoopBuilder::buildLoop(int64_t count, function_ref<void(Value)> body) {
     body(iv);
     return SmallVector<Value>();
   });
+}
+
+void LoopBuilder::buildLoop(Value begin, Value end, function_ref<void(Value)> body) {
+  auto loop = scf::ForOp::create(*this, begin, end, index(1));
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(loop.getBody());
+  body(loop.getInductionVar());
 }
 
 void LoopBuilder::buildTileLoops(ArrayRef<TileRange> ranges,

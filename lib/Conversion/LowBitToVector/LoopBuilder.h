@@ -19,6 +19,9 @@ struct TileRange {
 /// Cuts `total` in the least number of tiles of at most `limit`, whose sizes differ by at most one.
 SmallVector<TileRange, 2> getBalancedTiles(int64_t total, int64_t limit);
 
+/// Cuts `total` in `tiles` tiles, at most `total`, whose sizes differ by at most one.
+SmallVector<TileRange, 2> cutInTiles(int64_t total, int64_t tiles);
+
 /// Tiles of all ranges together.
 int64_t countTiles(ArrayRef<TileRange> ranges);
 
@@ -58,6 +61,8 @@ public:
   SmallVector<Value> buildLoop(int64_t count, ValueRange carried, LoopBody body);
   /// A loop that carries nothing.
   void buildLoop(int64_t count, function_ref<void(Value)> body);
+  /// A loop from `begin` to `end`.
+  void buildLoop(Value begin, Value end, function_ref<void(Value)> body);
   /// Loops over the tiles of each range; `body` gets the start and size of a tile.
   void buildTileLoops(ArrayRef<TileRange> ranges, function_ref<void(Value, int64_t)> body);
   /// The same for the tiles whose numbers, counted over all ranges, are in `tiles`.
@@ -75,6 +80,8 @@ public:
     chunkIndex = chunk;
     mostChunks = most;
   }
+  /// The number of the part, if the kernel is split.
+  Value getChunk() const { return chunkIndex; }
   /// Parts that the kernel is split into.
   int64_t getNumChunks() const { return numChunks; }
   int64_t getMostChunks() const { return mostChunks; }

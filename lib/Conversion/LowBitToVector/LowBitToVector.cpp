@@ -2,8 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "KernelBuilder.h"
-
+#include "KernelTable.h"
+#include "Winograd.h"
 #include "gpfq/Conversion/Passes.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Func/IR/FuncOps.h"
@@ -12,8 +12,6 @@
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/Dialect/SCF/IR/SCF.h"
 #include "mlir/Dialect/Vector/IR/VectorOps.h"
-#include "mlir/IR/SymbolTable.h"
-#include "llvm/ADT/StringMap.h"
 
 namespace mlir::gpfq {
 #define GEN_PASS_DEF_CONVERTLOWBITTOVECTOR
@@ -23,58 +21,6 @@ namespace mlir::gpfq {
 using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
-
-/// `type` with its strides written out and any offset, so that equal layers at different places
-/// share a kernel. Null if shape or strides are not static.
-static MemRefType getKernelArgumentType(Type type) {
-  auto memref = dyn_cast<MemRefType>(type);
-  SmallVector<int64_t> strides;
-  int64_t offset;
-  if (!memref || !memref.hasStaticShape() || failed(memref.getStridesAndOffset(strides, offset)) ||
-      llvm::any_of(strides, [](int64_t stride) { return ShapedType::isDynamic(stride); }))
-    return {};
-  auto layout = StridedLayoutAttr::get(type.getContext(), ShapedType::kDynamic, strides);
-  return MemRefType::get(memref.getShape(), memref.getElementType(), layout,
-                         memref.getMemorySpace());
-}
-
-/// All that a kernel depends on: the op without its layer, the argument types, the epilogue and
-/// what is known of its range.
-static std::string getKernelKey(LowBitComputeOpInterface op, TypeRange arguments) {
-  std::string key;
-  llvm::raw_string_ostream os(key);
-  os << op->getName();
-  for (NamedAttribute attribute : op->getAttrs())
-    if (attribute.getName() != "layer")
-      os << ' ' << attribute.getName().strref() << '=' << attribute.getValue();
-  for (Type argument : arguments)
-    os << ',' << argument;
-  // Values are numbered from the start of the region, so equal epilogues print alike.
-  llvm::DenseMap<Value, unsigned> numbers;
-  for (Value argument : op.getEpilogue().getArguments())
-    numbers.try_emplace(argument, numbers.size());
-  for (Operation &nested : op.getEpilogue().front()) {
-    os << ';' << nested.getName() << nested.getAttrDictionary();
-    for (Value operand : nested.getOperands())
-      os << ' ' << numbers.lookup(operand);
-    for (Type type : nested.getResultTypes())
-      os << ':' << type;
-    for (Value result : nested.getResults())
-      numbers.try_emplace(result, numbers.size());
-  }
-  if (std::optional<CodeRounding> rounding = matchCodeRounding(op))
-    os << (rounding->isBounded ? ";bounded" : ";unbounded");
-  return key;
-}
-
-static std::string getKernelKey(Operation *op, TypeRange arguments) {
-  std::string key;
-  llvm::raw_string_ostream os(key);
-  os << op->getName() << op->getAttrDictionary();
-  for (Type argument : arguments)
-    os << ',' << argument;
-  return key;
-}
 
 /// If `op` is a 1x1 convolution of stride 1 over dense images, and no pixels are apart at an edge,
 /// all its pixels are rows of one matrix product. Returns the product, which replaces `op`, or
@@ -182,12 +128,6 @@ static int64_t countWork(PackSignsOp op) {
 
 namespace {
 
-/// A generated function. With more than one chunk its last argument is the number of a chunk.
-struct Kernel {
-  func::FuncOp function;
-  int64_t chunks = 1;
-};
-
 struct ConvertLowBitToVectorPass
     : gpfq::impl::ConvertLowBitToVectorBase<ConvertLowBitToVectorPass> {
   using ConvertLowBitToVectorBase::ConvertLowBitToVectorBase;
@@ -202,66 +142,47 @@ struct ConvertLowBitToVectorPass
       if (isa<LowBitComputeOpInterface, QuantizeRowsOp, PackOp, PackSignsOp>(op))
         ops.push_back(op);
     });
-    SymbolTable symbols(getOperation());
-    llvm::StringMap<Kernel> kernels;
+    KernelTable kernels(getOperation(), maxChunks, chunkWork);
     for (Operation *op : ops) {
       if (failed(checkBuffers(op)))
         return signalPassFailure();
       if (auto rows = dyn_cast<QuantizeRowsOp>(op))
-        convertMove(rows, symbols, kernels, buildQuantizeRowsKernel);
+        convertMove(rows, kernels, buildQuantizeRowsKernel);
       else if (auto pack = dyn_cast<PackOp>(op))
-        convertMove(pack, symbols, kernels, buildPackKernel);
+        convertMove(pack, kernels, buildPackKernel);
       else if (auto signs = dyn_cast<PackSignsOp>(op))
-        convertMove(signs, symbols, kernels, buildPackSignsKernel);
-      else if (failed(convert(cast<LowBitComputeOpInterface>(op), symbols, kernels)))
+        convertMove(signs, kernels, buildPackSignsKernel);
+      else if (failed(convert(cast<LowBitComputeOpInterface>(op), kernels)))
         return signalPassFailure();
     }
+    numKernels += kernels.getNumKernels();
+    numSplit += kernels.getNumSplit();
   }
 
   /// An op that multiplies nothing: `build` makes its kernel.
   template <typename OpTy>
-  void convertMove(OpTy op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels,
-                   void (*build)(LoopBuilder &, OpTy, ValueRange)) {
-    replaceByCall(op, symbols, kernels,
-                  [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
-                    LoopBuilder loops(op.getLoc(), bodyBuilder);
-                    split(loops);
-                    build(loops, op, buffers);
-                    return loops.getNumChunks();
-                  });
+  void convertMove(OpTy op, KernelTable &kernels, void (*build)(LoopBuilder &, OpTy, ValueRange)) {
+    replaceByCall(op, kernels, [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+      LoopBuilder loops(op.getLoc(), bodyBuilder);
+      split(loops);
+      build(loops, op, buffers);
+      return loops.getNumChunks();
+    });
   }
-
-  /// What fills the function of a kernel: calls the function that it is given with its builder
-  /// before, and returns the number of chunks.
-  using BuildBody =
-      function_ref<int64_t(OpBuilder &, ValueRange, function_ref<void(LoopBuilder &)>)>;
 
   /// Replaces `op` by a call of its kernel, which `build` fills unless an equal op has had it.
   template <typename OpTy>
-  void replaceByCall(OpTy op, SymbolTable &symbols, llvm::StringMap<Kernel> &kernels,
-                     BuildBody build) {
+  void replaceByCall(OpTy op, KernelTable &kernels, BuildKernelBody build) {
     OpBuilder builder(op);
     SmallVector<Value> arguments = castOperands(builder, op);
-    TypeRange types = ValueRange(arguments).getTypes();
-    Kernel &kernel = kernels[getKernelKey(op, types)];
-    if (!kernel.function)
-      kernel = buildKernel(op, types, countWork(op), symbols, build);
-    callKernel(builder, op->getLoc(), kernel, arguments);
+    std::string key = getKernelKey(op, ValueRange(arguments).getTypes());
+    std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
+    kernels.call(builder, op.getLoc(), {key, name, countWork(op), build}, arguments);
     op->erase();
     ++numConverted;
   }
 
-  /// The operands of `op`, of the types that kernels take.
-  static SmallVector<Value> castOperands(OpBuilder &builder, Operation *op) {
-    SmallVector<Value> arguments;
-    for (Value operand : op->getOperands())
-      arguments.push_back(memref::CastOp::create(
-          builder, op->getLoc(), getKernelArgumentType(operand.getType()), operand));
-    return arguments;
-  }
-
-  LogicalResult convert(LowBitComputeOpInterface op, SymbolTable &symbols,
-                        llvm::StringMap<Kernel> &kernels) {
+  LogicalResult convert(LowBitComputeOpInterface op, KernelTable &kernels) {
     std::string wanted = target;
     if (wanted == "host") {
       FailureOr<const KernelTarget *> host =
@@ -290,31 +211,28 @@ struct ConvertLowBitToVectorPass
       op->emitRemark("slow kernel: runs of the input are not four or more adjacent bytes");
     }
 
-    replaceByCall(op, symbols, kernels,
-                  [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
-                    KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
-                    split(body);
-                    buildBody(body, op);
-                    return body.getNumChunks();
-                  });
+    if (auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+        conv && usesWinograd(conv, **found, kernels.getMostChunks(countWork(op)) > 1)) {
+      convertToWinograd(conv, **found, emulateDot, countWork(op) / 2, kernels);
+      ++numConverted;
+      ++numWinograd;
+      return success();
+    }
+    replaceByCall(op, kernels, [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+      KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
+      split(body);
+      buildBody(body, op);
+      return body.getNumChunks();
+    });
     return success();
   }
 
-  void callKernel(OpBuilder &builder, Location loc, const Kernel &kernel,
-                  SmallVectorImpl<Value> &arguments) {
-    if (kernel.chunks == 1) {
-      func::CallOp::create(builder, loc, kernel.function, arguments);
-      return;
-    }
-    ++numSplit;
-    Value zero = arith::ConstantIndexOp::create(builder, loc, 0);
-    Value one = arith::ConstantIndexOp::create(builder, loc, 1);
-    Value chunks = arith::ConstantIndexOp::create(builder, loc, kernel.chunks);
-    scf::ParallelOp::create(builder, loc, zero, chunks, one,
-                            [&](OpBuilder &nested, Location loc, ValueRange chunk) {
-                              arguments.append(chunk.begin(), chunk.end());
-                              func::CallOp::create(nested, loc, kernel.function, arguments);
-                            });
+  /// A tile of the layout is for the direct kernel.
+  bool usesWinograd(Conv2DOp op, const KernelTarget &target, bool isSplit) const {
+    if (winograd == WinogradUse::Never || !canUseWinograd(op, target))
+      return false;
+    return winograd == WinogradUse::Always ||
+           (op.getLayoutAttr().getTile().empty() && prefersWinograd(op, target, isSplit));
   }
 
   static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op) {
@@ -326,40 +244,6 @@ struct ConvertLowBitToVectorPass
       buildContractionKernel(kernel, product);
     else
       buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
-  }
-
-  /// Makes the function for `op`.
-  Kernel buildKernel(Operation *op, TypeRange arguments, int64_t work, SymbolTable &symbols,
-                     BuildBody build) {
-    OpBuilder builder(&getContext());
-    std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
-    auto function =
-        func::FuncOp::create(builder, op->getLoc(), name, builder.getFunctionType(arguments, {}));
-    function.setPrivate();
-    // Equal layers share a kernel, and LLVM's time is more than linear in the size of a function.
-    function->setAttr("passthrough", builder.getStrArrayAttr({"noinline"}));
-    function->setAttr("llvm.linkage",
-                      LLVM::LinkageAttr::get(&getContext(), LLVM::Linkage::Internal));
-    symbols.insert(function);
-    Block *body = function.addEntryBlock();
-    builder.setInsertionPointToStart(body);
-    int64_t mostChunks = std::min<int64_t>(maxChunks, work / chunkWork);
-    SmallVector<Value> buffers(body->getArguments());
-    int64_t chunks = build(builder, buffers, [&](LoopBuilder &loops) {
-      if (mostChunks > 1)
-        loops.splitIntoChunks(body->addArgument(loops.getIndexType(), op->getLoc()), mostChunks);
-    });
-    builder.setInsertionPointToEnd(body);
-    func::ReturnOp::create(builder, op->getLoc());
-    if (mostChunks > 1 && chunks == 1) {
-      builder.setInsertionPointToStart(body);
-      Value zero = arith::ConstantIndexOp::create(builder, op->getLoc(), 0);
-      body->getArguments().back().replaceAllUsesWith(zero);
-      body->eraseArgument(body->getNumArguments() - 1);
-    }
-    function.setType(builder.getFunctionType(body->getArgumentTypes(), {}));
-    ++numKernels;
-    return {function, chunks};
   }
 };
 

@@ -203,6 +203,11 @@ Value KernelBuilder::emitDot(Value acc, Value codes, Value levels) {
   return target.emitDot(*this, getLoc(), acc, codes, levels, getMaxMagnitude());
 }
 
+Value KernelBuilder::emitPairDot(Value acc, Value codes, Value levels) {
+  return emulateDot ? emitPortablePairDot(*this, getLoc(), acc, codes, levels)
+                    : target.emitPairDot(*this, getLoc(), acc, codes, levels);
+}
+
 Value KernelBuilder::emitSignedCodes(Value codes) {
   return arith::XOrIOp::create(*this, codes, splat(getBytesType(), 0x80));
 }

@@ -80,13 +80,14 @@ void CaseWriter::drawAlphabet() {
   alphabet = os.str();
 }
 
-/// Strides, dilations and padding such that the kernel fits the image.
-void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth) {
+/// Strides and dilations, which are 1 if `isDense`, and padding such that the kernel fits the
+/// image.
+void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDense) {
   Shape kernel = {kernelHeight, kernelWidth}, stride, dilation, padding, output;
   for (int64_t d = 0; d < 2; ++d) {
     int64_t size = inputShape[1 + d];
-    stride.push_back(chance(60) ? 1 : pick(2, 3));
-    dilation.push_back(chance(80) ? 1 : 2);
+    stride.push_back(isDense || chance(60) ? 1 : pick(2, 3));
+    dilation.push_back(isDense || chance(80) ? 1 : 2);
     int64_t span = (kernel[d] - 1) * dilation[d] + 1;
     int64_t before = chance(40) ? 0 : pick(0, 2), after = chance(40) ? before : pick(0, 2);
     if (size + before + after < span)
@@ -127,6 +128,15 @@ void CaseWriter::drawConv() {
   drawWindow(kernelShape[1], kernelShape[2]);
   outputShape[3] = kernelShape[0];
   attributes += ", groups = " + std::to_string(groups) + " : i64";
+}
+
+/// Tiles that are whole and not, at every edge; few and many, of one vector of channels and more.
+void CaseWriter::drawWinograd() {
+  int64_t channels = pickOf({16, 32, 48, 64, 80, 112});
+  kernelShape = {pickOf({1, 7, 8, 9, 16, 17, 32, 40, 65}), 3, 3, channels};
+  inputShape = {chance(80) ? 1 : 2, pick(1, 14), pick(1, 18), channels};
+  drawWindow(3, 3, /*isDense=*/true);
+  outputShape[3] = kernelShape[0];
 }
 
 void CaseWriter::drawDepthwise() {

@@ -23,6 +23,7 @@ public:
   KernelCase writeRows();
   KernelCase writeProduct();
   KernelCase writeSigns();
+  KernelCase writeWinograd();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -38,11 +39,13 @@ private:
 
   void drawAlphabet();
   void drawConv();
+  void drawWinograd();
   void drawDepthwise();
   void drawMatmul();
   void drawProduct();
   void setSpecialFloats(CaseBuffer &buffer, int64_t depth);
-  void drawWindow(int64_t kernelHeight, int64_t kernelWidth);
+  void drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDense = false);
+  void drawInput();
   void drawEpilogue();
   KernelCase finish();
   std::string getRowCodes(const std::string &input, const std::string &prefix, const Shape &shape,

@@ -21,15 +21,30 @@ KernelCase CaseWriter::write() {
     drawDepthwise();
   else
     drawMatmul();
-  // The input may be a channel slice of a wider buffer.
+  drawInput();
+  drawEpilogue();
+  return finish();
+}
+
+KernelCase CaseWriter::writeWinograd() {
+  result.name = name;
+  result.floatInput = false;
+  result.kind = "conv_2d";
+  drawAlphabet();
+  drawWinograd();
+  drawInput();
+  drawEpilogue();
+  return finish();
+}
+
+/// The input may be a channel slice of a wider buffer.
+void CaseWriter::drawInput() {
   Shape storedShape = inputShape;
   if (chance(15)) {
     before = pick(0, 3);
     storedShape.back() += before + pick(1, 4);
   }
   result.inputs.push_back(makeBuffer(storedShape, result.floatInput ? "f32" : "i8"));
-  drawEpilogue();
-  return finish();
 }
 
 KernelCase CaseWriter::finish() {
@@ -119,6 +134,10 @@ KernelCase gpfq::test::makeProductCase(std::mt19937 &random, unsigned index) {
 
 KernelCase gpfq::test::makeSignsCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeSigns();
+}
+
+KernelCase gpfq::test::makeWinogradCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeWinograd();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

@@ -50,6 +50,9 @@ KernelCase makeRowsCase(std::mt19937 &random, unsigned index);
 KernelCase makeProductCase(std::mt19937 &random, unsigned index);
 /// A convolution or a matmul of signs, or one whose signs another one reads.
 KernelCase makeSignsCase(std::mt19937 &random, unsigned index);
+/// A 3x3 convolution of stride 1 that has a kernel by Winograd's algorithm; the width follows from
+/// `index`.
+KernelCase makeWinogradCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

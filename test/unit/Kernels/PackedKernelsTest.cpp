@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 //
 // Packed kernels of every target against lowbit-to-linalg, bit for bit, over random layers and
-// products of activations: 116, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
+// products of activations: 132, with GPFQ_LONG=1 ten times as many; GPFQ_SEED=n chooses others.
 // Those of AArch64 are also run by an emulator.
 
 #include "CrossModule.h"
@@ -94,12 +94,14 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
 /// Lowering to packed kernels. With `emulatesDot` they have no instructions of the target, with
 /// `isSplit` they compute their results in up to five parts.
 std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit,
-                              bool emulatesDot, const std::string &tiles = "") {
+                              bool emulatesDot, const std::string &tiles = "",
+                              const std::string &kernels = "") {
   std::string name = target.getName().str();
   return "func.func(lowbit-pack{target=" + name + (tiles.empty() ? "" : " tiles=" + tiles) +
          "}),lowbit-to-linalg{elementwise-only=1},cse," + bufferize +
          ",convert-lowbit-to-vector{target=" + name + (emulatesDot ? " emulate-dot=1" : "") +
-         (isSplit ? " max-chunks=5 chunk-work=1" : "") + "},func.func(gpfq-linalg-to-loops),cse";
+         (isSplit ? " max-chunks=5 chunk-work=1" : "") + kernels +
+         "},func.func(gpfq-linalg-to-loops),cse";
 }
 
 /// A module of random cases and what they should give.
@@ -114,7 +116,6 @@ protected:
   /// Calls `test` with each batch, which is the same in all tests of a run. The last ones quantise
   /// rows, then rows and columns, then signs.
   void visitBatches(function_ref<void(unsigned, const Batch &)> test) {
-    std::string reference = std::string("lowbit-to-linalg,") + bufferize;
     std::mt19937 random(getSeed());
     unsigned plain = getModules(), rows = plain + plain / 2, products = 2 * plain;
     for (unsigned m = 0; m < 3 * plain; ++m) {
@@ -126,11 +127,17 @@ protected:
                                              : makeSignsCase(random, i));
         batch.source += batch.cases.back().function;
       }
-      auto expected = compile(batch.source, reference, llvm::CodeGenOptLevel::None);
-      ASSERT_TRUE(expected);
-      batch.want = run(*expected, batch.cases);
+      addExpected(batch);
       test(m, batch);
     }
+  }
+
+  /// Runs the cases of `batch` by `lowbit-to-linalg`.
+  void addExpected(Batch &batch) {
+    auto expected = compile(batch.source, std::string("lowbit-to-linalg,") + bufferize,
+                            llvm::CodeGenOptLevel::None);
+    ASSERT_TRUE(expected);
+    batch.want = run(*expected, batch.cases);
   }
 
   /// A table of one of the candidates for each kernel of `source`.
@@ -197,6 +204,28 @@ TEST_F(RandomKernels, EqualReferenceWithChosenTiles) {
       expectEqual(batch, *target, run(*actual, batch.cases));
     }
   });
+}
+
+TEST_F(RandomKernels, EqualReferenceByWinograd) {
+  std::mt19937 random(getSeed());
+  for (unsigned m = 0; m < getModules() / 2; ++m) {
+    Batch batch;
+    for (unsigned i = 0; i < 8; ++i) {
+      batch.cases.push_back(makeWinogradCase(random, i));
+      batch.source += batch.cases.back().function;
+    }
+    addExpected(batch);
+    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
+      if (target->getWinogradTiles() == 0)
+        continue;
+      std::string pipeline =
+          getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/!canExecute(*target),
+                            /*tiles=*/"", " winograd=always");
+      auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
+      ASSERT_TRUE(actual);
+      expectEqual(batch, *target, run(*actual, batch.cases));
+    }
+  }
 }
 
 TEST_F(RandomKernels, EqualReferenceOnAArch64) {

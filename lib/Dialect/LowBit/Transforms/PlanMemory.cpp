@@ -78,6 +78,16 @@ struct PlanMemory : lowbit::impl::LowBitPlanMemoryBase<PlanMemory> {
     func::FuncOp func = getOperation();
     if (func.isDeclaration())
       return;
+    // Private functions are kernels, which get their buffers from their callers.
+    if (func.isPrivate()) {
+      func.walk([&](memref::AllocOp alloc) {
+        alloc.emitOpError(
+            "in a private function cannot be placed in the arena: inline the function "
+            "first, or pass it the buffer");
+        signalPassFailure();
+      });
+      return;
+    }
     if (failed(plan(func)))
       signalPassFailure();
   }

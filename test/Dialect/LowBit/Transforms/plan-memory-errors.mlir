@@ -52,3 +52,13 @@ func.func @alignment() {
   %a = memref.alloc() {alignment = 128 : i64} : memref<4xf32>
   return
 }
+
+// -----
+
+func.func private @kernel(%x: memref<4xf32>, %y: memref<4xf32>) {
+  // expected-error @below {{in a private function cannot be placed in the arena: inline the function first, or pass it the buffer}}
+  %a = memref.alloc() : memref<4xf32>
+  linalg.exp ins(%x : memref<4xf32>) outs(%a : memref<4xf32>)
+  linalg.abs ins(%a : memref<4xf32>) outs(%y : memref<4xf32>)
+  return
+}

@@ -75,3 +75,22 @@ func.func @empty(%x: memref<4xf32>, %y: memref<4xf32>) {
   linalg.exp ins(%x : memref<4xf32>) outs(%y : memref<4xf32>)
   return
 }
+
+// -----
+
+// A private function is a kernel: it gets its buffers from its caller, whose call uses them.
+// CHECK-LABEL: func.func @caller
+// CHECK-SAME: memref<128xi8>
+func.func @caller(%x: memref<4xf32>, %y: memref<4xf32>) {
+  %a = memref.alloc() : memref<4xf32>
+  func.call @kernel(%x, %a, %y) : (memref<4xf32>, memref<4xf32>, memref<4xf32>) -> ()
+  memref.dealloc %a : memref<4xf32>
+  return
+}
+// CHECK-LABEL: func.func private @kernel
+// CHECK-SAME: (%{{.+}}: memref<4xf32>, %{{.+}}: memref<4xf32>, %{{.+}}: memref<4xf32>) {
+func.func private @kernel(%x: memref<4xf32>, %a: memref<4xf32>, %y: memref<4xf32>) {
+  linalg.exp ins(%x : memref<4xf32>) outs(%a : memref<4xf32>)
+  linalg.abs ins(%a : memref<4xf32>) outs(%y : memref<4xf32>)
+  return
+}

@@ -98,7 +98,8 @@ def LowBitPlanMemory : Pass<"lowbit-plan-memory", "func::FuncOp"> {
     (best fit). Offsets are multiples of 64 bytes; the caller's arena must be aligned likewise.
 
     The function must have one block, and allocations static shapes and the identity layout; anything else
-    is an error. `memref.dealloc` is removed. The size in bytes, `slack` included, is the length of the
+    is an error. Private functions are kernels, which get their buffers from their callers: they are left as they are,
+    and an allocation in one is an error. `memref.dealloc` is removed. The size in bytes, `slack` included, is the length of the
     argument and the attribute `lowbit.workspace_bytes`; what no plan can do without, the largest sum of the sizes
     of buffers that are live together, is `lowbit.live_bytes`.
 
