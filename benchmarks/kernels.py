@@ -8,11 +8,12 @@
 
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
-and their ratio. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take),
-`sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With
---input=signs both weights and inputs are bits, which the producer of the input has packed; on targets other than
-avx512vpopcntdq the chain is that of bytes. For one row of a matrix there is also the ratio to the time of reading as
-many bytes as the packed weights have. --threads=N adds the speed-up by N pinned threads.
+and their ratio, which is above 1 for a 3x3 convolution that does with fewer products. Chains: `bytes`
+vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept
+in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs
+are bits, which the producer of the input has packed; on targets other than avx512vpopcntdq the chain is that of
+bytes. For one row of a matrix there is also the ratio to the time of reading as many bytes as the packed weights
+have. --threads=N adds the speed-up by N pinned threads.
 """
 
 from __future__ import annotations

@@ -147,7 +147,7 @@ def draw(network: str, results: dict[int, list[dict]], path: Path) -> None:
     axes.plot(intensities, np.minimum(read * intensities, roof), color="black", linewidth=1)
     axes.annotate(f"{roof:.0f} Gop/s", (most, roof), ha="right", va="bottom")
     axes.set_yscale("linear")
-    axes.set_ylim(0, 1.1 * roof)
+    axes.set_ylim(0, 1.1 * max(roof, *(gops for _, points in series for _, gops in points)))
     axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_title(network)
