@@ -39,7 +39,8 @@ public:
   StringRef getTriple() const override { return "x86_64-unknown-linux-gnu"; }
 };
 
-/// vpdpbusd: four exact byte products added to a lane, any signed byte. vpdpwssd: two of words.
+/// vpdpbusd: four exact byte products added to a lane, any signed byte. vpdpwssd: two of words; as
+/// `fast-dpwssd` LLVM does not make two instructions of it where its latency counts.
 class VnniTarget : public X86Target {
 public:
   bool prefersTopAligned() const override { return true; }

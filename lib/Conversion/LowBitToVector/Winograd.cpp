@@ -89,36 +89,35 @@ SmallVector<ChannelPiece, 3> mlir::gpfq::getPieces(int64_t channels, int64_t lan
   return pieces;
 }
 
-/// The largest sum of the levels of one sign of an output channel; of any weights if these are not
-/// constant.
-static int64_t getLargestSum(Conv2DOp op) {
-  PackedGeometry geometry(op);
-  int64_t length = geometry.runs * geometry.run;
-  int64_t largest = op.getAlphabet().getMaxMagnitude() * length;
+/// The levels of `op`, an output channel after the other; empty if they are not constant.
+static std::vector<int8_t> getConstantLevels(Conv2DOp op) {
   Attribute value = getConstantBuffer(op.getWeights());
-  std::vector<int8_t> levels;
+  PackedGeometry geometry(op);
   if (auto elements = dyn_cast_or_null<DenseIntElementsAttr>(value))
-    levels = unpackLevels(geometry, llvm::to_vector(elements.getValues<int8_t>()));
-  else if (auto resource = dyn_cast_or_null<DenseI8ResourceElementsAttr>(value))
+    return unpackLevels(geometry, llvm::to_vector(elements.getValues<int8_t>()));
+  if (auto resource = dyn_cast_or_null<DenseI8ResourceElementsAttr>(value))
     if (std::optional<ArrayRef<int8_t>> bytes = resource.tryGetAsArrayRef())
-      levels = unpackLevels(geometry, *bytes);
-  if (levels.empty())
-    return largest;
-  largest = 0;
-  for (ArrayRef<int8_t> rest = levels; !rest.empty(); rest = rest.drop_front(length)) {
-    int64_t positive = 0, negative = 0;
-    for (int64_t level : rest.take_front(length))
-      (level > 0 ? positive : negative) += level;
-    largest = std::max({largest, positive, -negative});
-  }
-  return largest;
+      return unpackLevels(geometry, *bytes);
+  return {};
 }
 
 /// True if the sums of `op` are below 2^25 whatever its input, and transformed levels are i16.
 static bool isExact(Conv2DOp op) {
-  constexpr int64_t largestCode = 255;
-  return op.getAlphabet().getMaxMagnitude() <= 128 && largestCode * getLargestSum(op) < int64_t(1)
-                                                                                            << 25;
+  constexpr int64_t largestSum = ((int64_t(1) << 25) - 1) / 255;
+  int64_t magnitude = op.getAlphabet().getMaxMagnitude(), length = op.getReductionLength();
+  if (magnitude > 128)
+    return false;
+  if (magnitude * length <= largestSum)
+    return true;
+  std::vector<int8_t> levels = getConstantLevels(op);
+  for (ArrayRef<int8_t> rest = levels; !rest.empty(); rest = rest.drop_front(length)) {
+    int64_t positive = 0, negative = 0;
+    for (int64_t level : rest.take_front(length))
+      (level > 0 ? positive : negative) += level;
+    if (std::max(positive, -negative) > largestSum)
+      return false;
+  }
+  return !levels.empty();
 }
 
 /// True if `op` has the form that the kernels take.
