@@ -174,12 +174,6 @@ def GPFQLinalgToLoops : Pass<"gpfq-linalg-to-loops", "func::FuncOp"> {
     ```
   }];
   let options = [
-    Option<"winograd", "winograd", "::mlir::gpfq::WinogradUse", "::mlir::gpfq::WinogradUse::Faster",
-           "where 3x3 convolutions use Winograd's algorithm",
-           [{::llvm::cl::values(
-               clEnumValN(::mlir::gpfq::WinogradUse::Never, "never", "nowhere"),
-               clEnumValN(::mlir::gpfq::WinogradUse::Faster, "faster", "where it is estimated to take less time"),
-               clEnumValN(::mlir::gpfq::WinogradUse::Always, "always", "where there are kernels"))}]>,
     Option<"maxChunks", "max-chunks", "int64_t", "1", "parts that may run at the same time, at most">,
     Option<"chunkWork", "chunk-work", "int64_t", "65536", "iterations that a part has at least, on average">
   ];

@@ -108,10 +108,7 @@ void ContractionKernel::build() {
   // Narrow images: a tile spans several output rows.
   rowRanges = getBalancedTiles(height, std::max<int64_t>(1, limit / width));
   columnRanges = getBalancedTiles(width, limit);
-  if (int64_t full = g.getFullPanels())
-    panelRanges.push_back({g.getPanelChannels(), full, 0});
-  if (int64_t tail = g.getTailChannels())
-    panelRanges.push_back({tail, 1, g.getFullPanels() * g.getPanelChannels()});
+  panelRanges = getPanelRanges(g);
   chooseChunks();
   b.buildTileLoops({{1, batch, 0}}, batchChunk, [&](Value batchIndex, int64_t) {
     b.buildTileLoops({{1, g.groups, 0}}, groupChunk, [&](Value group, int64_t) {

@@ -41,3 +41,12 @@ Value KernelBuilder::makeOpaque(Value index, ValueRange before) {
       /*operand_attrs=*/ArrayAttr());
   return arith::IndexCastOp::create(*this, getIndexType(), assembly.getResult(0));
 }
+
+SmallVector<TileRange, 2> mlir::gpfq::getPanelRanges(const PackedGeometry &g) {
+  SmallVector<TileRange, 2> ranges;
+  if (int64_t full = g.getFullPanels())
+    ranges.push_back({g.getPanelChannels(), full, 0});
+  if (int64_t tail = g.getTailChannels())
+    ranges.push_back({tail, 1, g.getFullPanels() * g.getPanelChannels()});
+  return ranges;
+}

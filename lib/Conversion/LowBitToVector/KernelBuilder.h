@@ -163,6 +163,9 @@ private:
 /// The rounding to codes at the end of the epilogue, if there is one.
 std::optional<CodeRounding> matchCodeRounding(lowbit::LowBitComputeOpInterface op);
 
+/// The panels of the output channels of a group: the full ones, and what is left.
+SmallVector<TileRange, 2> getPanelRanges(const lowbit::PackedGeometry &geometry);
+
 /// The elements of the global that a buffer is, or is a view of; null if it is no constant.
 Attribute getConstantBuffer(Value memref);
 

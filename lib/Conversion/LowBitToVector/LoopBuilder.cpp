@@ -170,15 +170,26 @@ std::pair<IndexRange, IndexRange> LoopBuilder::takeChunk(LoopParts outer, LoopPa
   return {outerRange, innerRange};
 }
 
+void LoopBuilder::buildIf(Value condition, function_ref<void()> then,
+                          function_ref<void()> otherwise) {
+  if (!condition)
+    return then();
+  auto branch = scf::IfOp::create(*this, condition, /*withElseRegion=*/bool(otherwise));
+  InsertionGuard guard(*this);
+  setInsertionPointToStart(branch.thenBlock());
+  then();
+  if (!otherwise)
+    return;
+  setInsertionPointToStart(branch.elseBlock());
+  otherwise();
+}
+
 void LoopBuilder::buildInLastChunk(function_ref<void()> body) {
   if (numChunks == 1)
     return body();
   Value isLast =
       arith::CmpIOp::create(*this, arith::CmpIPredicate::eq, chunkIndex, index(numChunks - 1));
-  auto last = scf::IfOp::create(*this, isLast);
-  InsertionGuard guard(*this);
-  setInsertionPointToStart(last.thenBlock());
-  body();
+  buildIf(isLast, body);
 }
 
 //===----------------------------------------------------------------------===//

@@ -94,6 +94,8 @@ public:
   /// Splits each of two nested loops into equal parts, but for the last; the indices of this chunk.
   /// All indices of a loop of one part are a null range.
   std::pair<IndexRange, IndexRange> takeChunk(LoopParts outer, LoopParts inner);
+  /// Builds `then` under `condition`, or where that is null without one.
+  void buildIf(Value condition, function_ref<void()> then, function_ref<void()> otherwise = {});
   /// Builds `body` for the last chunk alone.
   void buildInLastChunk(function_ref<void()> body);
 

@@ -78,17 +78,6 @@ double WinogradShape::estimateCost() const {
          tiles * channels / (4.0 * lanes) * inputCost + count * channels / 4 * levelsCost;
 }
 
-SmallVector<ChannelPiece, 3> mlir::gpfq::getPieces(int64_t channels, int64_t lanes) {
-  SmallVector<ChannelPiece, 3> pieces;
-  int64_t start = 0;
-  for (int64_t size = 4 * lanes; size >= 4; size /= 2)
-    if (int64_t count = (channels - start) / size) {
-      pieces.push_back({start, size, count});
-      start += count * size;
-    }
-  return pieces;
-}
-
 /// The levels of `op`, an output channel after the other; empty if they are not constant.
 static std::vector<int8_t> getConstantLevels(Conv2DOp op) {
   Attribute value = getConstantBuffer(op.getWeights());

@@ -62,7 +62,7 @@ public:
   /// Tiles of the largest group.
   int64_t getGroupTiles() const { return groups[0].size; }
   /// i16 elements of the transformed codes of a tile. Those of a group are `[position][tile][input
-  /// channel]`, with room for the largest, channels in the order of `getPieces`.
+  /// channel]`, with room for the largest, channels in the order of `ChannelPiece`.
   int64_t getCodesSize() const { return winogradPositions * inputChannels; }
   /// i16 elements of the transformed levels of a vector of output channels: `[position][pair of
   /// input channels][lane][2]`. Positions, which are written together, would be a multiple of 4096
@@ -79,13 +79,6 @@ private:
   int64_t getChunkVectors() const { return panelParts.size * panelVectors; }
   int64_t panelVectors;
 };
-
-/// Input channels `start` to `start + size` are stored as pairs (0, 2), (4, 6), .. and then (1, 3),
-/// (5, 7), ..: the even and the odd bytes of their words. There are `count` such pieces in a row.
-struct ChannelPiece {
-  int64_t start, size, count;
-};
-SmallVector<ChannelPiece, 3> getPieces(int64_t channels, int64_t lanes);
 
 /// Where a tile is: its image, its row and column in the grid of tiles, and its first output pixel,
 /// which is its first input pixel too.

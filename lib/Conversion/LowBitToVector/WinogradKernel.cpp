@@ -98,11 +98,12 @@ private:
       buildLevels();
     visitGroups([&](const GroupPlace &group) {
       transforms.callCodes(b, group.start, group.size, workspace, codes);
-      b.buildTileLoops(getPanelRanges(), panelChunk, [&](Value channel, int64_t channels) {
-        visitVectors(channel, channels, [&](const VectorPlace &vector) {
-          buildBlock(vector, group, getLevels(vector), codes);
-        });
-      });
+      b.buildTileLoops(getPanelRanges(b.weights.geometry), panelChunk,
+                       [&](Value channel, int64_t channels) {
+                         visitVectors(channel, channels, [&](const VectorPlace &vector) {
+                           buildBlock(vector, group, getLevels(vector), codes);
+                         });
+                       });
     });
   }
 
@@ -141,26 +142,17 @@ private:
     });
   }
 
-  SmallVector<TileRange, 2> getPanelRanges() const {
-    const PackedGeometry &g = b.weights.geometry;
-    SmallVector<TileRange, 2> ranges;
-    if (int64_t full = g.getFullPanels())
-      ranges.push_back({g.getPanelChannels(), full, 0});
-    if (int64_t tail = g.getTailChannels())
-      ranges.push_back({tail, 1, g.getFullPanels() * g.getPanelChannels()});
-    return ranges;
-  }
-
   /// Unpacks each panel of the chunk.
   void
   visitPanels(function_ref<void(Value channel, int64_t channels, const PackedBuffer &panel)> body) {
     const PackedGeometry &g = b.weights.geometry;
     int64_t channelBytes = g.getPanelBytes(g.vectors) / g.getPanelChannels();
-    b.buildTileLoops(getPanelRanges(), panelChunk, [&](Value channel, int64_t channels) {
-      PackedBuffer panel =
-          b.unpackPanel(b.scale(channel, channelBytes), llvm::divideCeil(channels, lanes));
-      body(channel, channels, panel);
-    });
+    b.buildTileLoops(
+        getPanelRanges(b.weights.geometry), panelChunk, [&](Value channel, int64_t channels) {
+          PackedBuffer panel =
+              b.unpackPanel(b.scale(channel, channelBytes), llvm::divideCeil(channels, lanes));
+          body(channel, channels, panel);
+        });
   }
 
   void visitVectors(Value channel, int64_t channels, function_ref<void(const VectorPlace &)> body) {
@@ -180,7 +172,7 @@ private:
     };
     int64_t size = s.getGroupTiles();
     if (group.isLarge)
-      buildIf(group.isLarge, [&] { buildPositions(size); }, [&] { buildPositions(size - 1); });
+      b.buildIf(group.isLarge, [&] { buildPositions(size); }, [&] { buildPositions(size - 1); });
     else
       buildPositions(size);
     // What the epilogue gets is not shifted.
@@ -250,7 +242,7 @@ private:
       for (int64_t row : {0, 1}) {
         int64_t i = first + 2 * row;
         bool canBeOutside = i >= s.height % winogradOutputs && s.height % winogradOutputs != 0;
-        buildIf(canBeOutside ? isLess(tile.row, s.tileRows - 1) : Value(), [&] {
+        b.buildIf(canBeOutside ? isLess(tile.row, s.tileRows - 1) : Value(), [&] {
           auto get = [&](int64_t j) { return columns[j][row]; };
           auto [pixel0, pixel2] = emitOutputRows(b, 0, get);
           auto [pixel1, pixel3] = emitOutputRows(b, 1, get);
@@ -277,27 +269,13 @@ private:
     int64_t rest = s.width % winogradOutputs;
     if (rest == 0)
       return store(winogradOutputs);
-    buildIf(
+    b.buildIf(
         isLess(tile.column, s.tileColumns - 1), [&] { store(winogradOutputs); },
         [&] { store(rest); });
   }
 
   Value isLess(Value index, int64_t bound) {
     return arith::CmpIOp::create(b, arith::CmpIPredicate::ult, index, b.index(bound));
-  }
-
-  /// `then` under `condition`, which is true if null.
-  void buildIf(Value condition, function_ref<void()> then, function_ref<void()> otherwise = {}) {
-    if (!condition)
-      return then();
-    auto branch = scf::IfOp::create(b, condition, /*withElseRegion=*/bool(otherwise));
-    OpBuilder::InsertionGuard guard(b);
-    b.setInsertionPointToStart(branch.thenBlock());
-    then();
-    if (!otherwise)
-      return;
-    b.setInsertionPointToStart(branch.elseBlock());
-    otherwise();
   }
 
   KernelBuilder &b;

@@ -76,6 +76,23 @@ static SmallVector<Value, 6> emitLevelRows(LoopBuilder &b, ArrayRef<Value> w) {
           times(b, w[2], 12)};
 }
 
+/// Input channels `start` to `start + size` are stored as pairs (0, 2), (4, 6), .. and then (1, 3),
+/// (5, 7), ..: the even and the odd bytes of their words. There are `count` such pieces in a row.
+struct ChannelPiece {
+  int64_t start, size, count;
+};
+
+static SmallVector<ChannelPiece, 3> getPieces(int64_t channels, int64_t lanes) {
+  SmallVector<ChannelPiece, 3> pieces;
+  int64_t start = 0;
+  for (int64_t size = 4 * lanes; size >= 4; size /= 2)
+    if (int64_t count = (channels - start) / size) {
+      pieces.push_back({start, size, count});
+      start += count * size;
+    }
+  return pieces;
+}
+
 //===----------------------------------------------------------------------===//
 // Codes
 //===----------------------------------------------------------------------===//

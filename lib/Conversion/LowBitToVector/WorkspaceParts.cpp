@@ -69,9 +69,8 @@ void WorkspaceParts::buildUnlessTagged(Value tag, function_ref<void()> body) {
   Value place = b.add(part, 1 + count);
   Value current = memref::LoadOp::create(b, state, place);
   Value isOther = arith::CmpIOp::create(b, arith::CmpIPredicate::ne, current, number);
-  auto branch = scf::IfOp::create(b, isOther);
-  OpBuilder::InsertionGuard guard(b);
-  b.setInsertionPointToStart(branch.thenBlock());
-  body();
-  memref::StoreOp::create(b, number, state, place);
+  b.buildIf(isOther, [&] {
+    body();
+    memref::StoreOp::create(b, number, state, place);
+  });
 }

@@ -77,7 +77,6 @@ struct PackedGeometry {
   }
   /// Channels that are left after the full panels.
   int64_t getTailChannels() const { return isInterleaved() ? 0 : channels % getPanelChannels(); }
-  int64_t getNumPanels() const { return getFullPanels() + (getTailChannels() > 0 ? 1 : 0); }
   /// First channel of a panel. The last interleaved panel overlaps the one before it if it would
   /// not be full.
   int64_t getPanelStart(int64_t panel) const;
