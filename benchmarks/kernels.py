@@ -132,13 +132,20 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
 
     data = random.choice(levels, weights).astype(np.int8).tobytes().hex().upper()
     residual = [("%res", tensor(result, out))] if layer.residual else []
-    fused = [("%s", f"tensor<{layer.oc}xf32>"), ("%b", f"tensor<{layer.oc}xf32>"), *residual]
+    bias = "i32" if is_integer else "f32"
+    fused = [("%s", f"tensor<{layer.oc}xf32>"), ("%b", f"tensor<{layer.oc}x{bias}>"), *residual]
     arguments = [("%x", tensor(image, "f32" if element == "signs" else element)), *residual]
-    blocks = [("%acc", "i32" if is_integer else "f32"), ("%scale", "f32"), ("%bias", "f32")]
+    blocks = [("%acc", "i32" if is_integer else "f32"), ("%scale", "f32"), ("%bias", bias)]
     blocks += [("%r", out)] if layer.residual else []
     typed = lambda pairs: ", ".join(f"{a}: {b}" for a, b in pairs)  # noqa: E731
-    body = ["%f = arith.sitofp %acc : i32 to f32"] if is_integer else []
-    body += [f"%m = arith.mulf {'%f' if is_integer else '%acc'}, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
+    if is_integer:
+        body = [
+            "%sum = arith.addi %acc, %bias : i32",
+            "%f = arith.sitofp %sum : i32 to f32",
+            "%y0 = arith.mulf %f, %scale : f32",
+        ]
+    else:
+        body = ["%m = arith.mulf %acc, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
     value = "%y0"
     if layer.residual and is_integer:
         body += ["%ru = arith.uitofp %r : i8 to f32", "%rs = arith.mulf %ru, %sr : f32"]
@@ -170,7 +177,7 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
 func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{
   %w = arith.constant dense<"0x{data}"> : {tensor(weights, "i8")}
   %s = arith.constant dense<0.0001> : tensor<{layer.oc}xf32>
-  %b = arith.constant dense<0.5> : tensor<{layer.oc}xf32>
+  %b = arith.constant dense<{5000 if is_integer else 0.5}> : tensor<{layer.oc}x{bias}>
   %init = tensor.empty() : {tensor(result, out)}
   {signs}
   %0 = lowbit.{op} ins({source}, %w : {codes}, {tensor(weights, "i8")})

@@ -63,6 +63,10 @@ struct LowBitFusePass : gpfq::impl::LowBitFusePassBase<LowBitFusePass> {
           populateSimplifyClipsPatterns(patterns);
           populateCollectLinearFormsPatterns(patterns);
           addCanonicalizationPatterns<LowBitDialect>(patterns);
+        })) ||
+        failed(apply([&](RewritePatternSet &patterns) {
+          populateIntegerBiasPatterns(patterns);
+          addCanonicalizationPatterns<LowBitDialect>(patterns);
         }))) {
       getOperation()->emitError("patterns did not converge");
       return signalPassFailure();

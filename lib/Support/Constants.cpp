@@ -245,3 +245,9 @@ Value mlir::gpfq::createByteConstant(OpBuilder &builder, Location loc, ArrayRef<
   return createConstant<int8_t, DenseI8ResourceElementsAttr>(
       builder, loc, RankedTensorType::get(shape, builder.getI8Type()), values, name);
 }
+
+Value mlir::gpfq::createIntegerConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+                                        ArrayRef<int32_t> values, StringRef name) {
+  return createConstant<int32_t, DenseI32ResourceElementsAttr>(
+      builder, loc, RankedTensorType::get(shape, builder.getI32Type()), values, name);
+}

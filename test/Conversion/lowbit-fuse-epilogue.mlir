@@ -4,11 +4,11 @@
 
 #id = affine_map<(m, n) -> (m, n)>
 // CHECK-LABEL: func @linear
-// CHECK: ^bb0(%[[ACC:.*]]: i32, %[[B:.*]]: f32):
+// CHECK: ^bb0(%[[ACC:.*]]: i32, %[[B:.*]]: i32):
 // CHECK-DAG: %[[S:.*]] = arith.constant 5.000000e-01 : f32
-// CHECK: %[[F:.*]] = arith.sitofp %[[ACC]]
-// CHECK: %[[M:.*]] = arith.mulf %[[F]], %[[S]]
-// CHECK: %[[Y:.*]] = arith.addf %[[M]], %[[B]]
+// CHECK: %[[T:.*]] = arith.addi %[[ACC]], %[[B]]
+// CHECK: %[[F:.*]] = arith.sitofp %[[T]]
+// CHECK: %[[Y:.*]] = arith.mulf %[[F]], %[[S]]
 // CHECK: math.roundeven %[[Y]]
 // CHECK-NOT: arith.cmpf uno
 // CHECK: lowbit.yield
@@ -59,12 +59,12 @@ func.func @float_residual(%q: tensor<1x2xi8>, %other: tensor<1x2xf32>) -> tensor
 // CHECK-LABEL: func @codes_residual
 // CHECK-SAME: %{{.*}}: tensor<1x2xi8>, %[[O:.*]]: tensor<1x2xi8>
 // CHECK: lowbit.matmul {{.*}} fused({{.*}}%[[O]]{{.*}} : {{.*}}tensor<1x2xi8>{{.*}})
-// CHECK: arith.sitofp
-// CHECK: arith.uitofp
-// CHECK: arith.mulf
-// CHECK: arith.addf
-// CHECK-NEXT: arith.addf
-// CHECK-NEXT: math.roundeven
+// CHECK: %[[C:.*]] = arith.uitofp
+// CHECK: %[[T:.*]] = arith.addi
+// CHECK: %[[F:.*]] = arith.sitofp %[[T]]
+// CHECK: %[[Y:.*]] = arith.mulf %[[F]]
+// CHECK: %[[Z:.*]] = arith.addf %[[Y]], %[[C]]
+// CHECK-NEXT: math.roundeven %[[Z]]
 func.func @codes_residual(%q: tensor<1x2xi8>, %o: tensor<1x2xi8>) -> tensor<1x2xi8> {
   %zero = arith.constant 0.0 : f32
   %s = arith.constant dense<0.5> : tensor<1xf32>

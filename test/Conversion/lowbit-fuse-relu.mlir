@@ -35,7 +35,7 @@ func.func @relu_is_clamp(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
 #id = affine_map<(m, n) -> (m, n)>
 // CHECK-LABEL: func @relu_maximumf
 // CHECK-NOT: arith.divf
-// CHECK: arith.addf
+// CHECK: arith.mulf
 // CHECK-NEXT: math.roundeven
 // CHECK-NOT: arith.divf
 // CHECK: lowbit.yield
@@ -64,7 +64,7 @@ func.func @relu_maximumf(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
 #id = affine_map<(m, n) -> (m, n)>
 // CHECK-LABEL: func @relu_maxnumf
 // CHECK-NOT: arith.divf
-// CHECK: arith.addf
+// CHECK: arith.mulf
 // CHECK-NEXT: math.roundeven
 // CHECK-NOT: arith.divf
 // CHECK: lowbit.yield
@@ -93,7 +93,7 @@ func.func @relu_maxnumf(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
 #id = affine_map<(m, n) -> (m, n)>
 // CHECK-LABEL: func @relu_less
 // CHECK-NOT: arith.divf
-// CHECK: arith.addf
+// CHECK: arith.mulf
 // CHECK-NEXT: math.roundeven
 // CHECK-NOT: arith.divf
 // CHECK: lowbit.yield
@@ -122,7 +122,7 @@ func.func @relu_less(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
 
 #id = affine_map<(m, n) -> (m, n)>
 // CHECK-LABEL: func @relu6_is_clamp
-// CHECK: arith.addf
+// CHECK: arith.mulf
 // CHECK-NEXT: math.roundeven
 // CHECK-NEXT: arith.cmpf ogt
 // CHECK-NEXT: arith.select
@@ -130,7 +130,7 @@ func.func @relu_less(%q: tensor<1x2xi8>) -> tensor<1x2xi8> {
 // CHECK-NEXT: arith.select
 // CHECK-NEXT: arith.fptoui
 // CHECK-LABEL: func @low_cap_stays
-// CHECK: arith.addf
+// CHECK: arith.mulf
 // CHECK-NEXT: arith.cmpf ult
 // CHECK-NEXT: arith.select
 // CHECK-NEXT: math.roundeven

@@ -22,6 +22,9 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
       slices, reshapes and transposes, so that codes are what is live between layers.
     - Constants of the epilogue are collected in one multiplication and one addition; the division by the
       scale of the result moves through ReLU and clips into them.
+    - Where the result is codes the bias is rounded to an integer in units of the accumulator, perhaps of the
+      accumulator shifted to the left, so that kernels start from it; not where that would cost more than 1/16
+      of a code and 1/32 of what the rounding of the input can change.
 
     The result differs from level 2 by the rounding of the f32 epilogue. A layer that stays in float is
     remarked on and counted.
@@ -33,15 +36,15 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
     %y = linalg.matmul ins(%x, %w) outs(%zero) -> tensor<1x4xf32>
     %r = lowbit.quantize %y, %sy : tensor<1x4xf32>, tensor<1xf32> -> tensor<1x4xi8>
     ```
-    becomes, with `%scale` = sw sx / sy and `%bias` = -3 sw sx sum(levels) / sy,
+    becomes, with `%scale` = sw sx / sy and `%bias` = -3 sum(levels),
     ```mlir
     %r = lowbit.matmul ins(%q, %transposed_levels : tensor<1x8xi8>, tensor<4x8xi8>)
-        fused(%scale, %bias : tensor<4xf32>, tensor<4xf32>) outs(%empty : tensor<1x4xi8>)
+        fused(%bias, %scale : tensor<4xi32>, tensor<4xf32>) outs(%empty : tensor<1x4xi8>)
         {alphabet = #lowbit.alphabet<mid_tread, [7]>, layer = "fc"} epilogue {
-    ^bb0(%acc: i32, %s: f32, %b: f32):
-      %0 = arith.sitofp %acc : i32 to f32
-      %1 = arith.mulf %0, %s : f32
-      %2 = arith.addf %1, %b : f32
+    ^bb0(%acc: i32, %b: i32, %s: f32):
+      %0 = arith.addi %acc, %b : i32
+      %1 = arith.sitofp %0 : i32 to f32
+      %2 = arith.mulf %1, %s : f32
       %3 = math.roundeven %2 : f32
       ...
       lowbit.yield %7 : i8

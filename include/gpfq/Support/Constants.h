@@ -51,6 +51,10 @@ Value createFloatConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> sh
 Value createByteConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
                          ArrayRef<int8_t> values, StringRef name = "");
 
+/// As above for i32.
+Value createIntegerConstant(OpBuilder &builder, Location loc, ArrayRef<int64_t> shape,
+                            ArrayRef<int32_t> values, StringRef name = "");
+
 /// `tensor` with dimension i of the result being dimension `permutation[i]` of the input.
 template <typename T>
 ConstantTensor<T> transpose(const ConstantTensor<T> &tensor, ArrayRef<int64_t> permutation);

@@ -65,7 +65,8 @@ int64_t ContractionKernel::getTileRows() const {
 void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange tiles) {
   PackedBuffer packed = b.weights;
   if (isUnpackedOnce) {
-    b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes));
+    b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes),
+                              b.getBiasShift().value_or(0));
     place.panelStart = b.index(0);
   }
   IndexRange rowTiles = height > 1 ? tiles : IndexRange(),

@@ -309,16 +309,22 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   int64_t vectors = llvm::divideCeil(channels, g.lanes);
   place.vectors = vectors;
   place.lastLanes = getLastLanes(channels);
+  bool hasBias = b.canStartFromBias();
   // Where codes are signed, a last row has the sums of the levels.
   int64_t sums = rows.size() * vectors;
   SmallVector<Value> acc((sums + (sumsLevels ? vectors : 0)) * g.getFieldsInPlace(),
                          b.zeros(b.getAccumulatorType()));
+  if (hasBias) {
+    SmallVector<Value> bias = b.loadBias(place.channel, vectors, channels);
+    for (int64_t i = 0; i < sums; ++i)
+      acc[i] = bias[i % vectors];
+  }
   VectorType fullType = b.getAccumulatorType();
   bool isHalved = place.lastLanes < g.lanes;
   if (isHalved) {
-    auto halfType = VectorType::get(place.lastLanes, fullType.getElementType());
     for (int64_t i = vectors - 1; i < int64_t(acc.size()); i += vectors)
-      acc[i] = b.zeros(halfType);
+      acc[i] =
+          vector::ExtractStridedSliceOp::create(b, acc[i], int64_t(0), place.lastLanes, int64_t(1));
   }
   if (g.hasSigns())
     acc = loadTables(place, rows, vectors);
@@ -347,12 +353,13 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
         acc[i] = arith::AddIOp::create(b, acc[i], missing);
     }
 
+  place.channel = b.makeOpaque(place.channel);
   KernelBuilder::FusedCache cache = b.loadChannelOperands(place.channel, vectors, channels);
   SmallVector<StoredVector> elements;
   for (auto [m, row] : llvm::enumerate(rows))
     for (int64_t v = 0; v < vectors; ++v) {
       elements.push_back({acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
-                          std::min(g.lanes, channels - v * g.lanes)});
+                          std::min(g.lanes, channels - v * g.lanes), hasBias});
       elements.back().value = b.emitElement(elements.back(), cache);
     }
   b.storeElements(elements);

@@ -103,7 +103,7 @@ void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile)
     for (auto [pixel, sum] : llvm::enumerate(acc)) {
       Value y = b.add(tile.y, pixel / tile.columns), x = b.add(tile.x, pixel % tile.columns);
       StoredVector &element = elements[pixel * g.vectors + v];
-      element = {sum, {tile.batch, y, x, panel.channel}, v, panel.channels};
+      element = {sum, {tile.batch, y, x, panel.channel}, v, panel.channels, b.canStartFromBias()};
       element.value = b.emitElement(element, operands);
       before.push_back(element.value);
       if (v % 2 == 1 && b.packsCodes())
@@ -133,11 +133,18 @@ KernelBuilder::FusedCache DepthwiseKernel::loadOperands(int64_t v) {
   return cache;
 }
 
+Value DepthwiseKernel::loadStart(int64_t v, Value zero) {
+  VectorType type = b.getAccumulatorType();
+  if (!b.canStartFromBias())
+    return b.zeros(type);
+  return vector::LoadOp::create(b, type, operands[{b.getBiasOperand(), v}], zero);
+}
+
 void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, IndexRange tiles) {
   PackedBuffer packed = b.weights;
   if (b.isInteger) {
     arrangeWeights(panel);
-    b.weights.geometry = b.getPlainGeometry();
+    b.weights.geometry = b.getPlainGeometry(b.getBiasShift().value_or(0));
   } else if (g.runs == 1) {
     panel.factors = loadFactors(panel.start, b.index(0));
   }

@@ -106,6 +106,9 @@ private:
   /// Fused operands of a panel wait in memory: the registers are needed for sums.
   void storeOperands(const DepthwisePanel &panel);
   KernelBuilder::FusedCache loadOperands(int64_t v);
+  /// What the sums of vector `v` start from. `zero` is an index of which the optimiser knows
+  /// nothing.
+  Value loadStart(int64_t v, Value zero);
 
   KernelBuilder &b;
   const lowbit::PackedGeometry &g;

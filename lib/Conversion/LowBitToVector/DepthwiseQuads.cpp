@@ -119,8 +119,8 @@ void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
         Value step = b.add(b.scale(run, g.getSteps()), quad / g.quadsPerStep);
         Value stepStart = b.add(panel.start, b.scale(step, g.getStepBytes(g.vectors)));
         KernelBuilder::RegisterCache cache;
-        levels.push_back(
-            b.emitPlainLevels(b.loadLevels(stepStart, v, quad % g.quadsPerStep, cache)));
+        levels.push_back(b.emitPlainLevels(b.loadLevels(stepStart, v, quad % g.quadsPerStep, cache),
+                                           b.getBiasShift().value_or(0)));
       }
       for (int64_t row = 0; row < rowsPerRun; ++row)
         for (int64_t shift = 0; shift < getNumShifts(); ++shift)
@@ -198,7 +198,7 @@ SmallVector<Value> DepthwiseKernel::buildQuads(const DepthwisePanel &panel,
   };
   Value top = b.scale(tile.y, strides[0]);
   Value firstRow = b.makeOpaque(b.index(0), before);
-  SmallVector<Value> acc(tile.rows * tile.columns, b.zeros(b.getAccumulatorType()));
+  SmallVector<Value> acc(tile.rows * tile.columns, loadStart(v, firstRow));
   if (g.runs > 1)
     return b.buildLoop(g.runs, acc, [&](Value kernelRow, ValueRange rowAcc) {
       InterleavedRow row = makeRow(b.add(top, b.scale(kernelRow, dilations[0])));

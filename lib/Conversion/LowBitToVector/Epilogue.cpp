@@ -7,6 +7,7 @@
 
 #include "KernelBuilder.h"
 
+#include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
@@ -23,8 +24,8 @@ using namespace mlir::lowbit;
 // Fused operands
 //===----------------------------------------------------------------------===//
 
-bool KernelBuilder::dependsOnChannelOnly(Value operand) const {
-  ArrayRef<int64_t> shape = cast<MemRefType>(operand.getType()).getShape();
+static bool dependsOnChannelOnly(Value operand) {
+  ArrayRef<int64_t> shape = cast<ShapedType>(operand.getType()).getShape();
   return shape.empty() || llvm::all_of(shape.drop_back(), [](int64_t size) { return size == 1; });
 }
 
@@ -72,6 +73,52 @@ KernelBuilder::FusedCache KernelBuilder::loadChannelOperands(Value channel, int6
       for (auto [v, value] : llvm::enumerate(loadFusedPanel(i, position, vectors, valid)))
         cache[{int64_t(i), int64_t(v)}] = value;
   return cache;
+}
+
+//===----------------------------------------------------------------------===//
+// The bias
+//===----------------------------------------------------------------------===//
+
+std::optional<BiasAddition> mlir::gpfq::matchBiasAddition(LowBitComputeOpInterface op) {
+  BiasAddition result{{}, 0, 0};
+  Value acc = op.getEpilogue().getArgument(0);
+  if (!acc.getType().isInteger(32) || !acc.hasOneUse())
+    return std::nullopt;
+  Operation *user = *acc.user_begin();
+  APInt shift;
+  if (isa<arith::ShLIOp>(user) && user->hasOneUse() && user->getOperand(0) == acc &&
+      matchPattern(user->getOperand(1), m_ConstantInt(&shift)) && shift.ult(32)) {
+    result.shift = shift.getZExtValue();
+    result.ops.push_back(user);
+    acc = user->getResult(0);
+    user = *acc.user_begin();
+  }
+  Value operand = isa<arith::AddIOp>(user) && user->getOperand(0) == acc
+                      ? getFusedOperand(op, user->getOperand(1))
+                      : Value();
+  if (!operand || !dependsOnChannelOnly(operand))
+    return std::nullopt;
+  result.ops.push_back(user);
+  result.operand = cast<BlockArgument>(user->getOperand(1)).getArgNumber() - 1;
+  return result;
+}
+
+std::optional<unsigned> KernelBuilder::getBiasShift() const {
+  if (!biasAddition || weights.geometry.hasSigns())
+    return std::nullopt;
+  unsigned shift = biasAddition->shift;
+  int64_t magnitude = LowBitComputeOpInterface(op).getAlphabet().getMaxMagnitude();
+  return shift == 0 || magnitude << shift <= maxShiftedLevel ? std::optional(shift) : std::nullopt;
+}
+
+bool KernelBuilder::canStartFromBias() const {
+  // Of fields in place only some are sums.
+  return getBiasShift() == weights.geometry.getShift() && weights.geometry.getFieldsInPlace() == 1;
+}
+
+SmallVector<Value> KernelBuilder::loadBias(Value channel, int64_t vectors, int64_t valid) {
+  SmallVector<Value> position(cast<MemRefType>(init.getType()).getRank(), channel);
+  return loadFusedPanel(biasAddition->operand, position, vectors, valid);
 }
 
 //===----------------------------------------------------------------------===//
@@ -132,8 +179,8 @@ static SmallVector<Operation *> getSlice(Block &block, Value wanted) {
   return {slice.rbegin(), slice.rend()};
 }
 
-Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
-  if (unsigned shift = weights.geometry.getShift(); shift && isInteger)
+Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands, bool hasBias) {
+  if (unsigned shift = weights.geometry.getShift(); shift && isInteger && !hasBias)
     acc = arith::ShRSIOp::create(*this, acc, splat(getVectorType(getI32Type()), shift));
   Block &body = op.getEpilogue().front();
   Value wanted =
@@ -142,6 +189,10 @@ Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands) {
   mapping.map(body.getArgument(0), acc);
   mapping.map(body.getArguments().drop_front(), operands);
   for (Operation *scalar : getSlice(body, wanted)) {
+    if (hasBias && llvm::is_contained(biasAddition->ops, scalar)) {
+      mapping.map(scalar->getResult(0), acc);
+      continue;
+    }
     SmallVector<Type> types;
     for (Type type : scalar->getResultTypes())
       types.push_back(getVectorType(type));
@@ -188,7 +239,7 @@ Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &ca
       operand = loadFused(i, place.position, place.valid, getLanes());
     operands.push_back(operand);
   }
-  Value value = applyEpilogue(place.value, operands);
+  Value value = applyEpilogue(place.value, operands, place.hasBias);
   return codeRounding ? roundCode(value) : value;
 }
 

@@ -20,10 +20,10 @@ using namespace mlir::lowbit;
 
 static constexpr double unknown = std::numeric_limits<double>::infinity();
 
-static double getLargest(ArrayRef<float> values) {
+template <typename T> static double getLargest(ArrayRef<T> values) {
   double largest = 0.0;
-  for (float value : values)
-    largest = std::isfinite(value) ? std::max(largest, std::abs(double(value))) : unknown;
+  for (T value : values)
+    largest = std::isfinite(double(value)) ? std::max(largest, std::abs(double(value))) : unknown;
   return largest;
 }
 
@@ -36,16 +36,23 @@ Attribute mlir::gpfq::getConstantBuffer(Value memref) {
   return global ? global.getInitialValue().value_or(Attribute()) : Attribute();
 }
 
-/// The largest magnitude in a buffer that is a constant, or a view of one.
+/// The largest magnitude in a buffer of f32 or i32 that is a constant, or a view of one.
 static double getLargestElement(Value memref) {
   Attribute value = getConstantBuffer(memref);
-  if (auto elements = dyn_cast_or_null<DenseFPElementsAttr>(value))
-    return elements.getElementType().isF32()
-               ? getLargest(llvm::to_vector(elements.getValues<float>()))
-               : unknown;
+  if (auto elements = dyn_cast_or_null<DenseElementsAttr>(value)) {
+    if (elements.getElementType().isF32())
+      return getLargest<float>(llvm::to_vector(elements.getValues<float>()));
+    if (elements.getElementType().isInteger(32))
+      return getLargest<int32_t>(llvm::to_vector(elements.getValues<int32_t>()));
+  }
+  auto getLargestOf = [](auto resource) {
+    auto elements = resource.tryGetAsArrayRef();
+    return elements ? getLargest(*elements) : unknown;
+  };
   if (auto resource = dyn_cast_or_null<DenseF32ResourceElementsAttr>(value))
-    if (std::optional<ArrayRef<float>> elements = resource.tryGetAsArrayRef())
-      return getLargest(*elements);
+    return getLargestOf(resource);
+  if (auto resource = dyn_cast_or_null<DenseI32ResourceElementsAttr>(value))
+    return getLargestOf(resource);
   return unknown;
 }
 
@@ -55,9 +62,7 @@ double mlir::gpfq::getEpilogueBound(LowBitComputeOpInterface op, Value value) {
     return constant.isFinite() ? std::abs(constant.convertToDouble()) : unknown;
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     if (argument.getArgNumber() > 0)
-      return value.getType().isF32()
-                 ? getLargestElement(op->getOperand(argument.getArgNumber() + 1))
-                 : unknown;
+      return getLargestElement(op->getOperand(argument.getArgNumber() + 1));
     return op.hasIntegerAccumulator()
                ? 255.0 * op.getAlphabet().getMaxMagnitude() * op.getReductionLength()
                : unknown;
@@ -68,7 +73,7 @@ double mlir::gpfq::getEpilogueBound(LowBitComputeOpInterface op, Value value) {
   if (isa<arith::SIToFPOp, arith::UIToFPOp>(definition))
     bound = std::min(operand(0),
                      std::ldexp(1.0, definition->getOperand(0).getType().getIntOrFloatBitWidth()));
-  else if (isa<arith::AddFOp, arith::SubFOp>(definition))
+  else if (isa<arith::AddFOp, arith::SubFOp, arith::AddIOp>(definition))
     bound = operand(0) + operand(1);
   else if (isa<arith::MulFOp>(definition))
     bound = operand(0) * operand(1);

@@ -16,7 +16,7 @@ KernelBuilder::KernelBuilder(LowBitComputeOpInterface op, OpBuilder &builder, Va
     : LoopBuilder(op->getLoc(), builder), target(target), isInteger(op.hasIntegerAccumulator()),
       input(buffers.front()), init(buffers.back()), weights{buffers[1], PackedGeometry(op)}, op(op),
       fused(buffers.drop_front(2).drop_back()), emulateDot(emulateDot),
-      lanes(weights.geometry.lanes) {
+      lanes(weights.geometry.lanes), biasAddition(matchBiasAddition(op)) {
   if (!emulateDot && target.packsCodes())
     codeRounding = matchCodeRounding(op);
 }

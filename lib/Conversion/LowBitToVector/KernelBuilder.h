@@ -31,6 +31,8 @@ struct StoredVector {
   Value value;
   SmallVector<Value> position;
   int64_t vector, valid;
+  /// True if the accumulator started from the bias.
+  bool hasBias = false;
 };
 
 /// The end of an epilogue that rounds, shifts by the zero point and clamps to codes:
@@ -40,6 +42,14 @@ struct CodeRounding {
   int64_t zeroPoint, top;
   /// True if `value` is known to be within the range of i32, which makes it finite too.
   bool isBounded;
+};
+
+/// The beginning of an epilogue that adds an i32 of each channel: (acc << shift) + operand.
+struct BiasAddition {
+  /// The addition and perhaps the shift before it.
+  SmallVector<Operation *, 2> ops;
+  int64_t operand;
+  unsigned shift;
 };
 
 /// Builds what contraction and depthwise kernels share: loads of weights, the epilogue.
@@ -81,17 +91,17 @@ public:
   /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte
   /// `stepStart`, for vector `vector` of its panel.
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
-  /// The levels of bytes that `loadLevels` gives.
-  Value emitPlainLevels(Value bytes);
-  /// The geometry of the same weights as bytes, in vectors of `getLanes()`.
-  lowbit::PackedGeometry getPlainGeometry() const;
+  /// `level << shift` of bytes that `loadLevels` gives.
+  Value emitPlainLevels(Value bytes, unsigned shift = 0);
+  /// The geometry of the same weights as bytes `level << shift`, in vectors of `getLanes()`.
+  lowbit::PackedGeometry getPlainGeometry(unsigned shift = 0) const;
   /// A buffer in the frame of the kernel.
   Value allocate(int64_t elements, Type element);
   /// Vector `vector` of the table of signs at byte `at` of the weights.
   Value loadTable(Value at, int64_t vector);
   /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
-  /// weights.
-  PackedBuffer unpackPanel(Value panelStart, int64_t vectors);
+  /// weights, shifted by `shift`.
+  PackedBuffer unpackPanel(Value panelStart, int64_t vectors, unsigned shift = 0);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
   /// acc + codes . levels, or where these are signs acc - the ones in codes xor levels; the sum is
@@ -121,6 +131,14 @@ public:
   /// Reads fused operands that only depend on the channel, for the `vectors` vectors of a panel of
   /// `valid` channels.
   FusedCache loadChannelOperands(Value channel, int64_t vectors, int64_t valid);
+  /// The shift that levels need for accumulators to start from the bias; nothing if there is none.
+  std::optional<unsigned> getBiasShift() const;
+  /// True if accumulators can start from the bias with the levels as they are.
+  bool canStartFromBias() const;
+  /// The fused operand that is the bias.
+  int64_t getBiasOperand() const { return biasAddition->operand; }
+  /// The bias for the `vectors` vectors of a panel of `valid` channels.
+  SmallVector<Value> loadBias(Value channel, int64_t vectors, int64_t valid);
   /// What the epilogue yields for an accumulator; i32 codes if the target packs them.
   Value emitElement(const StoredVector &place, const FusedCache &cache);
   /// True if elements are i32 codes, which wait as words in half of the registers.
@@ -138,14 +156,13 @@ private:
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
-  bool dependsOnChannelOnly(Value fused) const;
   Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid, int64_t size);
   /// The operand for each vector of a panel of `valid` channels.
   SmallVector<Value> loadFusedPanel(int64_t operand, ArrayRef<Value> position, int64_t vectors,
                                     int64_t valid);
   /// What the epilogue yields for an accumulator and the fused operands, or what it rounds to codes
   /// if the target packs those.
-  Value applyEpilogue(Value acc, ValueRange operands);
+  Value applyEpilogue(Value acc, ValueRange operands, bool hasBias);
   Value roundCode(Value value);
   /// Up to four vectors of codes as bytes in the order of channels.
   Value packCodes(SmallVector<Value> codes);
@@ -155,6 +172,7 @@ private:
   bool emulateDot;
   int64_t lanes;
   std::optional<CodeRounding> codeRounding;
+  std::optional<BiasAddition> biasAddition;
   /// The buffer of `unpackPanel`.
   Value unpacked;
   llvm::DenseMap<std::pair<Value, Value>, Value> packedWords;
@@ -162,6 +180,9 @@ private:
 
 /// The rounding to codes at the end of the epilogue, if there is one.
 std::optional<CodeRounding> matchCodeRounding(lowbit::LowBitComputeOpInterface op);
+
+/// The addition of a bias to the accumulator, if nothing else in the epilogue reads that.
+std::optional<BiasAddition> matchBiasAddition(lowbit::LowBitComputeOpInterface op);
 
 /// The panels of the output channels of a group: the full ones, and what is left.
 SmallVector<TileRange, 2> getPanelRanges(const lowbit::PackedGeometry &geometry);

@@ -67,27 +67,35 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
   return bytes;
 }
 
-Value KernelBuilder::emitPlainLevels(Value bytes) {
-  unsigned shift = weights.geometry.getShift();
-  if (shift == 0)
+Value KernelBuilder::emitPlainLevels(Value bytes, unsigned shift) {
+  unsigned excess = weights.geometry.getShift();
+  if (excess == shift)
     return bytes;
   VectorType lanesType = getVectorType(getI32Type());
-  unsigned sign = 1u << (7 - shift);
   Value field = vector::BitCastOp::create(*this, lanesType, bytes);
-  field = arith::ShRUIOp::create(*this, field, splat(lanesType, shift));
+  if (excess < shift) {
+    int64_t mask = (0xff << (shift - excess) & 0xff) * 0x01010101LL;
+    field = arith::ShLIOp::create(*this, field, splat(lanesType, shift - excess));
+    field = arith::AndIOp::create(*this, field, splat(lanesType, mask));
+    return vector::BitCastOp::create(*this, bytes.getType(), field);
+  }
+  excess -= shift;
+  unsigned sign = 1u << (7 - excess);
+  field = arith::ShRUIOp::create(*this, field, splat(lanesType, excess));
   field = arith::AndIOp::create(*this, field, splat(lanesType, (2 * sign - 1) * 0x01010101LL));
   field = arith::XOrIOp::create(*this, field, splat(lanesType, sign * 0x01010101LL));
   Value biased = vector::BitCastOp::create(*this, bytes.getType(), field);
   return arith::SubIOp::create(*this, biased, splat(getBytesType(), sign));
 }
 
-PackedGeometry KernelBuilder::getPlainGeometry() const {
+PackedGeometry KernelBuilder::getPlainGeometry(unsigned shift) const {
   PackedGeometry plain = weights.geometry;
   plain.bits = 8;
   plain.odd = false;
   plain.planes = {8};
   plain.quadsPerStep = 1;
   plain.encoding = FieldEncoding::TopAligned;
+  plain.levelShift = shift;
   plain.lanes = lanes;
   return plain;
 }
@@ -99,9 +107,9 @@ Value KernelBuilder::allocate(int64_t elements, Type element) {
   return memref::AllocaOp::create(*this, type, getI64IntegerAttr(64));
 }
 
-PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
+PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsigned shift) {
   const PackedGeometry &packed = weights.geometry;
-  PackedGeometry plain = getPlainGeometry();
+  PackedGeometry plain = getPlainGeometry(shift);
   if (!unpacked) {
     // Full panels come first: the last one is no larger.
     unpacked = allocate(plain.getPanelBytes(vectors), getI8Type());
@@ -121,7 +129,7 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors) {
       uint64_t filled =
           llvm::maskTrailingOnes<uint32_t>(8 * end) & ~llvm::maskTrailingOnes<uint32_t>(8 * skip);
       for (int64_t v = 0; v < vectors; ++v) {
-        Value levels = emitPlainLevels(loadLevels(from, v, q, cache));
+        Value levels = emitPlainLevels(loadLevels(from, v, q, cache), shift);
         if (packed.odd && filled != ~0u) {
           // An odd alphabet has no zero to fill up with.
           VectorType lanes = getVectorType(getI32Type());

@@ -181,13 +181,13 @@ void CaseWriter::drawProduct() {
   }
 }
 
-/// Adds a fused operand, an argument of the function or half of the time of those of f32 a
+/// Adds a fused operand, an argument of the function or half of the time, but for codes, a
 /// constant, and its block argument; returns the argument's name.
 std::string CaseWriter::addFused(const Shape &shape, const std::string &element) {
   std::string number = std::to_string(operands.size()), type = getType("tensor", shape, element);
   arguments += ", %a" + number + ": " + element;
   CaseBuffer buffer = makeBuffer(shape, element);
-  if (element == "f32" && chance(50)) {
+  if (element != "i8" && chance(50)) {
     std::ostringstream os;
     os << "  %constant" << number << " = arith.constant dense<\"0x" << std::hex << std::uppercase;
     for (uint8_t byte : buffer.bytes)
@@ -241,7 +241,17 @@ void CaseWriter::drawEpilogue() {
       value = "%p";
     }
   } else if (!result.floatInput) {
-    os << "%f = arith.sitofp %acc : i32 to f32\n";
+    // A bias that kernels can start from, if the shift leaves levels small enough.
+    if (chance(30)) {
+      os << "%places = arith.constant " << pick(1, 5) << " : i32\n"
+         << "%shifted = arith.shli %acc, %places : i32\n";
+      value = "%shifted";
+    }
+    if (chance(60)) {
+      os << "%biased = arith.addi " << value << ", " << addFused(channels, "i32") << " : i32\n";
+      value = "%biased";
+    }
+    os << "%f = arith.sitofp " << value << " : i32 to f32\n";
     value = "%f";
   }
   Shape scaleShape = chance(20) ? Shape{1} : channels;

@@ -2,6 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "EpilogueSteps.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
@@ -21,8 +22,7 @@ using ::mlir::gpfq::Clip;
 using ::mlir::gpfq::getConstantFloat;
 using ::mlir::gpfq::matchClip;
 
-/// True if only `op`, and the comparison of a selection, use `value`.
-static bool isUsedOnlyBy(Value value, Operation *op) {
+bool mlir::lowbit::isUsedOnlyBy(Value value, Operation *op) {
   auto select = dyn_cast<arith::SelectOp>(op);
   Operation *compare = select ? select.getCondition().getDefiningOp() : nullptr;
   return llvm::all_of(value.getUsers(),
@@ -95,9 +95,7 @@ static double getMagnitude(LowBitComputeOpInterface op, Value value) {
   return result < double(std::numeric_limits<float>::max()) ? result : unknown;
 }
 
-/// Where the value of an epilogue goes: to a clip or a rounding and to nothing else; null
-/// otherwise.
-static Operation *getOnlyStep(Value value) {
+Operation *mlir::lowbit::getOnlyStep(Value value) {
   for (Operation *user : value.getUsers()) {
     if (isa<math::RoundEvenOp>(user))
       return value.hasOneUse() ? user : nullptr;

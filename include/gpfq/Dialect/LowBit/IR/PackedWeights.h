@@ -38,6 +38,8 @@ struct PackedGeometry {
   /// Widths of the bit planes, the highest bits first.
   SmallVector<unsigned, 3> planes;
   int64_t quadsPerStep;
+  /// What levels are shifted by beside what `encoding` does.
+  unsigned levelShift = 0;
 
   /// Quads that one run has for itself, and their steps.
   int64_t getQuads() const { return llvm::divideCeil(run - sharedElements, 4); }
@@ -108,7 +110,7 @@ struct PackedGeometry {
 
   /// An unpacked byte is level << getShift().
   unsigned getShift() const {
-    return encoding == FieldEncoding::TopAligned ? 8 - bits - (odd ? 1 : 0) : 0;
+    return levelShift + (encoding == FieldEncoding::TopAligned ? 8 - bits - (odd ? 1 : 0) : 0);
   }
 
   /// Field of a level and level of a field, where its place in the byte makes no difference.
@@ -124,6 +126,10 @@ AlphabetAttr getCodeAlphabet(MLIRContext *context);
 
 /// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
 unsigned getFieldBits(AlphabetAttr alphabet);
+
+/// Levels are shifted for the sake of a bias (see lowbit-fuse) only if they remain within this: the
+/// sum of two products with codes fits an i16.
+inline constexpr int64_t maxShiftedLevel = 64;
 
 /// Layers with fewer input channels multiply signs as bytes: most of a word would be empty.
 inline constexpr int64_t minSignChannels = 16;
