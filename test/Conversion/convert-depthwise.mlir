@@ -1,12 +1,12 @@
 // RUN: gpfq-opt %s -pass-pipeline='builtin.module(func.func(lowbit-pack{target=avx2}),one-shot-bufferize{bufferize-function-boundaries=1 function-boundary-type-conversion=identity-layout-map},canonicalize,cse,convert-lowbit-to-vector{target=avx2},canonicalize,cse)' | FileCheck %s
 
-// 40 channels are one panel of 32 and one that overlaps it, from channel 8. The weights of a panel are arranged by kernel
-// row. Bytes of four columns are interleaved, so that four outputs share them; products are summed in i16
+// 40 channels are one panel of 32 and one that overlaps it, from channel 8. The weights of both are arranged by kernel
+// row; each tile computes both. Bytes of four columns are interleaved, so that four outputs share them; products are summed in i16
 // over the three kernel rows, widened, rounded and packed to codes.
 
 // CHECK-LABEL: func.func private @lowbit_depthwise_conv_2d(
-// CHECK: memref.alloca() {alignment = 64 : i64} : memref<768xi8>
-// CHECK: vector.store {{.*}} memref<768xi8>, vector<32xi8>
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<1536xi8>
+// CHECK: vector.store {{.*}} memref<1536xi8>, vector<32xi8>
 // CHECK: scf.for %{{.+}} = %c0 to %c2
 // CHECK: scf.for %{{.+}} = %c0 to %c2
 // CHECK: llvm.inline_asm has_side_effects

@@ -16,8 +16,11 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
+/// Weights that tiles find in the first-level cache beside their input.
+static constexpr int64_t maxPreparedBytes = 12 * 1024;
+
 DepthwiseKernel::DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
-    : b(builder), g(builder.weights.geometry), strides(op.getStrides()),
+    : b(builder), g(builder.weights.geometry), slotLanes(g.lanes), strides(op.getStrides()),
       dilations(op.getDilations()), kernelHeight(op.getKernelShape()[0]),
       kernelWidth(op.getKernelShape()[1]), sharesQuads(strides[1] == 1 && dilations[1] == 1) {
   ArrayRef<int64_t> shape = cast<MemRefType>(b.init.getType()).getShape();
@@ -87,6 +90,9 @@ SmallVector<Value> DepthwiseKernel::buildTaps(const DepthwisePanel &panel,
 
 /// One vector after the other, so that the epilogue of one overlaps the products of the next.
 void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile) {
+  PackedGeometry packed = b.weights.geometry;
+  if (b.isInteger)
+    b.weights.geometry = b.getPlainGeometry(b.getBiasShift().value_or(0));
   SmallVector<StoredVector> elements(tile.rows * tile.columns * g.vectors);
   InputRows rows;
   SmallVector<Value> before;
@@ -98,7 +104,7 @@ void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile)
     }
     SmallVector<Value> acc =
         b.isInteger ? buildQuads(panel, tile, v, rows, before) : buildTaps(panel, tile);
-    KernelBuilder::FusedCache operands = loadOperands(v);
+    KernelBuilder::FusedCache operands = loadOperands(panel, v);
     before.clear();
     for (auto [pixel, sum] : llvm::enumerate(acc)) {
       Value y = b.add(tile.y, pixel / tile.columns), x = b.add(tile.x, pixel % tile.columns);
@@ -111,20 +117,21 @@ void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile)
     }
   }
   b.storeElements(elements);
+  b.weights.geometry = packed;
 }
 
 void DepthwiseKernel::storeOperands(const DepthwisePanel &panel) {
   for (auto [key, value] : b.loadChannelOperands(panel.channel, g.vectors, panel.channels)) {
     Value &buffer = operands[key];
     if (!buffer)
-      buffer = b.allocate(b.getLanes(), getElementTypeOrSelf(value));
-    vector::StoreOp::create(b, value, buffer, b.index(0));
+      buffer = b.allocate(slots * slotLanes, getElementTypeOrSelf(value));
+    vector::StoreOp::create(b, value, buffer, b.scale(panel.slot, slotLanes));
   }
 }
 
-KernelBuilder::FusedCache DepthwiseKernel::loadOperands(int64_t v) {
+KernelBuilder::FusedCache DepthwiseKernel::loadOperands(const DepthwisePanel &panel, int64_t v) {
   KernelBuilder::FusedCache cache;
-  Value start = b.makeOpaque(b.index(0));
+  Value start = b.makeOpaque(b.scale(panel.slot, slotLanes));
   for (auto [key, buffer] : operands)
     if (key.second == v) {
       VectorType type = b.getVectorType(getElementTypeOrSelf(buffer));
@@ -133,64 +140,99 @@ KernelBuilder::FusedCache DepthwiseKernel::loadOperands(int64_t v) {
   return cache;
 }
 
-Value DepthwiseKernel::loadStart(int64_t v, Value zero) {
+Value DepthwiseKernel::loadStart(const DepthwisePanel &panel, int64_t v, ValueRange before) {
   VectorType type = b.getAccumulatorType();
   if (!b.canStartFromBias())
     return b.zeros(type);
-  return vector::LoadOp::create(b, type, operands[{b.getBiasOperand(), v}], zero);
+  Value start = b.makeOpaque(b.scale(panel.slot, slotLanes), before);
+  return vector::LoadOp::create(b, type, operands[{b.getBiasOperand(), v}], start);
 }
 
-void DepthwiseKernel::buildPanel(DepthwisePanel panel, Value batchIndex, IndexRange tiles) {
-  PackedBuffer packed = b.weights;
-  if (b.isInteger) {
+/// Arranges the weights and fused operands of a panel for tiles.
+void DepthwiseKernel::preparePanel(DepthwisePanel &panel) {
+  if (b.isInteger)
     arrangeWeights(panel);
-    b.weights.geometry = b.getPlainGeometry(b.getBiasShift().value_or(0));
-  } else if (g.runs == 1) {
+  else if (g.runs == 1)
     panel.factors = loadFactors(panel.start, b.index(0));
-  }
   storeOperands(panel);
-  b.buildTileLoops(rowRanges, tiles, [&](Value y, int64_t rows) {
-    b.buildTileLoops(columnRanges, [&](Value x, int64_t columns) {
-      buildTile(panel, {batchIndex, y, x, rows, columns});
-    });
-  });
-  b.weights = packed;
 }
 
-void DepthwiseKernel::buildPanels(Value batchIndex, IndexRange tiles) {
+/// True if the channels that are left of the last panel take half of the lanes.
+bool DepthwiseKernel::hasHalfPanel() const {
+  int64_t left = g.channels % g.getPanelChannels();
+  return g.isInterleaved() && b.target.hasHalfVectors() && left > 0 &&
+         left <= g.getPanelChannels() / 2;
+}
+
+/// True if tiles compute all their channels one after the other, so that lines of the input and
+/// result which panels share come from the second-level cache once. Where tiles read few lines,
+/// changing between whole and half vectors takes more time than that.
+bool DepthwiseKernel::computesAllChannels() const {
+  int64_t panels = llvm::divideCeil(g.channels, g.getPanelChannels());
+  return b.isInteger && panels > 1 && panels * getSlotBytes() <= maxPreparedBytes &&
+         (strides[1] > 1 || !hasHalfPanel());
+}
+
+/// Builds `body` for all panels of the chunk.
+void DepthwiseKernel::visitPanels(PanelFunction body) {
   int64_t size = g.getPanelChannels(), regular = g.channels / size;
-  int64_t channelBytes = g.getPanelBytes(g.vectors) / size;
-  b.buildTileLoops({{size, regular, 0}}, panelChunk, [&](Value channel, int64_t channels) {
-    buildPanel({b.scale(channel, channelBytes), channel, channels}, batchIndex, tiles);
-  });
+  int64_t panelBytes = g.getPanelBytes(g.vectors);
+  auto visitFull = [&](Value number) {
+    Value slot = slots > 1 ? number : b.index(0);
+    DepthwisePanel panel = {b.scale(number, panelBytes), b.scale(number, size), size, slot};
+    body(panel);
+  };
+  if (panelChunk.begin)
+    b.buildLoop(panelChunk.begin, panelChunk.end, visitFull);
+  else
+    b.buildLoop(regular, visitFull);
   if (g.channels == regular * size)
     return;
-  auto buildLast = [&] { buildLastPanel(batchIndex, tiles); };
   // It may write channels of the panel before it, so it belongs to the chunk that has that.
   if (panelChunk.begin)
-    b.buildInLastChunk(buildLast);
+    b.buildInLastChunk([&] { visitLastPanel(body); });
   else
-    buildLast();
+    visitLastPanel(body);
 }
 
 /// The channels that are left: an interleaved panel overlaps the one before it, or is not full.
-void DepthwiseKernel::buildLastPanel(Value batchIndex, IndexRange tiles) {
+void DepthwiseKernel::visitLastPanel(PanelFunction body) {
   int64_t size = g.getPanelChannels(), regular = g.channels / size;
   int64_t start = regular * size, channels = g.channels - start;
   if (g.isInterleaved()) {
-    int64_t left = channels;
     start = g.getPanelStart(regular);
-    channels = g.channels - start;
-    // What no other panel has is in the low half of the vectors, or with an overlap in the high.
-    if (b.target.hasHalfVectors() && left <= size / 2) {
+    if (hasHalfPanel()) {
+      // What no other panel has is in the low half of the vectors, or with an overlap in the high.
       b.useLanes(g.lanes / 2, start > 0 ? g.lanes / 2 : 0);
       start = std::max<int64_t>(0, g.channels - size / 2);
-      channels = g.channels - start;
     }
+    channels = g.channels - start;
   }
-  buildPanel({b.index(regular * g.getPanelBytes(g.vectors)), b.index(start), channels}, batchIndex,
-             tiles);
+  DepthwisePanel panel = {b.index(regular * g.getPanelBytes(g.vectors)), b.index(start), channels,
+                          b.index(slots > 1 ? regular : 0)};
+  body(panel);
   b.useLanes(g.lanes);
+}
+
+void DepthwiseKernel::visitTiles(Value batchIndex, IndexRange tiles,
+                                 function_ref<void(const DepthwiseTile &)> body) {
+  b.buildTileLoops(rowRanges, tiles, [&](Value y, int64_t rows) {
+    b.buildTileLoops(columnRanges,
+                     [&](Value x, int64_t columns) { body({batchIndex, y, x, rows, columns}); });
+  });
+}
+
+void DepthwiseKernel::buildPanels(Value batchIndex, IndexRange tiles) {
+  if (slots > 1) {
+    visitPanels([&](DepthwisePanel &panel) { preparePanel(panel); });
+    return visitTiles(batchIndex, tiles, [&](const DepthwiseTile &tile) {
+      visitPanels([&](DepthwisePanel &panel) { buildTile(panel, tile); });
+    });
+  }
+  visitPanels([&](DepthwisePanel &panel) {
+    preparePanel(panel);
+    visitTiles(batchIndex, tiles, [&](const DepthwiseTile &tile) { buildTile(panel, tile); });
+  });
 }
 
 void DepthwiseKernel::build() {
@@ -208,6 +250,10 @@ void DepthwiseKernel::build() {
       tileChunk = b.takeChunk(tiles, tilesAtOnce);
     else
       panelChunk = b.takeChunk(panels, panels);
+  }
+  if (!panelChunk.begin && computesAllChannels()) {
+    slots = llvm::divideCeil(g.channels, g.getPanelChannels());
+    tilesAtOnce = tiles;
   }
   b.buildLoop(batch, [&](Value batchIndex) {
     if (tileChunk.begin)

@@ -12,11 +12,12 @@
 
 namespace mlir::gpfq {
 
-/// A panel of channels: its packed weights, its first channel and their number, and for f32 the
-/// weights of its only run.
+/// A panel of channels: its packed weights, its first channel and their number, the place of its
+/// prepared weights and operands, and for f32 the weights of its only run.
 struct DepthwisePanel {
   Value start, channel;
   int64_t channels;
+  Value slot;
   SmallVector<Value> factors = SmallVector<Value>();
 };
 
@@ -72,9 +73,14 @@ public:
   void build();
 
 private:
+  bool hasHalfPanel() const;
+  bool computesAllChannels() const;
+  using PanelFunction = function_ref<void(DepthwisePanel &)>;
   void buildPanels(Value batch, IndexRange tiles);
-  void buildLastPanel(Value batch, IndexRange tiles);
-  void buildPanel(DepthwisePanel panel, Value batch, IndexRange tiles);
+  void visitPanels(PanelFunction body);
+  void visitLastPanel(PanelFunction body);
+  void preparePanel(DepthwisePanel &panel);
+  void visitTiles(Value batch, IndexRange tiles, function_ref<void(const DepthwiseTile &)> body);
   void buildTile(const DepthwisePanel &panel, DepthwiseTile tile);
   Value loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y, int64_t x);
 
@@ -84,7 +90,7 @@ private:
   InterleavedRow::Columns getQuadColumns(int64_t column, int64_t columns, int64_t quad) const;
   /// The rows of the input that a tile reads, by their distance from the first.
   using InputRows = std::map<int64_t, InterleavedRow>;
-  void addKernelRow(const DepthwiseTile &tile, Value kernelRow, int64_t v, QuadSums &sums,
+  void addKernelRow(const DepthwiseTile &tile, Value rowStart, int64_t v, QuadSums &sums,
                     function_ref<InterleavedRow &(int64_t)> getRow);
   /// The accumulators of vector `v` of all pixels, computed after the vectors `before`.
   SmallVector<Value> buildQuads(const DepthwisePanel &panel, const DepthwiseTile &tile, int64_t v,
@@ -101,23 +107,30 @@ private:
   int64_t getQuads(int64_t shift) const { return llvm::divideCeil(kernelWidth + shift, 4); }
   /// Bytes of the arranged weights of a kernel row.
   int64_t getRowBytes() const;
-  Value getArranged(Value kernelRow, int64_t shift, int64_t quad, int64_t vector);
+  /// Bytes of the arranged weights of a panel.
+  int64_t getSlotBytes() const { return kernelHeight * getRowBytes(); }
+  /// Place of a register of the weights of a kernel row at byte `rowStart`.
+  Value getArranged(Value rowStart, int64_t shift, int64_t quad, int64_t vector);
 
   /// Fused operands of a panel wait in memory: the registers are needed for sums.
   void storeOperands(const DepthwisePanel &panel);
-  KernelBuilder::FusedCache loadOperands(int64_t v);
-  /// What the sums of vector `v` start from. `zero` is an index of which the optimiser knows
-  /// nothing.
-  Value loadStart(int64_t v, Value zero);
+  KernelBuilder::FusedCache loadOperands(const DepthwisePanel &panel, int64_t v);
+  /// What the sums of vector `v` start from, loaded after the vectors `before`.
+  Value loadStart(const DepthwisePanel &panel, int64_t v, ValueRange before);
 
   KernelBuilder &b;
   const lowbit::PackedGeometry &g;
+  /// Lanes of the layout; a last panel may compute with half of them.
+  const int64_t slotLanes;
   SmallVector<int64_t> strides, dilations;
   int64_t batch, height, width, kernelHeight, kernelWidth;
   bool sharesQuads;
   SmallVector<TileRange, 2> rowRanges, columnRanges;
   /// Panels that one chunk computes.
   IndexRange panelChunk;
+  /// Panels that are prepared at once: all of them, so that each tile computes all its channels, or
+  /// one, for all tiles.
+  int64_t slots = 1;
   /// Bytes of weights in the order of quads.
   Value arranged;
   std::map<std::pair<int64_t, int64_t>, Value> operands;

@@ -111,7 +111,8 @@ Value DepthwiseKernel::gatherTaps(ArrayRef<Value> quadLevels, ArrayRef<int64_t> 
 void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
   int64_t rowsPerRun = kernelHeight / g.runs;
   if (!arranged)
-    arranged = b.allocate(kernelHeight * getRowBytes(), b.getI8Type());
+    arranged = b.allocate(slots * getSlotBytes(), b.getI8Type());
+  Value slotStart = b.scale(panel.slot, getSlotBytes());
   b.buildLoop(g.runs, [&](Value run) {
     for (int64_t v = 0; v < g.vectors; ++v) {
       SmallVector<Value> levels;
@@ -128,24 +129,25 @@ void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
             SmallVector<int64_t> taps;
             for (int64_t tap = 4 * quad - shift; tap < 4 * quad - shift + 4; ++tap)
               taps.push_back(tap >= 0 && tap < kernelWidth ? row * kernelWidth + tap : -1);
-            Value at = getArranged(b.add(b.scale(run, rowsPerRun), row), shift, quad, v);
+            Value kernelRow = b.add(b.scale(run, rowsPerRun), row);
+            Value rowStart = b.add(slotStart, b.scale(kernelRow, getRowBytes()));
+            Value at = getArranged(rowStart, shift, quad, v);
             vector::StoreOp::create(b, gatherTaps(levels, taps), arranged, at);
           }
     }
   });
 }
 
-/// Where the weights of a quad are.
-Value DepthwiseKernel::getArranged(Value kernelRow, int64_t shift, int64_t quad, int64_t vector) {
+Value DepthwiseKernel::getArranged(Value rowStart, int64_t shift, int64_t quad, int64_t vector) {
   int64_t registers = 4 * ((shift > 0 ? getQuads(0) : 0) + quad) + vector;
-  return b.add(b.scale(kernelRow, getRowBytes()), registers * b.getBytesType().getNumElements());
+  return b.add(rowStart, registers * b.getBytesType().getNumElements());
 }
 
 int64_t DepthwiseKernel::getRowBytes() const {
   int64_t quads = 0;
   for (int64_t shift = 0; shift < getNumShifts(); ++shift)
     quads += getQuads(shift);
-  return 4 * quads * b.getBytesType().getNumElements();
+  return 4 * quads * 4 * slotLanes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -167,9 +169,9 @@ InterleavedRow::Columns DepthwiseKernel::getQuadColumns(int64_t column, int64_t 
   return result;
 }
 
-/// Adds the products of kernel row `kernelRow` to the sums of vector `v`. `getRow(y)` is the row of
-/// the input for row y of the tile.
-void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value kernelRow, int64_t v,
+/// Adds the products of the kernel row whose weights are at byte `rowStart` to the sums of vector
+/// `v`. `getRow(y)` is the row of the input for row y of the tile.
+void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value rowStart, int64_t v,
                                    QuadSums &sums, function_ref<InterleavedRow &(int64_t)> getRow) {
   std::map<std::pair<int64_t, int64_t>, Value> weights;
   for (int64_t quad = 0; quad < getQuads(getNumShifts() - 1); ++quad) {
@@ -183,7 +185,7 @@ void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value kernelRow, i
         Value &levels = weights[{shift, quad}];
         if (!levels)
           levels = vector::LoadOp::create(b, b.getBytesType(), arranged,
-                                          getArranged(kernelRow, shift, quad, v));
+                                          getArranged(rowStart, shift, quad, v));
         sums.add(row * tile.columns + column, codes, levels);
       }
   }
@@ -197,21 +199,22 @@ SmallVector<Value> DepthwiseKernel::buildQuads(const DepthwisePanel &panel,
         b, [this, &panel, &tile, y](int64_t x) { return loadInput(panel, tile, y, x); });
   };
   Value top = b.scale(tile.y, strides[0]);
-  Value firstRow = b.makeOpaque(b.index(0), before);
-  SmallVector<Value> acc(tile.rows * tile.columns, loadStart(v, firstRow));
+  Value slotStart = b.makeOpaque(b.scale(panel.slot, getSlotBytes()), before);
+  SmallVector<Value> acc(tile.rows * tile.columns, loadStart(panel, v, before));
   if (g.runs > 1)
     return b.buildLoop(g.runs, acc, [&](Value kernelRow, ValueRange rowAcc) {
       InterleavedRow row = makeRow(b.add(top, b.scale(kernelRow, dilations[0])));
       QuadSums sums(b, rowAcc);
-      addKernelRow(tile, b.add(firstRow, kernelRow), v, sums,
-                   [&](int64_t) -> InterleavedRow & { return row; });
+      Value rowStart = b.add(slotStart, b.scale(kernelRow, getRowBytes()));
+      addKernelRow(tile, rowStart, v, sums, [&](int64_t) -> InterleavedRow & { return row; });
       return sums.finish();
     });
   QuadSums sums(b, acc);
   for (int64_t kernelRow = 0; kernelRow < kernelHeight; ++kernelRow)
-    addKernelRow(tile, b.add(firstRow, kernelRow), v, sums, [&](int64_t row) -> InterleavedRow & {
-      int64_t y = row * strides[0] + kernelRow * dilations[0];
-      return rows.try_emplace(y, makeRow(b.add(top, y))).first->second;
-    });
+    addKernelRow(tile, b.add(slotStart, kernelRow * getRowBytes()), v, sums,
+                 [&](int64_t row) -> InterleavedRow & {
+                   int64_t y = row * strides[0] + kernelRow * dilations[0];
+                   return rows.try_emplace(y, makeRow(b.add(top, y))).first->second;
+                 });
   return sums.finish();
 }

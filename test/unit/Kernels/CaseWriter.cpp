@@ -140,7 +140,7 @@ void CaseWriter::drawWinograd() {
 }
 
 void CaseWriter::drawDepthwise() {
-  int64_t channels = pickOf({1, 3, 4, 7, 8, 9, 16, 20, 24, 35});
+  int64_t channels = pickOf({1, 3, 4, 7, 8, 9, 16, 20, 24, 35, 70, 128, 150});
   kernelShape = {pick(1, 5), pick(1, 5), channels};
   if (chance(10))
     kernelShape = {9, 8, channels};
