@@ -9,9 +9,6 @@
 
 namespace mlir::lowbit {
 
-/// True if only `op`, and the comparison of a selection, use `value`.
-bool isUsedOnlyBy(Value value, Operation *op);
-
 /// Where the value of an epilogue goes: to a clip or a rounding and to nothing else; null
 /// otherwise.
 Operation *getOnlyStep(Value value);

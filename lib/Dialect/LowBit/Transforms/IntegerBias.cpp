@@ -135,7 +135,7 @@ static std::optional<IntegerBias> roundBias(LowBitComputeOpInterface op, const S
   auto magnitudes = sumMagnitudes(op);
   if (!magnitudes)
     return std::nullopt;
-  int64_t largest = op.getAlphabet().getMaxMagnitude();
+  int64_t largest = std::max<int64_t>(1, op.getAlphabet().getMaxMagnitude());
   double maxSum = 255.0 * double(largest) * double(op.getReductionLength());
   std::optional<IntegerBias> result;
   for (unsigned shift = 0; !result && (shift == 0 || largest << shift <= maxShiftedLevel); ++shift)

@@ -22,7 +22,8 @@ using ::mlir::gpfq::Clip;
 using ::mlir::gpfq::getConstantFloat;
 using ::mlir::gpfq::matchClip;
 
-bool mlir::lowbit::isUsedOnlyBy(Value value, Operation *op) {
+/// True if only `op`, and the comparison of a selection, use `value`.
+static bool isUsedOnlyBy(Value value, Operation *op) {
   auto select = dyn_cast<arith::SelectOp>(op);
   Operation *compare = select ? select.getCondition().getDefiningOp() : nullptr;
   return llvm::all_of(value.getUsers(),
