@@ -2,13 +2,14 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "EpilogueUtils.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
+#include "gpfq/Support/Clip.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
-#include "mlir/IR/Matchers.h"
 #include "mlir/IR/PatternMatch.h"
 #include "llvm/ADT/MapVector.h"
 #include <algorithm>
@@ -86,11 +87,10 @@ struct LinearForm {
 
 } // namespace
 
-/// The channel constants of a block argument: fused operands of one element, or of one a channel.
-static std::optional<Coefficient> getCoefficient(LowBitComputeOpInterface op, Value value) {
-  APFloat scalar(0.0f);
-  if (matchPattern(value, m_ConstantFloat(&scalar)))
-    return Coefficient(scalar.convertToDouble());
+std::optional<std::vector<float>> mlir::lowbit::getChannelConstants(LowBitComputeOpInterface op,
+                                                                    Value value) {
+  if (std::optional<float> scalar = gpfq::getConstantFloat(value))
+    return std::vector<float>{*scalar};
   Value operand = getFusedOperand(op, value);
   if (!operand || !value.getType().isF32())
     return std::nullopt;
@@ -98,16 +98,18 @@ static std::optional<Coefficient> getCoefficient(LowBitComputeOpInterface op, Va
   if (llvm::any_of(shape.drop_back(shape.empty() ? 0 : 1), [](int64_t size) { return size != 1; }))
     return std::nullopt;
   auto constant = gpfq::getConstantFloats(operand);
-  if (!constant)
-    return std::nullopt;
-  return Coefficient(constant->values);
+  return constant ? std::optional(constant->values) : std::nullopt;
+}
+
+std::string mlir::lowbit::getConstantName(LowBitComputeOpInterface op, StringRef role) {
+  return op.getLayerAttr() ? (op.getLayerAttr().getValue() + "." + role).str() : "";
 }
 
 /// Writes `value` as a linear form. Values with several uses, other than the root, are terms.
 static LinearForm getLinearForm(LowBitComputeOpInterface op, Value value, bool isRoot = true) {
-  if (std::optional<Coefficient> constant = getCoefficient(op, value)) {
+  if (std::optional<std::vector<float>> constants = getChannelConstants(op, value)) {
     LinearForm form;
-    form.offset = *constant;
+    form.offset = Coefficient(*constants);
     return form;
   }
   auto makeTerm = [&] {
@@ -150,9 +152,8 @@ static Value emitCoefficient(PatternRewriter &rewriter, LowBitComputeOpInterface
     return buildFloat(rewriter, op.getLoc(), values[0]);
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
-  std::string name = op.getLayerAttr() ? (op.getLayerAttr().getValue() + "." + role).str() : "";
-  Value tensor =
-      gpfq::createFloatConstant(rewriter, op.getLoc(), {int64_t(values.size())}, values, name);
+  Value tensor = gpfq::createFloatConstant(rewriter, op.getLoc(), {int64_t(values.size())}, values,
+                                           getConstantName(op, role));
   return addFusedOperand(op, tensor);
 }
 

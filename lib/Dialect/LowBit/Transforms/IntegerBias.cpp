@@ -2,12 +2,11 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "EpilogueSteps.h"
+#include "EpilogueUtils.h"
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 #include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
-#include "gpfq/Support/Clip.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
@@ -40,18 +39,6 @@ struct IntegerBias {
 };
 
 } // namespace
-
-/// The elements of a constant, or of a fused operand that is one and has one element a channel.
-static std::optional<std::vector<float>> getChannelConstants(LowBitComputeOpInterface op,
-                                                             Value value) {
-  if (std::optional<float> constant = gpfq::getConstantFloat(value))
-    return std::vector<float>{*constant};
-  Value operand = getFusedOperand(op, value);
-  if (!operand || cast<ShapedType>(operand.getType()).getRank() != 1)
-    return std::nullopt;
-  auto constant = gpfq::getConstantFloats(operand);
-  return constant ? std::optional(constant->values) : std::nullopt;
-}
 
 static std::optional<ScaledSum> matchScaledSum(LowBitComputeOpInterface op) {
   Value acc = op.getEpilogue().getArgument(0);
@@ -160,13 +147,12 @@ struct MoveBiasToAccumulator : OpInterfaceRewritePattern<LowBitComputeOpInterfac
       return rewriter.notifyMatchFailure(op, "rounding the bias would change codes");
 
     Location loc = op.getLoc();
-    std::string layer = op.getLayerAttr() ? op.getLayerAttr().getValue().str() + "." : "";
     int64_t channels = rounded->bias.size();
     rewriter.setInsertionPoint(op);
     Value bias = gpfq::createIntegerConstant(rewriter, loc, {channels}, rounded->bias,
-                                             layer.empty() ? "" : layer + "bias");
+                                             getConstantName(op, "bias"));
     Value scale = gpfq::createFloatConstant(rewriter, loc, {channels}, rounded->scale,
-                                            layer.empty() ? "" : layer + "scale");
+                                            getConstantName(op, "scale"));
     rewriter.modifyOpInPlace(op, [&] {
       Value acc = op.getEpilogue().getArgument(0);
       Value added = addFusedOperand(op, bias), factor = addFusedOperand(op, scale);

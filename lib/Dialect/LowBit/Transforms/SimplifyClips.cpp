@@ -2,7 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "EpilogueSteps.h"
+#include "EpilogueUtils.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
