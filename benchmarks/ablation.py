@@ -49,6 +49,7 @@ STEPS = (
     ("alternations",),
     ("residual-targets",),
     ("clip-rounds",),
+    ("pool-rounds",),
     ("scale-matching",),
 )
 METRICS = ("top1", "agreement", "error")

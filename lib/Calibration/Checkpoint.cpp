@@ -14,7 +14,7 @@
 using namespace gpfq;
 
 /// First bytes of a layer file; the last one is the version of the format.
-static constexpr char layerMagic[8] = {'g', 'p', 'f', 'q', 'l', 'y', 'r', 2};
+static constexpr char layerMagic[8] = {'g', 'p', 'f', 'q', 'l', 'y', 'r', 3};
 
 /// A new file for `path` that has no name yet, so that nothing remains of it if the process ends;
 /// -1 where the file system has no such files.
@@ -83,6 +83,9 @@ static void transfer(Archive &archive, Result &result) {
   archive.value(result.report.clipRounds);
   archive.value(result.report.clippedErrorBefore);
   archive.value(result.report.clippedErrorAfter);
+  archive.value(result.report.poolRounds);
+  archive.value(result.report.pooledErrorBefore);
+  archive.value(result.report.pooledErrorAfter);
   archive.value(result.report.accumulatorBits);
   archive.value(result.report.sparsity);
   archive.value(result.report.meanStep);

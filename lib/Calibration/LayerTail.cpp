@@ -5,6 +5,7 @@
 #include "gpfq/Calibration/LayerTail.h"
 
 #include "gpfq/Support/Clip.h"
+#include "mlir/Analysis/SliceAnalysis.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -65,6 +66,30 @@ static std::optional<Step> matchStep(linalg::LinalgOp op, Value y) {
   return step;
 }
 
+/// Does `op` sum its input over all positions of each image and channel? Images are the first
+/// dimension, channels the last one.
+static bool isSumOverPositions(linalg::LinalgOp op) {
+  if (auto pooling = dyn_cast<linalg::PoolingNhwcSumOp>(op.getOperation())) {
+    auto result = cast<ShapedType>(pooling->getResult(0).getType());
+    return llvm::all_of(result.getShape().slice(1, 2), [](int64_t size) { return size == 1; });
+  }
+  SmallVector<Operation *, 1> combiners;
+  if (op.getNumDpsInputs() != 1 || op.getNumDpsInits() != 1 ||
+      !matchReduction(op.getRegionOutputArgs(), 0, combiners) || combiners.size() != 1 ||
+      !isa<arith::AddFOp>(combiners.front()) || op.getBlock()->getOperations().size() != 2)
+    return false;
+  AffineMap map = op.getMatchingIndexingMap(op.getDpsInputOperand(0));
+  if (!map.isPermutation() || map.getNumResults() < 3)
+    return false;
+  SmallVector<utils::IteratorType> iterators = op.getIteratorTypesArray();
+  for (unsigned dimension = 0; dimension < map.getNumResults(); ++dimension) {
+    bool isPosition = dimension > 0 && dimension + 1 < map.getNumResults();
+    if (isPosition != (iterators[map.getDimPosition(dimension)] == utils::IteratorType::reduction))
+      return false;
+  }
+  return true;
+}
+
 LayerTail LayerTail::match(Value y) {
   LayerTail tail;
   while (y.hasOneUse()) {
@@ -89,5 +114,8 @@ LayerTail LayerTail::match(Value y) {
     }
     y = step->result;
   }
+  if (y.hasOneUse())
+    if (auto op = dyn_cast<linalg::LinalgOp>(*y.getUsers().begin()))
+      tail.isPooled = isSumOverPositions(op);
   return tail;
 }

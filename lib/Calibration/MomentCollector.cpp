@@ -75,7 +75,8 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
     rows.layer = layer;
     rows.sampled = layer.shape;
     if (options.patches == Patches::Real) {
-      rows.rowsPerSample = std::clamp(perSample, int64_t(1), rows.positions());
+      rows.rowsPerSample =
+          options.isPooled ? rows.positions() : std::clamp(perSample, int64_t(1), rows.positions());
     } else {
       rows.sampled.strideHeight = layer.shape.kernelHeight;
       rows.sampled.strideWidth = layer.shape.kernelWidth;
@@ -103,14 +104,19 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
     return;
   const LayerRows &rows = layers.front();
   const ConvShape &shape = rows.layer.shape;
-  double needed = double(options.samples * rows.rowsPerSample) *
-                  double(rowElements + 2 * shape.outputChannels) * sizeof(float);
+  // With the outputs that the quantiser computes, or its slopes for a panel of neurons.
+  int64_t channels = shape.outputChannels;
+  int64_t sampleFloats = options.isPooled
+                             ? rows.rowsPerSample * (rowElements + options.hasShortcut * channels) +
+                                   shape.patchSize() * panelWidth<float>()
+                             : rows.rowsPerSample * (rowElements + 2 * channels);
+  double needed = double(options.samples) * double(sampleFloats) * sizeof(float);
   kept.samples = SampleFraction(std::min(1.0, double(options.keptBytes) / needed));
   auto keptRows = size_t(kept.samples.countBefore(options.samples) * rows.rowsPerSample);
   kept.inputs.reserve(keptRows * rowElements);
-  kept.targets.reserve(keptRows * shape.outputChannels);
+  kept.targets.reserve(keptRows / (options.isPooled ? rows.rowsPerSample : 1) * channels);
   if (options.hasShortcut)
-    kept.offsets.reserve(keptRows * shape.outputChannels);
+    kept.offsets.reserve(keptRows * channels);
   if (!rows.layer.isDepthwise)
     kept.weights = packConvWeights(shape, rows.layer.weights);
 }
@@ -211,25 +217,67 @@ void MomentCollector::keepRows(int64_t batchBegin, int64_t count, const Parallel
                 from.begin() + (row + rows.rowsPerSample) * width);
     };
     append(kept.inputs, xq, rowElements);
-    size_t first = kept.targets.size(), size = size_t(rows.rowsPerSample * channels);
+    size_t size = size_t(rows.rowsPerSample * channels);
+    if (options.hasShortcut) {
+      append(kept.offsets, rows.shortcuts[0], channels);
+      for (size_t i = kept.offsets.size() - size; options.bias && i < kept.offsets.size(); ++i)
+        kept.offsets[i] += options.bias[i % channels];
+    }
+    if (options.isPooled) {
+      keepMeans(rows, row, parallelFor);
+      continue;
+    }
+    size_t first = kept.targets.size();
     kept.targets.resize(first + size);
     computeOutputs(x.data() + row * rowElements, rows.rowsPerSample, kept.targets.data() + first,
                    parallelFor);
-    if (!options.hasShortcut)
-      continue;
-    append(kept.offsets, rows.shortcuts[0], channels);
-    for (size_t i = 0; i < size; ++i) {
-      if (options.targetsShortcut)
-        kept.targets[first + i] += rows.shifts[0][row * channels + i];
-      if (options.bias)
-        kept.offsets[first + i] += options.bias[i % channels];
-    }
+    for (size_t i = 0; options.targetsShortcut && i < size; ++i)
+      kept.targets[first + i] += rows.shifts[0][row * channels + i];
   }
+}
+
+void MomentCollector::keepMeans(const LayerRows &rows, int64_t first,
+                                const ParallelFor &parallelFor) {
+  int64_t channels = rows.layer.shape.outputChannels;
+  std::vector<float> outputs(size_t(rows.rowsPerSample * channels));
+  std::vector<double> sums(channels, 0.0);
+  computeOutputs(rows.rows[0][Float].data() + first * rowElements, rows.rowsPerSample,
+                 outputs.data(), parallelFor);
+  const float *offsets =
+      options.hasShortcut ? kept.offsets.data() + kept.offsets.size() - outputs.size() : nullptr;
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    float z = outputs[i];
+    if (options.targetsShortcut)
+      z += rows.shifts[0][first * channels + i];
+    if (offsets)
+      z += offsets[i];
+    else if (options.bias)
+      z += options.bias[i % channels];
+    sums[i % channels] += z < options.low ? options.low : z > options.high ? options.high : z;
+  }
+  for (double sum : sums)
+    kept.targets.push_back(static_cast<float>(sum / double(rows.rowsPerSample)));
+}
+
+PooledRows MomentCollector::keptSamples() const {
+  const LayerRows &rows = layers.front();
+  PooledRows result;
+  result.positions = rows.rowsPerSample;
+  result.samples = int64_t(kept.inputs.size()) / (rowElements * rows.rowsPerSample);
+  result.low = options.low;
+  result.high = options.high;
+  result.inputs = kept.inputs.data();
+  result.targets = kept.targets.data();
+  result.offsets = options.hasShortcut ? kept.offsets.data() : nullptr;
+  result.bias = options.hasShortcut ? nullptr : options.bias;
+  return result;
 }
 
 ClippedRows MomentCollector::keptRows() const {
   const Layer &layer = layers.front().layer;
   ClippedRows result;
+  result.low = options.low;
+  result.high = options.high;
   result.rows = int64_t(kept.inputs.size()) / rowElements;
   result.layout = layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
   result.inputs = kept.inputs.data();

@@ -121,6 +121,8 @@ MomentSource::collect(int64_t cut, ArrayRef<unsigned> members,
   std::string state;
   if (isCacheable) {
     state = getState(members, collecting.sharedInputs);
+    if (collecting.isPooled)
+      state += " of whole images";
     Result<bool> loaded = cache->load(first, state, moments.training, moments.heldOut);
     if (!loaded)
       return layers[first].op->emitError() << loaded.message();

@@ -76,6 +76,7 @@ static llvm::json::Value toJson(const std::map<int, int64_t> &levelCounts) {
                                          {"in_sample_error", toJson(layer.report.inSampleError)},
                                          {"held_out_error", toJson(layer.report.heldOutError)},
                                          {"clipped_error", toJson(layer.report.clippedErrorAfter)},
+                                         {"pooled_error", toJson(layer.report.pooledErrorAfter)},
                                          {"ridge", toJson(layer.report.factorRidge)},
                                          {"accumulator_bits", accumulatorBits},
                                          {"seconds", layer.seconds},

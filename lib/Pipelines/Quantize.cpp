@@ -85,6 +85,7 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.pairSweeps = options.pairSweeps;
   result.alternations = options.alternations;
   result.clipRounds = options.clipRounds;
+  result.poolRounds = options.poolRounds;
   result.scaleMatching = options.scaleMatching;
   result.ridge = options.ridge;
   result.refit = options.refit;

@@ -4,6 +4,7 @@
 
 #include "gpfq/Quantizer/LayerQuantizer.h"
 #include "ClippedTargets.h"
+#include "PooledTargets.h"
 #include "StepSearch.h"
 #include <algorithm>
 #include <cmath>
@@ -67,9 +68,13 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
   if (clips && (problem.clipped->rows < 1 || !problem.clipped->inputs ||
                 !problem.clipped->targets || !(problem.clipped->low < problem.clipped->high)))
     return "the activation function needs rows, and a lower bound below its upper one";
+  if (hasPooledTargets(problem, spec) &&
+      (problem.pooled->samples < 1 || problem.pooled->positions < 1 || !problem.pooled->inputs ||
+       !problem.pooled->targets || !(problem.pooled->low < problem.pooled->high)))
+    return "the pooling needs samples, positions, and a lower bound below the upper one";
   bool needsData = spec.method != Method::Msq || spec.refit || spec.step == StepRule::Search ||
                    spec.biasCorrection || spec.alternations > 0 || clips ||
-                   spec.scaleMatching != ScaleMatching::None;
+                   hasPooledTargets(problem, spec) || spec.scaleMatching != ScaleMatching::None;
   if (!problem.training || problem.training->rows == 0)
     return needsData ? "there are no calibration rows for this layer" : "";
   std::string message = checkGram(problem, *problem.training, "training");
@@ -184,6 +189,13 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
       return Result<LayerResult>::failure(outcome.message());
     clip = *outcome;
   }
+  PoolOutcome pool;
+  if (hasPooledTargets(problem, spec)) {
+    Result<PoolOutcome> outcome = fitPooledTargets(context, solution);
+    if (!outcome)
+      return Result<LayerResult>::failure(outcome.message());
+    pool = *outcome;
+  }
   if (spec.scaleMatching != ScaleMatching::None)
     matchScales(context, solution);
 
@@ -197,6 +209,11 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
     result.report.clipRounds = clip.rounds;
     result.report.clippedErrorBefore = relativeNorm(clip.errorBefore, clip.energy);
     result.report.clippedErrorAfter = relativeNorm(clip.errorAfter, clip.energy);
+  }
+  if (pool.rounds > 0) {
+    result.report.poolRounds = pool.rounds;
+    result.report.pooledErrorBefore = relativeNorm(pool.errorBefore, pool.energy);
+    result.report.pooledErrorAfter = relativeNorm(pool.errorAfter, pool.energy);
   }
   result.levels = std::move(solution.levels);
   return result;

@@ -98,6 +98,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.sweeps = 2;
     spec.alternations = 2;
     spec.clipRounds = 4;
+    spec.poolRounds = 2;
     spec.scaleMatching = ScaleMatching::Variance;
     spec.ridge = 2.0;
     spec.biasCorrection = true;
@@ -116,7 +117,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.step = StepRule::AbsMax;
     spec.biasCorrection = spec.refit = false;
     recipe.residualTargets = ResidualTargets::None;
-    spec.alternations = spec.clipRounds = 0;
+    spec.alternations = spec.clipRounds = spec.poolRounds = 0;
     spec.scaleMatching = ScaleMatching::None;
   }
   reader.read<StepRule>("step", options.step, stepRules, spec.step);
@@ -125,6 +126,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
   reader.readNumber("pair-sweeps", options.pairSweeps, spec.pairSweeps);
   reader.readNumber("alternations", options.alternations, spec.alternations);
   reader.readNumber("clip-rounds", options.clipRounds, spec.clipRounds);
+  reader.readNumber("pool-rounds", options.poolRounds, spec.poolRounds);
   reader.read<ScaleMatching>("scale-matching", options.scaleMatching, scaleMatchings,
                              spec.scaleMatching);
   reader.read<Threshold>("threshold", options.threshold, thresholds, spec.threshold);
@@ -195,7 +197,7 @@ std::string QuantizationRecipe::str() const {
      << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
      << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
      << " pair-sweeps=" << spec.pairSweeps << " alternations=" << spec.alternations
-     << " clip-rounds=" << spec.clipRounds
+     << " clip-rounds=" << spec.clipRounds << " pool-rounds=" << spec.poolRounds
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)

@@ -3,16 +3,15 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "LayerDescription.h"
+#include "TailRows.h"
 
 #include "gpfq/Calibration/CalibrationRun.h"
 #include "gpfq/Calibration/Checkpoint.h"
 #include "gpfq/Calibration/LayerData.h"
-#include "gpfq/Calibration/LayerTail.h"
 #include "gpfq/Calibration/MomentSource.h"
 #include "gpfq/Calibration/QuantizationReport.h"
 #include "gpfq/Support/Progress.h"
 #include "gpfq/Transforms/Passes.h"
-#include "gpfq/Transforms/QuantizationRecipe.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
 #include "mlir/Dialect/Tensor/IR/Tensor.h"
@@ -32,10 +31,6 @@ using ::gpfq::LayerResult;
 using ::gpfq::LayerSpec;
 using ::gpfq::MomentCollector;
 using ::gpfq::Result;
-
-/// Bytes that the rows of one layer may take, for clip-rounds. Not a part of the memory budget, on
-/// which levels do not depend.
-static constexpr int64_t keptBytes = int64_t(256) << 20;
 
 namespace {
 struct QuantizeWeightsPass : mlir::gpfq::impl::GPFQQuantizeWeightsBase<QuantizeWeightsPass> {
@@ -93,6 +88,7 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   options.pairSweeps = pass.pairSweeps;
   options.alternations = pass.alternations;
   options.clipRounds = pass.clipRounds;
+  options.poolRounds = pass.poolRounds;
   options.scaleMatching = pass.scaleMatching;
   options.ridge = pass.ridge;
   options.refit = pass.refit;
@@ -125,11 +121,10 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
            << pass.inputs << " is not one of quantized, float";
   if (!(pass.retainRate > 0.0 && pass.retainRate <= 1.0))
     return pass.getOperation().emitError("retain-rate is not in (0, 1]");
-  if (pass.patches == "paper" &&
-      (recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0))
-    return pass.getOperation().emitError(
-        "patches=paper has rows that the layer does not compute; it needs clip-rounds=0 and "
-        "residual-targets=false, as recipe=paper has them");
+  if (pass.patches == "paper" && readsShortcut(recipe))
+    return pass.getOperation().emitError("patches=paper has rows that the layer does not compute; "
+                                         "it needs clip-rounds=0, pool-rounds=0 "
+                                         "and residual-targets=false, as recipe=paper has them");
   return success();
 }
 
@@ -147,8 +142,7 @@ LogicalResult QuantizeWeightsPass::Run::createSource() {
   MomentSource::Options options;
   if (pass.inputs == "float")
     options.inputs = MomentSource::Inputs::FloatWeights;
-  options.stages.withShortcuts =
-      recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0;
+  options.stages.withShortcuts = readsShortcut(recipe);
   options.samples = numSamples;
   options.memoryBudget = pass.memoryBudget;
   options.cache = pass.cache;
@@ -187,25 +181,16 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.isExact = pass.exactMoments;
   options.seed = members.front();
   // A tail belongs to one layer, and to one whose output has no other addend.
-  LayerTail tail;
-  if (members.size() == 1 && !layer.bias.empty())
-    tail = LayerTail::match(layer.op->getResult(0));
-  if (tail.shortcut &&
-      (recipe.residualTargets != ResidualTargets::None || recipe.spec.clipRounds > 0)) {
-    FailureOr<StagedExecutor *> executor = source->getExecutor();
-    if (failed(executor))
-      return failure();
-    options.hasShortcut = (*executor)->hasShortcut(members.front());
-  }
-  options.targetsShortcut =
-      options.hasShortcut &&
-      (recipe.residualTargets == ResidualTargets::All ||
-       (recipe.residualTargets == ResidualTargets::Clipped && tail.isClipped()));
-  bool isClipped =
-      tail.isClipped() && recipe.spec.clipRounds > 0 && (!tail.shortcut || options.hasShortcut);
-  if (isClipped) {
-    options.keptBytes = keptBytes;
-    options.bias = layer.bias.data();
+  if (members.size() == 1 && !layer.bias.empty()) {
+    LayerTail tail = LayerTail::match(layer.op->getResult(0));
+    bool hasShortcut = false;
+    if (tail.shortcut && readsShortcut(recipe)) {
+      FailureOr<StagedExecutor *> executor = source->getExecutor();
+      if (failed(executor))
+        return failure();
+      hasShortcut = (*executor)->hasShortcut(members.front());
+    }
+    readTail(layer, tail, hasShortcut, recipe, options);
   }
   ::gpfq::ParallelFor parallelFor = pool->parallelFor();
   FailureOr<MomentSource::Moments> moments = source->collect(cut, members, options);
@@ -222,10 +207,12 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   problem.training = &moments->training;
   problem.heldOut = moments->heldOut.rows > 0 ? &moments->heldOut : nullptr;
   ::gpfq::ClippedRows clipped;
-  if (isClipped) {
+  ::gpfq::PooledRows pooled;
+  if (options.isPooled) {
+    pooled = moments->collector->keptSamples();
+    problem.pooled = &pooled;
+  } else if (options.keptBytes > 0) {
     clipped = moments->collector->keptRows();
-    clipped.low = tail.low;
-    clipped.high = tail.high;
     problem.clipped = &clipped;
   }
   Result<LayerResult> result = ::gpfq::quantizeLayer(problem, layerSpec, parallelFor);

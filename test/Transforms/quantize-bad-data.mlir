@@ -29,7 +29,7 @@
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy patches=every" 2>&1 | FileCheck %s --check-prefix=PATCHES
 // PATCHES: error: patches=every is not one of real, paper
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy patches=paper" 2>&1 | FileCheck %s --check-prefix=PAPER
-// PAPER: error: patches=paper has rows that the layer does not compute; it needs clip-rounds=0 and residual-targets=false
+// PAPER: error: patches=paper has rows that the layer does not compute; it needs clip-rounds=0, pool-rounds=0 and residual-targets=false
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy recipe=paper patches=paper retain-rate=0" 2>&1 | FileCheck %s --check-prefix=RATE
 // RATE: error: retain-rate is not in (0, 1]
 // RUN: not gpfq-opt %s --gpfq-quantize-weights="calibration=%t.good.npy report=/nonexistent/report.json" 2>&1 | FileCheck %s --check-prefix=REPORT

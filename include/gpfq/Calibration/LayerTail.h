@@ -12,13 +12,15 @@
 
 namespace mlir::gpfq {
 
-/// A shortcut that is added and a clip (ReLU, ReLU6): clamp(y + shortcut, low, high). Either may be
-/// absent.
+/// A shortcut that is added and a clip (ReLU, ReLU6): clamp(y + shortcut, low, high), and the mean
+/// or sum of that over the positions of an image. Each may be absent.
 struct LayerTail {
   /// f32, as many elements as y and in the same order; null when nothing is added.
   Value shortcut;
   float low = -std::numeric_limits<float>::infinity();
   float high = std::numeric_limits<float>::infinity();
+  /// Is a sum over all positions of each channel all that is made of it?
+  bool isPooled = false;
 
   bool isClipped() const {
     return low > -std::numeric_limits<float>::infinity() ||

@@ -75,6 +75,12 @@ public:
     /// Bytes for rows of training samples that are kept as they are, for targets that depend on the
     /// result; 0 for none. For one layer only.
     int64_t keptBytes = 0;
+    /// All positions of a sample become rows, and of the targets the mean of clamp(z, low, high)
+    /// over them is kept; see PooledRows. For Patches::Real, and not for a depthwise layer.
+    bool isPooled = false;
+    /// Bounds of the clip behind the layer, for the rows that are kept.
+    float low = -std::numeric_limits<float>::infinity();
+    float high = std::numeric_limits<float>::infinity();
     /// The bias of the layer, or null; used for the rows that are kept.
     const float *bias = nullptr;
     /// Chooses the rows.
@@ -103,8 +109,10 @@ public:
   /// The moments; to be called once, at the end.
   Gram takeTraining() { return training.take(); }
   Gram takeHeldOut() { return heldOut.take(); }
-  /// The rows kept, without the bounds of the clip; they belong to the collector.
+  /// The rows kept; they belong to the collector.
   ClippedRows keptRows() const;
+  /// The samples kept, for Options::isPooled; they belong to the collector.
+  PooledRows keptSamples() const;
 
   /// `count` different positions in [0, total), ascending; all when count >= total. Depends on
   /// `seed` only.
@@ -125,7 +133,7 @@ private:
     /// By held out or not: r - r~ where it is part of the target, and r~.
     std::vector<float> shifts[2], shortcuts[2];
   };
-  /// Rows of all batches; see ClippedRows.
+  /// Rows of all batches; see ClippedRows and PooledRows.
   struct KeptRows {
     SampleFraction samples{0.0};
     PackedWeights weights;
@@ -135,6 +143,9 @@ private:
   void gatherShortcut(LayerRows &rows, bool isHeldOut, int64_t slot, Side side,
                       const std::vector<int64_t> &positions, const float *shortcut);
   void keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor);
+  /// Appends the mean over rows of clamp(target + shift + offset) for each channel; `first` is that
+  /// of the sample in LayerRows.
+  void keepMeans(const LayerRows &rows, int64_t first, const ParallelFor &parallelFor);
   void computeOutputs(const float *x, int64_t rows, float *outputs,
                       const ParallelFor &parallelFor) const;
 

@@ -48,10 +48,10 @@ struct QuantizationReport {
   std::vector<LayerReportEntry> layers;
 
   /// {"version": 1, "layers": [{"name", "shape", "method", "bits", "alphabet", "step", "sparsity",
-  /// "in_sample_error", "held_out_error", "clipped_error", "ridge", "accumulator_bits", "seconds",
-  /// "resumed", "cached", "level_counts", "weight_histogram"}]}; see docs/calibration-format.md. An
-  /// error that was not measured or is infinite is null. Written to a temporary file and renamed.
-  /// gpfq-compile adds totals.
+  /// "in_sample_error", "held_out_error", "clipped_error", "pooled_error", "ridge",
+  /// "accumulator_bits", "seconds", "resumed", "cached", "level_counts", "weight_histogram"}]}; see
+  /// docs/calibration-format.md. An error that was not measured or is infinite is null. Written to
+  /// a temporary file and renamed. gpfq-compile adds totals.
   ::gpfq::Failure write(const std::string &path) const;
 };
 

@@ -104,6 +104,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> clipRounds{
       *this, "clip-rounds", llvm::cl::init("auto"),
       llvm::cl::desc("Rounds that know the ReLU or ReLU6 behind the layer")};
+  PassOptions::Option<std::string> poolRounds{
+      *this, "pool-rounds", llvm::cl::init("auto"),
+      llvm::cl::desc("Rounds that aim at means over positions where a global pooling follows")};
   PassOptions::Option<std::string> scaleMatching{
       *this, "scale-matching", llvm::cl::init("auto"),
       llvm::cl::desc("Last change of the scales: none, least-squares or variance")};

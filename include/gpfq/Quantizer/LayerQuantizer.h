@@ -37,6 +37,25 @@ struct ClippedRows {
   const float *bias = nullptr;
 };
 
+/// The images of a layer of whose outputs the network uses only the mean over all positions of an
+/// image, p = mean of clamp(z, low, high), with z as in ClippedRows. The samples are those of the
+/// training moments or some of them.
+struct PooledRows {
+  int64_t samples = 0;
+  /// Of an image, P.
+  int64_t positions = 0;
+  /// Infinite where nothing is clipped.
+  float low = -std::numeric_limits<float>::infinity();
+  float high = std::numeric_limits<float>::infinity();
+  /// X~, samples x positions x (groups * columns), RowLayout::GroupMajor.
+  const float *inputs = nullptr;
+  /// p of the float network, samples x outputChannels.
+  const float *targets = nullptr;
+  /// As in ClippedRows; samples x positions x outputChannels.
+  const float *offsets = nullptr;
+  const float *bias = nullptr;
+};
+
 /// Operands of one layer. Pointers are borrowed.
 struct LayerProblem {
   int64_t outputChannels = 0;
@@ -52,6 +71,8 @@ struct LayerProblem {
   const Gram *heldOut = nullptr;
   /// Null when no clipping activation function follows.
   const ClippedRows *clipped = nullptr;
+  /// Null when more than means over positions is used.
+  const PooledRows *pooled = nullptr;
   /// C for Granularity::Block: column t reads input channel t % C of its group. 0: each column one
   /// of its own.
   int64_t inputChannels = 0;
@@ -75,6 +96,9 @@ struct LayerReport {
   /// when there was none.
   int64_t clipRounds = 0;
   double clippedErrorBefore = -1.0, clippedErrorAfter = -1.0;
+  /// The same for LayerSpec::poolRounds and the means over positions of LayerProblem::pooled.
+  int64_t poolRounds = 0;
+  double pooledErrorBefore = -1.0, pooledErrorAfter = -1.0;
   /// Bits of the least accumulator that holds the sums of the levels and any inputs of
   /// LayerSpec::accumulator.
   int64_t accumulatorBits = 0;

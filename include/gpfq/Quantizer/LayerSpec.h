@@ -132,6 +132,13 @@ struct LayerSpec {
   /// are clipped alike and to the bound where z alone is, then one alternation. That error never
   /// ends above where it started, of a channel or, for Granularity::Tensor, in total.
   int64_t clipRounds = 0;
+  /// Rounds, after those, that aim at the error of the means over the positions of an image, over
+  /// the samples of LayerProblem::pooled (nothing happens without them): each is one of Gauss and
+  /// Newton, with levels by coordinate descent and the best step and bias for them. That error
+  /// never ends above where it started, of any channel. The ridge and the errors of single
+  /// positions count as well. Not for Msq, thresholds and accumulator bounds; with
+  /// Granularity::Tensor the step stays.
+  int64_t poolRounds = 0;
   /// Not for Granularity::Tensor.
   ScaleMatching scaleMatching = ScaleMatching::None;
   /// Weight of ||w - q||^2 beside ||T - X~ q||^2, in units of the mean energy of a column times
@@ -146,6 +153,9 @@ struct LayerSpec {
   int64_t blockSize = 32;
   /// Quantise against centred moments and return E[T - X~q] for each output channel.
   bool biasCorrection = false;
+
+  /// Are rows needed, and not only moments?
+  bool usesRows() const { return clipRounds > 0 || poolRounds > 0; }
 };
 
 } // namespace gpfq

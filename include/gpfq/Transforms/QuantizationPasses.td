@@ -262,6 +262,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
     | `residual-targets` | `clipped` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost; `clipped`: where a ReLU or ReLU6 follows the sum, with `inputs=quantized`; `true`: everywhere |
     | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, directly or behind a shortcut, no error counts that it clips away: majorise-minimise over the rows of the data |
+    | `pool-rounds` | 2 | 0 | where a mean over all positions of an image follows, behind a ReLU or not, instead of `clip-rounds`: the error of the means is lowered by Gauss-Newton steps over images, with levels by coordinate descent. Such a layer reads whole images, whatever `max-rows` is. Not for depthwise layers, thresholds and `accumulator-bits` |
     | `scale-matching` | `variance` | `none` | last, scales such that the variance of an output channel is that of the float network; by the recipe only for up to 8 levels and one scale a channel |
     | `bias-correction` | `true` | `false` | the bias takes up the mean error of each output channel |
     | `ridge` | 2 | 0 | a change of the weights costs too: the error is `||X w - X~ q||^2 + c E N / m ||w - q||^2` for a ridge c, m rows and N columns with a mean energy E. Where rows are few, that keeps the levels from fitting their noise |
@@ -283,7 +284,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     `inputs=float` that is every layer: weights are then fitted to inputs on which no other weights are quantised. That
     is less accurate, since layers no longer make up for the errors of those before them. With `inputs=quantized` it is
     the layers up to the first one of which something is different, and those that do not depend on it. `clip-rounds`
-    need rows and not only moments, so layers behind which there is a ReLU are run on the data again;
+    and `pool-rounds` need rows and not only moments, so layers behind which there is a ReLU or such a mean are run on the data again;
     `residual-targets` keep moments out of the cache.
 
     ```mlir
@@ -322,6 +323,8 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
            "Rounds of the best step for the levels, then sweeps">,
     Option<"clipRounds", "clip-rounds", "std::string", "\"auto\"",
            "Rounds that charge no error where a ReLU or ReLU6 behind the layer clips both networks alike">,
+    Option<"poolRounds", "pool-rounds", "std::string", "\"auto\"",
+           "Rounds that aim at the means over positions where a global average pooling follows">,
     Option<"scaleMatching", "scale-matching", "std::string", "\"auto\"",
            "Last change of the scales: none, least-squares, or variance: that of the float outputs">,
     Option<"ridge", "ridge", "std::string", "\"auto\"",

@@ -17,6 +17,7 @@ static LayerResult makeResult() {
   result.report.method = "gpfq";
   result.report.inSampleError = 0.125;
   result.report.clippedErrorAfter = 0.25;
+  result.report.pooledErrorAfter = 0.125;
   result.report.accumulatorBits = 17;
   return result;
 }
@@ -37,6 +38,7 @@ TEST(Checkpoint, LoadsWhatWasStored) {
   EXPECT_EQ(result.report.method, "gpfq");
   EXPECT_EQ(result.report.inSampleError, 0.125);
   EXPECT_EQ(result.report.clippedErrorAfter, 0.25);
+  EXPECT_EQ(result.report.pooledErrorAfter, 0.125);
   EXPECT_EQ(result.report.accumulatorBits, 17);
   auto missing = reopened->load(2, result);
   ASSERT_TRUE(missing);

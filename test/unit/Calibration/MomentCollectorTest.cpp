@@ -108,6 +108,61 @@ TEST(MomentCollector, KeepsRowsWithShortcuts) {
   expectRowsWithShortcut(true, {5.0f, 1.5f, 11.0f, 0.5f});
 }
 
+/// Images of 1 x 2 pixels of which the network uses means of outputs clamped to [0, 4].
+static PooledRows collectImages(const MomentCollector::Options &common, const float *shortcuts,
+                                std::unique_ptr<MomentCollector> &collector) {
+  static const float weights[4] = {1.0f, 2.0f, -1.0f, 1.0f};
+  static const float x[4] = {1.0f, 2.0f, 3.0f, -4.0f}, xq[4] = {1.5f, 2.5f, 3.5f, -4.5f};
+  MomentCollector::Layer layer;
+  layer.shape.inputWidth = 2;
+  layer.shape.inputChannels = layer.shape.outputChannels = 2;
+  layer.weights = weights;
+  MomentCollector::Options options = common;
+  options.samples = 3;
+  options.maxRows = 1;
+  options.keptBytes = 1 << 20;
+  options.isPooled = true;
+  options.low = 0.0f;
+  options.high = 4.0f;
+  collector = std::make_unique<MomentCollector>(std::vector{layer}, options);
+  for (int64_t sample = 0; sample < 3; ++sample) {
+    collector->gather(0, sample, MomentCollector::Float, 0, x, shortcuts);
+    collector->gather(0, sample, MomentCollector::Quantized, 0, xq, shortcuts);
+  }
+  collector->endBatch(0, 3, {});
+  PooledRows rows = collector->keptSamples();
+  EXPECT_EQ(rows.samples, 3);
+  EXPECT_EQ(rows.positions, 2);
+  EXPECT_EQ(rows.low, 0.0f);
+  EXPECT_EQ(rows.high, 4.0f);
+  for (int64_t i = 0; i < 12; ++i)
+    EXPECT_EQ(rows.inputs[i], xq[i % 4]);
+  // Whatever maxRows is.
+  EXPECT_EQ(collector->takeTraining().rows, 6);
+  return rows;
+}
+
+TEST(MomentCollector, KeepsMeansOverPositions) {
+  std::vector<float> bias = {0.5f, 0.25f};
+  MomentCollector::Options options;
+  options.bias = bias.data();
+  std::unique_ptr<MomentCollector> collector;
+  PooledRows rows = collectImages(options, nullptr, collector);
+  // X w is (5, 1) and (-5, -7); with the bias (5.5, 1.25) and (-4.5, -6.75).
+  EXPECT_EQ(std::vector<float>(rows.targets, rows.targets + 2), (std::vector{2.0f, 0.625f}));
+  EXPECT_EQ(rows.bias, bias.data());
+  EXPECT_EQ(rows.offsets, nullptr);
+
+  float shortcuts[4] = {-2.0f, 1.0f, 6.0f, 7.0f};
+  options.hasShortcut = true;
+  rows = collectImages(options, shortcuts, collector);
+  // (3.5, 2.25) and (1.5, 0.25).
+  EXPECT_EQ(std::vector<float>(rows.targets, rows.targets + 2), (std::vector{2.5f, 1.25f}));
+  EXPECT_EQ(std::vector<float>(rows.offsets, rows.offsets + 4),
+            (std::vector{-1.5f, 1.25f, 6.5f, 7.25f}));
+  EXPECT_EQ(rows.bias, nullptr);
+}
+
 TEST(MomentCollector, KeepsWhatFits) {
   MomentCollector::Layer layer;
   layer.shape.inputHeight = 3;

@@ -52,6 +52,16 @@ static void expectSoundResults(const TestLayer &layer, const char *what) {
   clipped.rows = layer.rows;
   clipped.inputs = layer.xq.data();
   clipped.targets = targets.data();
+  // Each row an image, so that clamped targets are the means.
+  std::vector<float> means;
+  for (float target : targets)
+    means.push_back(std::max(target, 0.0f));
+  PooledRows pooled;
+  pooled.samples = layer.rows;
+  pooled.positions = 1;
+  pooled.low = 0.0f;
+  pooled.inputs = layer.xq.data();
+  pooled.targets = means.data();
   for (Method method : {Method::Gpfq, Method::Msq, Method::Optq, Method::Qronos, Method::Spfq})
     for (unsigned variant = 0; variant < 12; ++variant) {
       LayerSpec spec;
@@ -62,7 +72,7 @@ static void expectSoundResults(const TestLayer &layer, const char *what) {
       spec.step = variant % 3 == 1 ? StepRule::Search : StepRule::AbsMax;
       spec.ridge = variant == 7 ? 0.1 : 0.0;
       spec.alternations = 2;
-      spec.clipRounds = 2;
+      spec.clipRounds = spec.poolRounds = 2;
       if (variant % 3)
         spec.scaleMatching =
             variant % 3 == 1 ? ScaleMatching::Variance : ScaleMatching::LeastSquares;
@@ -70,6 +80,7 @@ static void expectSoundResults(const TestLayer &layer, const char *what) {
         spec.granularity = variant % 2 ? Granularity::Tensor : Granularity::Channel;
       LayerProblem problem = layer.problem();
       problem.clipped = &clipped;
+      problem.pooled = &pooled;
       Result<LayerResult> result = quantizeLayer(problem, spec);
       if (!result) {
         EXPECT_FALSE(result.message().empty());
@@ -84,6 +95,7 @@ static void expectSoundResults(const TestLayer &layer, const char *what) {
       ASSERT_FALSE(std::isnan(result->report.inSampleError)) << what << ' ' << variant;
       ASSERT_FALSE(std::isnan(result->report.heldOutError)) << what << ' ' << variant;
       ASSERT_LE(result->report.clippedErrorAfter, result->report.clippedErrorBefore) << what;
+      ASSERT_LE(result->report.pooledErrorAfter, result->report.pooledErrorBefore) << what;
     }
 }
 
