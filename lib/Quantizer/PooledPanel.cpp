@@ -157,6 +157,9 @@ void PooledPanel::sweep() {
     for (int64_t lane = 0; lane < lanes; ++lane) {
       int64_t i = n * lanes + lane;
       float move = (sums[lane] + moments[i]) * inverse[i] / step(n, lane);
+      // Squares of huge values overflow.
+      if (!std::isfinite(move))
+        move = 0.0f;
       int8_t level = current.levels[i], better = context.spec.alphabet.nearest(level + move);
       changes[lane] = 0.0f;
       if (std::fabs(level + move - better) + sweepMargin < std::fabs(move)) {

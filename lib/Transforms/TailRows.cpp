@@ -12,6 +12,9 @@ using ::gpfq::MomentCollector;
 /// a part of the memory budget, on which levels do not depend.
 static constexpr int64_t keptRowBytes = int64_t(256) << 20, keptImageBytes = int64_t(512) << 20;
 
+/// Positions of an image of which all are read: more would take long and tell little.
+static constexpr int64_t mostPooledPositions = 256;
+
 bool mlir::gpfq::readsShortcut(const QuantizationRecipe &recipe) {
   return recipe.residualTargets != ResidualTargets::None || recipe.spec.usesRows();
 }
@@ -27,7 +30,8 @@ void mlir::gpfq::readTail(const QuantizableOp &layer, const LayerTail &tail, boo
   options.low = tail.low;
   options.high = tail.high;
   options.bias = layer.bias.data();
-  options.isPooled = tail.isPooled && recipe.spec.poolRounds > 0 && !layer.isDepthwise;
+  options.isPooled = tail.isPooled && recipe.spec.poolRounds > 0 && !layer.isDepthwise &&
+                     layer.shape.outputHeight() * layer.shape.outputWidth() <= mostPooledPositions;
   if (options.isPooled)
     options.keptBytes = keptImageBytes;
   else if (tail.isClipped() && recipe.spec.clipRounds > 0)
