@@ -49,7 +49,6 @@ STEPS = (
     ("alternations",),
     ("residual-targets",),
     ("clip-rounds",),
-    ("pool-rounds",),
     ("scale-matching",),
 )
 METRICS = ("top1", "agreement", "error")

@@ -98,7 +98,6 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.sweeps = 2;
     spec.alternations = 2;
     spec.clipRounds = 4;
-    spec.poolRounds = 2;
     spec.scaleMatching = ScaleMatching::Variance;
     spec.ridge = 2.0;
     spec.biasCorrection = true;

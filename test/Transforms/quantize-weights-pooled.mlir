@@ -3,18 +3,18 @@
 // images, whatever max-rows says.
 
 // RUN: %python %S/../Inputs/make_npy.py %t.npy 64x4x4x4
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 report=%t.json" -o /dev/null
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=2 report=%t.json" -o /dev/null
 // RUN: FileCheck %s < %t.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=0 report=%t.none.json" -o /dev/null
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 report=%t.none.json" -o /dev/null
 // RUN: FileCheck %s --check-prefix=NONE < %t.none.json
 // Their moments are of whole images, so a cache keeps these for a run with as many.
 // RUN: rm -rf %t.cache
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=0 cache=%t.cache" -o %t.none.mlir
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 cache=%t.cache report=%t.cached.json" -o %t.first.mlir
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 cache=%t.cache" -o %t.none.mlir
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=2 cache=%t.cache report=%t.cached.json" -o %t.first.mlir
 // RUN: FileCheck %s --check-prefix=CACHED < %t.cached.json
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 cache=%t.cache" | diff - %t.first.mlir
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64" | diff - %t.first.mlir
-// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=0" | diff - %t.none.mlir
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=2 cache=%t.cache" | diff - %t.first.mlir
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=2" | diff - %t.first.mlir
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64" | diff - %t.none.mlir
 
 // CACHED: "cached": false
 // CACHED: "name": "conv_0"
