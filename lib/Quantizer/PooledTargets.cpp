@@ -10,8 +10,7 @@
 using namespace gpfq;
 
 bool gpfq::hasPooledTargets(const LayerProblem &problem, const LayerSpec &spec) {
-  return problem.pooled && spec.poolRounds > 0 && spec.method != Method::Msq &&
-         spec.threshold == Threshold::None && spec.accumulator.bits == 0;
+  return problem.pooled && spec.fitsMeans();
 }
 
 Result<PoolOutcome> gpfq::fitPooledTargets(LayerContext &context, LayerSolution &solution) {

@@ -30,7 +30,7 @@ void mlir::gpfq::readTail(const QuantizableOp &layer, const LayerTail &tail, boo
   options.low = tail.low;
   options.high = tail.high;
   options.bias = layer.bias.data();
-  options.isPooled = tail.isPooled && recipe.spec.poolRounds > 0 && !layer.isDepthwise &&
+  options.isPooled = tail.isPooled && recipe.spec.fitsMeans() && !layer.isDepthwise &&
                      layer.shape.outputHeight() * layer.shape.outputWidth() <= mostPooledPositions;
   if (options.isPooled)
     options.keptBytes = keptImageBytes;

@@ -7,6 +7,10 @@
 // RUN: FileCheck %s < %t.json
 // RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 report=%t.none.json" -o /dev/null
 // RUN: FileCheck %s --check-prefix=NONE < %t.none.json
+// With an accumulator bound they have clip-rounds.
+// RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 pool-rounds=2 accumulator-bits=16 report=%t.bound.json" -o /dev/null
+// RUN: FileCheck %s --check-prefix=NONE < %t.bound.json
+
 // Their moments are of whole images, so a cache keeps these for a run with as many.
 // RUN: rm -rf %t.cache
 // RUN: gpfq-opt %s --gpfq-annotate-layers=weight-bits=2 --gpfq-quantize-weights="calibration=%t.npy max-rows=64 cache=%t.cache" -o %t.none.mlir

@@ -154,6 +154,11 @@ struct LayerSpec {
   /// Quantise against centred moments and return E[T - X~q] for each output channel.
   bool biasCorrection = false;
 
+  /// Are there poolRounds, and do they go with the other options?
+  bool fitsMeans() const {
+    return poolRounds > 0 && method != Method::Msq && threshold == Threshold::None &&
+           accumulator.bits == 0;
+  }
   /// Are rows needed, and not only moments?
   bool usesRows() const { return clipRounds > 0 || poolRounds > 0; }
 };
