@@ -116,15 +116,15 @@ void ClippedTargets::moveTargets(LayerSolution &solution) {
     mean /= rows.rows;
 }
 
-Result<ClipOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution &solution) {
+Result<RoundsOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution &solution) {
   ClippedTargets targets(context, *context.problem.clipped);
   int64_t n = context.problem.columns, outputs = context.problem.outputChannels;
   targets.evaluate(solution);
-  ClipOutcome outcome;
+  RoundsOutcome outcome;
   outcome.errorBefore = total(targets.errors);
   outcome.energy = total(targets.energies);
   if (!std::isfinite(outcome.errorBefore) || !std::isfinite(outcome.energy))
-    return Result<ClipOutcome>::failure(
+    return Result<RoundsOutcome>::failure(
         "the rows before the activation function contain NaN or infinite values, or values whose "
         "squares overflow");
   solution.targetMeans.assign(outputs, 0.0);

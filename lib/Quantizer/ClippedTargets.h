@@ -11,18 +11,12 @@
 
 namespace gpfq {
 
-/// ||clamp(z) - clamp(zq)||^2 over the rows of LayerProblem::clipped before and after the rounds,
-/// and ||clamp(z)||^2.
-struct ClipOutcome {
-  int64_t rounds = 0;
-  double errorBefore = 0.0, errorAfter = 0.0, energy = 0.0;
-};
-
 /// LayerSpec::clipRounds. Each round is one of majorise-minimise: ||clamp(z) - clamp(zq)||^2 is
 /// majorised by ||T2 + offset - zq||^2, where T2 is the target moved to where it costs nothing, and
 /// one alternate() lowers that. Of all rounds and the start, the solution with the least error is
-/// kept, for each channel or in total for Granularity::Tensor. Fails on rows that are not finite.
-Result<ClipOutcome> fitClippedTargets(LayerContext &context, LayerSolution &solution);
+/// kept, for each channel or in total for Granularity::Tensor. The outcome is that of clamp(z) over
+/// the rows of LayerProblem::clipped. Fails on rows that are not finite.
+Result<RoundsOutcome> fitClippedTargets(LayerContext &context, LayerSolution &solution);
 
 } // namespace gpfq
 

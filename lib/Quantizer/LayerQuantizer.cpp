@@ -182,16 +182,16 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
   solveLayer(context, solution);
   for (int64_t i = 0; i < spec.alternations && alternate(context, solution); ++i)
     ;
-  ClipOutcome clip;
+  RoundsOutcome clip;
   if (problem.clipped && spec.clipRounds > 0) {
-    Result<ClipOutcome> outcome = fitClippedTargets(context, solution);
+    Result<RoundsOutcome> outcome = fitClippedTargets(context, solution);
     if (!outcome)
       return Result<LayerResult>::failure(outcome.message());
     clip = *outcome;
   }
-  PoolOutcome pool;
+  RoundsOutcome pool;
   if (hasPooledTargets(problem, spec)) {
-    Result<PoolOutcome> outcome = fitPooledTargets(context, solution);
+    Result<RoundsOutcome> outcome = fitPooledTargets(context, solution);
     if (!outcome)
       return Result<LayerResult>::failure(outcome.message());
     pool = *outcome;

@@ -38,6 +38,13 @@ struct LayerSolution {
   std::vector<double> targetMeans;
 };
 
+/// What rounds that aim at some outputs y of the network have done: ||y - yq||^2 before and after,
+/// and ||y||^2.
+struct RoundsOutcome {
+  int64_t rounds = 0;
+  double errorBefore = 0.0, errorAfter = 0.0, energy = 0.0;
+};
+
 /// Splits the lanes of each group, lanesPerNeuron for each of its neurons, into panels and calls
 /// body(group, first lane, lanes) for them, in parallel.
 void forEachPanel(const LayerContext &context, int64_t lanesPerNeuron,

@@ -52,13 +52,18 @@ PooledPanel::PooledPanel(const LayerContext &context, const LayerSolution &solut
   best = current;
 }
 
+std::vector<float> PooledPanel::quantizedWeights() {
+  std::vector<float> result(columns * lanes);
+  for (int64_t i = 0; i < columns * lanes; ++i)
+    result[i] = current.levels[i] * step(i / lanes, i % lanes);
+  return result;
+}
+
 std::vector<double> PooledPanel::evaluate(bool withSlopes) {
   const LayerProblem &problem = context.problem;
   int64_t inputs = problem.groups * columns, positions = rows.positions;
   int64_t channel = system.columns.firstChannel + firstNeuron;
-  std::vector<float> quantized(columns * lanes), start(lanes, 0.0f), sums(lanes);
-  for (int64_t i = 0; i < columns * lanes; ++i)
-    quantized[i] = current.levels[i] * step(i / lanes, i % lanes);
+  std::vector<float> quantized = quantizedWeights(), start(lanes, 0.0f), sums(lanes);
   for (int64_t lane = 0; lane < count; ++lane)
     start[lane] = current.bias[lane] + (rows.bias && !rows.offsets ? rows.bias[channel + lane] : 0);
   AlignedBuffer<float> z(positions * lanes);
@@ -185,9 +190,8 @@ void PooledPanel::sweep() {
 }
 
 void PooledPanel::fitStep() {
-  std::vector<float> quantized(columns * lanes), residual(lanes), energy(lanes), zeros(lanes, 0.0f);
-  for (int64_t i = 0; i < columns * lanes; ++i)
-    quantized[i] = current.levels[i] * step(i / lanes, i % lanes);
+  std::vector<float> quantized = quantizedWeights(), residual(lanes), energy(lanes),
+                     zeros(lanes, 0.0f);
   std::vector<float> product = multiplyMoments(quantized, /*withMismatch=*/false);
   kernels.dot(rows.samples, outputs.data(), residuals.data(), residual.data());
   kernels.dot(rows.samples, outputs.data(), outputs.data(), energy.data());
@@ -215,9 +219,9 @@ void PooledPanel::fitStep() {
 
 void PooledPanel::descend() {
   prepareColumns();
-  std::vector<float> differences(columns * lanes);
+  std::vector<float> differences = quantizedWeights();
   for (int64_t i = 0; i < columns * lanes; ++i)
-    differences[i] = weights[i] - current.levels[i] * step(i / lanes, i % lanes);
+    differences[i] = weights[i] - differences[i];
   moments = multiplyMoments(differences, /*withMismatch=*/true);
   for (int i = 0; i < sweepsPerRound; ++i) {
     sweep();

@@ -41,6 +41,8 @@ private:
   /// ||p - pq||^2 of the current solution by lane, and what the next round needs of it: the
   /// residuals, the slope with the bias and, on demand, the other slopes.
   std::vector<double> evaluate(bool withSlopes);
+  /// level * step, columns x lanes.
+  std::vector<float> quantizedWeights();
   /// weight * (H vector), or weight * (H vector + mismatch); columns x lanes.
   std::vector<float> multiplyMoments(const std::vector<float> &vector, bool withMismatch) const;
   /// One round from the current solution, for which evaluate() has been called.

@@ -13,7 +13,7 @@ bool gpfq::hasPooledTargets(const LayerProblem &problem, const LayerSpec &spec) 
   return problem.pooled && spec.fitsMeans();
 }
 
-Result<PoolOutcome> gpfq::fitPooledTargets(LayerContext &context, LayerSolution &solution) {
+Result<RoundsOutcome> gpfq::fitPooledTargets(LayerContext &context, LayerSolution &solution) {
   std::vector<float> start = getBiasDelta(context, solution), bias = start;
   int64_t outputs = context.problem.outputChannels;
   std::vector<double> before(outputs), after(outputs), energy(outputs);
@@ -27,14 +27,14 @@ Result<PoolOutcome> gpfq::fitPooledTargets(LayerContext &context, LayerSolution 
     std::copy_n(panel.errors.begin(), count, after.begin() + channel);
     std::copy_n(panel.energies.begin(), count, energy.begin() + channel);
   });
-  PoolOutcome outcome{context.spec.poolRounds};
+  RoundsOutcome outcome{context.spec.poolRounds};
   for (int64_t o = 0; o < outputs; ++o) {
     outcome.errorBefore += before[o];
     outcome.errorAfter += after[o];
     outcome.energy += energy[o];
   }
   if (!std::isfinite(outcome.errorBefore) || !std::isfinite(outcome.energy))
-    return Result<PoolOutcome>::failure(
+    return Result<RoundsOutcome>::failure(
         "the rows before the pooling contain NaN or infinite values, or values whose squares "
         "overflow");
   fitted.targetMeans.clear();

@@ -44,9 +44,7 @@ struct ClippedLayer : TestLayer {
       for (int64_t r = 0; r < clipped.rows; ++r) {
         double offset = clipped.offsets ? offsets[r * outputChannels + o] : bias[o];
         double z = targets[r * outputChannels + o] + offset;
-        double zq = offset + (result.biasDelta.empty() ? 0.0 : result.biasDelta[o]);
-        for (int64_t t = 0; t < columns; ++t)
-          zq += double(patch(xq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o);
+        double zq = offset + output(result, xq, r, o);
         double clippedZ = std::clamp(z, double(clipped.low), double(clipped.high));
         double e = clippedZ - std::clamp(zq, double(clipped.low), double(clipped.high));
         error += e * e;

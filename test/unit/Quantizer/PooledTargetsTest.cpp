@@ -56,14 +56,9 @@ struct PooledLayer : TestLayer {
     double error = 0.0, energy = 0.0;
     for (int64_t o = 0; o < outputChannels; ++o)
       for (int64_t i = 0; i < pooled.samples; ++i) {
-        double p = means[i * outputChannels + o],
-               pq = mean(i, o, [&](int64_t row) {
-                 double z = offset(row, o) + (result.biasDelta.empty() ? 0.0 : result.biasDelta[o]);
-                 for (int64_t t = 0; t < columns; ++t)
-                   z += double(patch(xq, row, o)[t]) * result.levels[o * columns + t] *
-                        scale(result, o, t);
-                 return z;
-               });
+        double p = means[i * outputChannels + o];
+        double pq =
+            mean(i, o, [&](int64_t row) { return offset(row, o) + output(result, xq, row, o); });
         error += (p - pq) * (p - pq);
         energy += p * p;
       }

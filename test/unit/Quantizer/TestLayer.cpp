@@ -65,6 +65,15 @@ double TestLayer::target(int64_t row, int64_t channel) const {
   return sum;
 }
 
+double TestLayer::output(const LayerResult &result, const std::vector<float> &data, int64_t row,
+                         int64_t channel) const {
+  double sum = result.biasDelta.empty() ? 0.0 : result.biasDelta[channel];
+  for (int64_t t = 0; t < columns; ++t)
+    sum += double(patch(data, row, channel)[t]) * result.levels[channel * columns + t] *
+           scale(result, channel, t);
+  return sum;
+}
+
 double TestLayer::errorOnRows(const LayerResult &result, const std::vector<float> &dataX,
                               const std::vector<float> &dataXq,
                               const std::vector<float> &dataShift) const {
@@ -72,11 +81,9 @@ double TestLayer::errorOnRows(const LayerResult &result, const std::vector<float
   int64_t count = dataX.size() / (groups * columns);
   for (int64_t o = 0; o < outputChannels; ++o)
     for (int64_t r = 0; r < count; ++r) {
-      double y = 0.0, yq = result.biasDelta.empty() ? 0.0 : result.biasDelta[o];
-      for (int64_t t = 0; t < columns; ++t) {
+      double y = 0.0, yq = output(result, dataXq, r, o);
+      for (int64_t t = 0; t < columns; ++t)
         y += double(patch(dataX, r, o)[t]) * weights[o * columns + t];
-        yq += double(patch(dataXq, r, o)[t]) * result.levels[o * columns + t] * scale(result, o, t);
-      }
       double e = y + (dataShift.empty() ? 0.0 : dataShift[r * outputChannels + o]) - yq;
       error += e * e;
       energy += y * y;

@@ -45,6 +45,10 @@ struct TestLayer {
   /// T of the training rows without rounding.
   double target(int64_t row, int64_t channel) const;
 
+  /// X~q and the change of the bias, for a row of `data`.
+  double output(const LayerResult &result, const std::vector<float> &data, int64_t row,
+                int64_t channel) const;
+
   /// ||T - X~ Q||_F / ||X W||_F from the rows, with the bias of the result.
   double directError(const LayerResult &result) const;
   double directHeldOutError(const LayerResult &result) const;
