@@ -212,7 +212,14 @@ public:
     bool isOnePlane = llvm::has_single_bit(shape.bits);
     if (shape.pixels == 1)
       return {1, isOnePlane ? 6 : 2};
+    // Words of codes are shared by the vectors; those of the levels are to fit the frame.
+    if (shape.bits == 8 && shape.pixels >= 24)
+      return {3, 4};
     return isOnePlane ? TileShape{4, 2} : TileShape{7, 1};
+  }
+  bool widensLevels(int32_t maxMagnitude) const override { return maxMagnitude > maxPairMagnitude; }
+  int64_t getWordTileRows(int64_t vectors) const override {
+    return vectors >= 4 ? 3 : vectors == 3 ? 4 : 6;
   }
   int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
     // Bytes are widened for products with eight bits.
@@ -238,8 +245,8 @@ public:
   bool packsCodes() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t maxMagnitude) const override {
-    return maxMagnitude <= maxPairMagnitude ? emitBytePairs(builder, loc, acc, codes, levels)
-                                            : emitWordPairs(builder, loc, acc, codes, levels);
+    return widensLevels(maxMagnitude) ? emitWordPairs(builder, loc, acc, codes, levels)
+                                      : emitBytePairs(builder, loc, acc, codes, levels);
   }
   /// i16 sums of up to this many quads cannot overflow; for one there is nothing to win.
   int64_t getNarrowQuads(int32_t maxMagnitude) const override {

@@ -38,7 +38,7 @@ func.func @rows(%x: memref<1x40x48x8xi8>, %w: memref<64xi8>, %y: memref<1x40x48x
   lowbit.conv_2d ins(%x, %w : memref<1x40x48x8xi8>, memref<64xi8>) outs(%y : memref<1x40x48x8xi32>)
       {strides = array<i64: 1, 1>, dilations = array<i64: 1, 1>, padding = array<i64: 0, 0, 0, 0>, groups = 2 : i64,
        alphabet = #lowbit.alphabet<mid_tread, [127]>,
-       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, top_aligned, run = 4, kernel = [8, 1, 1, 4]>} epilogue {
+       layout = #lowbit.layout<"avxvnni", lanes = 8, vectors = 1, top_aligned, run = 4, kernel = [8, 1, 1, 4]>} epilogue {
   ^bb0(%acc: i32):
     lowbit.yield %acc : i32
   }

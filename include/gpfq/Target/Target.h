@@ -77,6 +77,14 @@ public:
   virtual Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                         int32_t maxMagnitude) const = 0;
 
+  /// True if `emitDot` widens levels this large, and codes, to words. Kernels then do better to
+  /// widen the levels of a panel once, for `emitPairDot`.
+  virtual bool widensLevels(int32_t maxMagnitude) const { return false; }
+  /// Rows of a tile of `vectors` vectors whose weights are words in memory.
+  virtual int64_t getWordTileRows(int64_t vectors) const {
+    llvm_unreachable("target that multiplies bytes");
+  }
+
   /// True if the target counts the ones of 32-bit lanes by one instruction. Others count them in
   /// bytes, which `emitDot` sums.
   virtual bool countsBitsOfLanes() const { return false; }

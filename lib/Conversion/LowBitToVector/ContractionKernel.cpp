@@ -6,6 +6,7 @@
 
 #include "ContractionKernel.h"
 
+#include "gpfq/Dialect/LowBit/Transforms/TileTable.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 
@@ -30,17 +31,39 @@ bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inp
          (runCrossesColumns(op) && !hasMergeableColumns(inputType));
 }
 
-/// The largest panel that is unpacked once: with the input of a tile it stays near the core.
+/// The largest panel of bytes that is unpacked once: with the input of a tile it stays near the
+/// core. Words take less time than in the inner loop from the second-level cache too.
 static constexpr int64_t maxUnpackedBytes = 32 * 1024;
+/// The largest panel of words on the stack, and that in a workspace.
+static constexpr int64_t maxStackBytes = 80 * 1024, maxWorkspaceBytes = 512 * 1024;
 /// Tiles for which unpacking once takes less time than in the inner loop.
 static constexpr int64_t minTilesToUnpack = 8;
 
+static bool hasTilesToUnpack(const KernelTarget &target, const ContractionShape &shape) {
+  return shape.pixels >= minTilesToUnpack * target.getIntegerTile(shape).rows;
+}
+
+static int64_t getWordBytes(const PackedGeometry &g) {
+  return 2 * g.getTotalQuads() * g.vectors * g.getRegisterBytes();
+}
+
+int64_t mlir::gpfq::getWordPanelBytes(LowBitComputeOpInterface op, const KernelTarget &target) {
+  PackedGeometry g(op);
+  int32_t magnitude = op.getAlphabet().getMaxMagnitude() << g.getShift();
+  int64_t bytes = getWordBytes(g);
+  bool usesWorkspace = op.hasIntegerAccumulator() && !g.hasSigns() &&
+                       target.widensLevels(magnitude) && bytes > maxStackBytes &&
+                       bytes <= maxWorkspaceBytes &&
+                       hasTilesToUnpack(target, {getPixels(op), g.getTotalQuads(), g.bits});
+  return usesWorkspace ? bytes : 0;
+}
+
 bool ContractionKernel::unpacksOnce() const {
-  if (!b.isInteger || g.bits == 8 || g.getFieldsInPlace() > 1)
+  if (!b.isInteger || g.getFieldsInPlace() > 1 || !hasTilesToUnpack(b.target, getShape()))
     return false;
-  int64_t unpackedBytes = g.getTotalQuads() * g.vectors * g.getRegisterBytes();
-  int64_t packedRows = b.target.getIntegerTile(getShape()).rows;
-  return unpackedBytes <= maxUnpackedBytes && height * width >= minTilesToUnpack * packedRows;
+  if (b.widensLevels())
+    return panelBuffer || getWordBytes(g) <= maxStackBytes;
+  return g.bits != 8 && g.getTotalQuads() * g.vectors * g.getRegisterBytes() <= maxUnpackedBytes;
 }
 
 int64_t ContractionKernel::getTileRows() const {
@@ -53,6 +76,8 @@ int64_t ContractionKernel::getTileRows() const {
     return b.target.getFloatTile(pixels).rows;
   if (g.hasSigns())
     return b.target.getSignTile(pixels)->rows;
+  if (usesWords)
+    return b.target.getWordTileRows(g.vectors);
   if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
     return b.target.getByteTileRows(getShape(), g.vectors);
   // Panels were chosen before the batch became rows, which may ask for others.
@@ -66,8 +91,8 @@ void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange
   PackedBuffer packed = b.weights;
   if (isUnpackedOnce) {
     b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes),
-                              b.getBiasShift().value_or(0));
-    place.panelStart = b.index(0);
+                              b.getBiasShift().value_or(0), usesWords);
+    place.panelStart = b.getUnpackedStart();
   }
   IndexRange rowTiles = height > 1 ? tiles : IndexRange(),
              columnTiles = height > 1 ? IndexRange() : tiles;
@@ -105,12 +130,15 @@ void ContractionKernel::build() {
   if (crossesColumns && hasMergeableColumns(cast<MemRefType>(b.input.getType())))
     b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);
   isUnpackedOnce = unpacksOnce();
+  usesWords = isUnpackedOnce && b.widensLevels();
   int64_t limit = getTileRows();
   // Narrow images: a tile spans several output rows.
   rowRanges = getBalancedTiles(height, std::max<int64_t>(1, limit / width));
   columnRanges = getBalancedTiles(width, limit);
   panelRanges = getPanelRanges(g);
   chooseChunks();
+  if (panelBuffer)
+    b.unpackTo(panelBuffer, b.isSplit() ? b.scale(b.getChunk(), getWordBytes(g)) : b.index(0));
   b.buildTileLoops({{1, batch, 0}}, batchChunk, [&](Value batchIndex, int64_t) {
     b.buildTileLoops({{1, g.groups, 0}}, groupChunk, [&](Value group, int64_t) {
       buildBlocks([&](IndexRange tiles) { buildPanels(batchIndex, group, tiles); });
@@ -118,8 +146,8 @@ void ContractionKernel::build() {
   });
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
-  ContractionKernel kernel(builder, op);
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op, Value panelBuffer) {
+  ContractionKernel kernel(builder, op, panelBuffer);
   ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
   SmallVector<int64_t> filter = op.getLayoutAttr().getStoredKernel();
   kernel.batch = shape[0];
@@ -145,18 +173,19 @@ static void setMatrixShape(ContractionKernel &kernel, LowBitComputeOpInterface o
   kernel.groupChannels = op.getLayoutAttr().getStoredKernel()[1];
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {
-  ContractionKernel kernel(builder, op);
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op, Value panelBuffer) {
+  ContractionKernel kernel(builder, op, panelBuffer);
   setMatrixShape(kernel, op);
   kernel.build();
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, BatchMatmulOp op) {
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, BatchMatmulOp op,
+                                        Value panelBuffer) {
   Value &weights = builder.weights.memref;
   if (cast<MemRefType>(weights.getType()).getRank() == 2)
     weights =
         memref::CollapseShapeOp::create(builder, weights, ArrayRef<ReassociationIndices>{{0, 1}});
-  ContractionKernel kernel(builder, op);
+  ContractionKernel kernel(builder, op, panelBuffer);
   setMatrixShape(kernel, op);
   kernel.batchBytes = builder.weights.geometry.getTotalBytes();
   kernel.build();

@@ -40,10 +40,10 @@ struct QuadInput {
 /// A convolution, or a matrix product seen as a convolution of one row of pixels.
 class ContractionKernel {
 public:
-  ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op)
+  ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op, Value panelBuffer)
       : b(builder), g(builder.weights.geometry),
         byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))),
-        sumsLevels(builder.multipliesSignedCodes()) {
+        sumsLevels(builder.multipliesSignedCodes()), panelBuffer(panelBuffer) {
     if (ArrayRef<int64_t> tile = op.getLayoutAttr().getTile(); !tile.empty())
       chosenTileRows = tile.front();
   }
@@ -76,6 +76,8 @@ private:
   SmallVector<Value> loadLevels(const TilePlace &place, Value stepStart, int64_t quadInStep,
                                 KernelBuilder::RegisterCache &cache);
   void addProducts(const QuadInput &input, ArrayRef<Value> levels, MutableArrayRef<Value> sums);
+  void addWordProducts(const QuadInput &input, Value stepStart, MutableArrayRef<Value> sums);
+  Value emitCodes(const QuadInput &input, int64_t pixel);
 
   SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
                                      Value tapColumn, Value element);
@@ -111,7 +113,11 @@ private:
   bool byElement;
   /// True if codes are made signed, for which sums of the levels make up.
   bool sumsLevels;
+  /// A workspace of `getWordPanelBytes` for each chunk, or null.
+  Value panelBuffer;
   bool isUnpackedOnce = false;
+  /// True if it is unpacked to words.
+  bool usesWords = false;
   /// `buildOffsetSum` of the only row of an element of the batch.
   Value offsetSum;
   /// Of the layout, if it has a tile.

@@ -76,6 +76,29 @@ static Value gatherWord(KernelBuilder &b, const QuadInput &input, int64_t pixel)
   return codes;
 }
 
+/// The codes of a quad in each lane.
+Value ContractionKernel::emitCodes(const QuadInput &input, int64_t pixel) {
+  Value word = input.loadWord ? input.loadWord(pixel) : gatherWord(b, input, pixel);
+  Value lanes = vector::BroadcastOp::create(b, b.getVectorType(b.getI32Type()), word);
+  return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+}
+
+/// The same with the words of the step at byte `stepStart`. Each pixel loads them anew: there are
+/// no registers for them, and products take operands in memory.
+void ContractionKernel::addWordProducts(const QuadInput &input, Value stepStart,
+                                        MutableArrayRef<Value> sums) {
+  int64_t vectors = int64_t(sums.size()) / input.pixels;
+  for (int64_t m = 0; m < input.pixels; ++m) {
+    MutableArrayRef<Value> acc = sums.slice(m * vectors, vectors);
+    std::array<Value, 2> codes = b.emitCodeWords(emitCodes(input, m));
+    for (int64_t v = 0; v < vectors; ++v) {
+      for (auto [factors, levels] : llvm::zip_equal(codes, b.loadLevelWords(stepStart, v)))
+        acc[v] = b.emitPairDot(acc[v], factors, levels);
+      stepStart = b.makeOpaque(stepStart, acc[v]);
+    }
+  }
+}
+
 /// Adds the products of a quad of each pixel with `levels`, a register for each vector.
 void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> levels,
                                     MutableArrayRef<Value> sums) {
@@ -95,9 +118,7 @@ void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> leve
     return;
   }
   for (int64_t m = 0; m < input.pixels; ++m) {
-    Value word = input.loadWord ? input.loadWord(m) : gatherWord(b, input, m);
-    Value lanes = vector::BroadcastOp::create(b, b.getVectorType(b.getI32Type()), word);
-    Value codes = vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+    Value codes = emitCodes(input, m);
     if (sumsLevels)
       codes = b.emitSignedCodes(codes);
     for (int64_t v = 0; v < vectors; ++v) {
@@ -170,8 +191,11 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
       input.loadWord = word;
     // Fields in place have sums for each place in a byte.
     int64_t fields = g.getFieldsInPlace(), sums = acc.size() / fields;
-    addProducts(input, loadLevels(run.tile, stepStart, q, cache),
-                MutableArrayRef(acc).slice(q % fields * sums, sums));
+    if (usesWords)
+      addWordProducts(input, stepStart, acc);
+    else
+      addProducts(input, loadLevels(run.tile, stepStart, q, cache),
+                  MutableArrayRef(acc).slice(q % fields * sums, sums));
   }
   return acc;
 }
@@ -194,7 +218,10 @@ SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
     Value stepStart = b.add(start, quad / g.quadsPerStep * stepBytes);
     if (quad % g.quadsPerStep == 0)
       cache.clear();
-    addProducts(input, loadLevels(place, stepStart, quad % g.quadsPerStep, cache), sums);
+    if (usesWords)
+      addWordProducts(input, stepStart, sums);
+    else
+      addProducts(input, loadLevels(place, stepStart, quad % g.quadsPerStep, cache), sums);
   };
   SmallVector<Value> acc(accumulators);
   if (atOnce == 0)

@@ -91,17 +91,34 @@ public:
   /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte
   /// `stepStart`, for vector `vector` of its panel.
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
+  /// The words of the even and of the odd bytes of a quad of a panel that was unpacked to words.
+  std::array<Value, 2> loadLevelWords(Value stepStart, int64_t vector);
+  /// The even and the odd bytes of `codes` as words.
+  std::array<Value, 2> emitCodeWords(Value codes);
   /// `level << shift` of bytes that `loadLevels` gives.
   Value emitPlainLevels(Value bytes, unsigned shift = 0);
   /// The geometry of the same weights as bytes `level << shift`, in vectors of `getLanes()`.
   lowbit::PackedGeometry getPlainGeometry(unsigned shift = 0) const;
+  /// True if products take less time with words of a panel than with its bytes.
+  bool widensLevels() const {
+    return isInteger && !weights.geometry.hasSigns() && target.widensLevels(getMaxMagnitude());
+  }
   /// A buffer in the frame of the kernel.
   Value allocate(int64_t elements, Type element);
   /// Vector `vector` of the table of signs at byte `at` of the weights.
   Value loadTable(Value at, int64_t vector);
+  /// Has `unpackPanel` use the bytes of `memref` from `start` on instead of a buffer in the frame.
+  void unpackTo(Value memref, Value start) {
+    unpacked = memref;
+    unpackedStart = start;
+  }
+  /// Where in its buffer an unpacked panel starts.
+  Value getUnpackedStart() { return unpackedStart ? unpackedStart : index(0); }
   /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
-  /// weights, shifted by `shift`.
-  PackedBuffer unpackPanel(Value panelStart, int64_t vectors, unsigned shift = 0);
+  /// weights, shifted by `shift`; or of words, those of the even bytes of a register before those
+  /// of the odd ones.
+  PackedBuffer unpackPanel(Value panelStart, int64_t vectors, unsigned shift = 0,
+                           bool toWords = false);
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
   /// acc + codes . levels, or where these are signs acc - the ones in codes xor levels; the sum is
@@ -122,7 +139,8 @@ public:
   }
   /// Quads that narrow sums can take; 0 if there is no use for them.
   int64_t getNarrowQuads() const;
-  VectorType getNarrowType() { return VectorType::get(2 * getLanes(), getI16Type()); }
+  VectorType getWordsType() { return VectorType::get(2 * getLanes(), getI16Type()); }
+  VectorType getNarrowType() { return getWordsType(); }
   /// Adds narrow sums to accumulators.
   SmallVector<Value> emitWiden(ValueRange acc, ValueRange sums);
 
@@ -153,6 +171,8 @@ private:
   Value emitCount(Value acc, Value bits);
   /// Stores elements that are bits.
   void storeBits(ArrayRef<StoredVector> elements);
+  /// The even and the odd bytes of `levels` as words.
+  std::array<Value, 2> emitLevelWords(Value levels);
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
@@ -173,8 +193,8 @@ private:
   int64_t lanes;
   std::optional<CodeRounding> codeRounding;
   std::optional<BiasAddition> biasAddition;
-  /// The buffer of `unpackPanel`.
-  Value unpacked;
+  /// The buffer of `unpackPanel`, and where in it panels start if not at its first byte.
+  Value unpacked, unpackedStart;
   llvm::DenseMap<std::pair<Value, Value>, Value> packedWords;
 };
 
@@ -197,10 +217,16 @@ double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);
 /// or an input whose runs do not lie side by side.
 bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
 
+/// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel in words that is too
+/// large for the stack; 0 if there are none.
+int64_t getWordPanelBytes(lowbit::LowBitComputeOpInterface op, const KernelTarget &target);
+
 /// Builds the body of a kernel at the insertion point of `builder`.
-void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op);
-void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op);
-void buildContractionKernel(KernelBuilder &builder, lowbit::BatchMatmulOp op);
+/// Contractions put panels in `panelBuffer`, which has `getWordPanelBytes` for each chunk that
+/// there may be and is null if that is 0.
+void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op, Value panelBuffer);
+void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op, Value panelBuffer);
+void buildContractionKernel(KernelBuilder &builder, lowbit::BatchMatmulOp op, Value panelBuffer);
 void buildDepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
 /// The same for `op` on `buffers`: the input, codes, scales, zero points and perhaps sums.
 void buildQuantizeRowsKernel(LoopBuilder &builder, lowbit::QuantizeRowsOp op, ValueRange buffers);

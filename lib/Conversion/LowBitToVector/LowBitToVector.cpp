@@ -170,14 +170,25 @@ struct ConvertLowBitToVectorPass
     });
   }
 
-  /// Replaces `op` by a call of its kernel, which `build` fills unless an equal op has had it.
+  /// Replaces `op` by a call of its kernel, which `build` fills unless an equal op has had it. Its
+  /// last argument is a workspace, if that is not empty.
   template <typename OpTy>
-  void replaceByCall(OpTy op, KernelTable &kernels, BuildKernelBody build) {
+  void replaceByCall(OpTy op, KernelTable &kernels, BuildKernelBody build,
+                     int64_t workspaceBytes = 0) {
     OpBuilder builder(op);
     SmallVector<Value> arguments = castOperands(builder, op);
+    Value workspace;
+    if (workspaceBytes > 0) {
+      workspace = memref::AllocOp::create(builder, op.getLoc(),
+                                          MemRefType::get(workspaceBytes, builder.getI8Type()),
+                                          builder.getI64IntegerAttr(64));
+      arguments.push_back(castBuffer(builder, op.getLoc(), workspace));
+    }
     std::string key = getKernelKey(op, ValueRange(arguments).getTypes());
     std::string name = ("lowbit_" + Twine(op->getName().stripDialect())).str();
     kernels.call(builder, op.getLoc(), {key, name, countWork(op), build}, arguments);
+    if (workspace)
+      memref::DeallocOp::create(builder, op.getLoc(), workspace);
     op->erase();
     ++numConverted;
   }
@@ -218,12 +229,19 @@ struct ConvertLowBitToVectorPass
       ++numWinograd;
       return success();
     }
-    replaceByCall(op, kernels, [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
-      KernelBuilder body(op, bodyBuilder, buffers, **found, emulateDot);
-      split(body);
-      buildBody(body, op);
-      return body.getNumChunks();
-    });
+    int64_t panelBytes = isa<DepthwiseConv2DOp>(op) ? 0 : getWordPanelBytes(op, **found);
+    int64_t workspaceBytes =
+        panelBytes * std::max<int64_t>(1, kernels.getMostChunks(countWork(op)));
+    replaceByCall(
+        op, kernels,
+        [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
+          ValueRange operands = buffers.take_front(op->getNumOperands());
+          KernelBuilder body(op, bodyBuilder, operands, **found, emulateDot);
+          split(body);
+          buildBody(body, op, workspaceBytes > 0 ? buffers.back() : Value());
+          return body.getNumChunks();
+        },
+        workspaceBytes);
     return success();
   }
 
@@ -235,15 +253,15 @@ struct ConvertLowBitToVectorPass
            (op.getLayoutAttr().getTile().empty() && prefersWinograd(op, target, isSplit));
   }
 
-  static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op) {
+  static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op, Value panelBuffer) {
     if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
-      buildContractionKernel(kernel, conv);
+      buildContractionKernel(kernel, conv, panelBuffer);
     else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
       buildDepthwiseKernel(kernel, depthwise);
     else if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
-      buildContractionKernel(kernel, product);
+      buildContractionKernel(kernel, product, panelBuffer);
     else
-      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
+      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()), panelBuffer);
   }
 };
 

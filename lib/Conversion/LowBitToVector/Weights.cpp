@@ -88,6 +88,32 @@ Value KernelBuilder::emitPlainLevels(Value bytes, unsigned shift) {
   return arith::SubIOp::create(*this, biased, splat(getBytesType(), sign));
 }
 
+std::array<Value, 2> KernelBuilder::loadLevelWords(Value stepStart, int64_t vector) {
+  std::array<Value, 2> words;
+  for (auto [i, loaded] : llvm::enumerate(words)) {
+    int64_t offset = (2 * vector + int64_t(i)) * weights.geometry.getRegisterBytes();
+    Value bytes = vector::LoadOp::create(*this, getBytesType(), weights.memref,
+                                         ValueRange(add(stepStart, offset)));
+    loaded = vector::BitCastOp::create(*this, getWordsType(), bytes);
+  }
+  return words;
+}
+
+std::array<Value, 2> KernelBuilder::emitCodeWords(Value codes) {
+  VectorType type = getWordsType();
+  Value words = vector::BitCastOp::create(*this, type, codes);
+  return {arith::AndIOp::create(*this, words, splat(type, 0xff)),
+          arith::ShRUIOp::create(*this, words, splat(type, 8))};
+}
+
+std::array<Value, 2> KernelBuilder::emitLevelWords(Value levels) {
+  VectorType type = getWordsType();
+  Value eight = splat(type, 8), words = vector::BitCastOp::create(*this, type, levels);
+  Value evenOnTop = arith::ShLIOp::create(*this, words, eight);
+  return {arith::ShRSIOp::create(*this, evenOnTop, eight),
+          arith::ShRSIOp::create(*this, words, eight)};
+}
+
 PackedGeometry KernelBuilder::getPlainGeometry(unsigned shift) const {
   PackedGeometry plain = weights.geometry;
   plain.bits = 8;
@@ -107,9 +133,11 @@ Value KernelBuilder::allocate(int64_t elements, Type element) {
   return memref::AllocaOp::create(*this, type, getI64IntegerAttr(64));
 }
 
-PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsigned shift) {
+PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsigned shift,
+                                        bool toWords) {
   const PackedGeometry &packed = weights.geometry;
   PackedGeometry plain = getPlainGeometry(shift);
+  plain.isWidened = toWords;
   if (!unpacked) {
     // Full panels come first: the last one is no larger.
     unpacked = allocate(plain.getPanelBytes(vectors), getI8Type());
@@ -118,7 +146,7 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
   // `getElements` gives the bytes of one that are elements.
   auto unpackQuads = [&](Value step, Value to, int64_t quads, auto getElements) {
     Value from = add(panelStart, scale(step, packed.getStepBytes(vectors)));
-    to = scale(to, plain.getStepBytes(vectors));
+    to = add(getUnpackedStart(), scale(to, plain.getStepBytes(vectors)));
     RegisterCache cache;
     SmallVector<Value> before;
     for (int64_t q = 0; q < quads; ++q) {
@@ -137,8 +165,16 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
               *this, vector::BitCastOp::create(*this, lanes, levels), splat(lanes, filled));
           levels = vector::BitCastOp::create(*this, getBytesType(), masked);
         }
-        Value at = add(to, q * plain.getStepBytes(vectors) + v * plain.getRegisterBytes());
-        vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
+        int64_t registers = plain.getRegistersPerStep();
+        Value at = add(to, (q * vectors + v) * registers * plain.getRegisterBytes());
+        if (toWords)
+          for (Value words : emitLevelWords(levels)) {
+            Value bytes = vector::BitCastOp::create(*this, getBytesType(), words);
+            vector::StoreOp::create(*this, bytes, unpacked, ValueRange(at));
+            at = add(at, plain.getRegisterBytes());
+          }
+        else
+          vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
         before.push_back(levels);
       }
     }

@@ -167,6 +167,14 @@ void CaseWriter::drawMatmul() {
   }
 }
 
+/// Panels that are too large for a buffer on the stack, as bytes or as words.
+void CaseWriter::drawLongMatmul() {
+  int64_t rows = pick(24, 60), columns = pick(9, 70), depth = pick(900, 1600);
+  kernelShape = {columns, depth};
+  inputShape = {rows, depth};
+  outputShape = {rows, columns};
+}
+
 /// Few and many rows, columns and elements, multiples of tiles and not.
 void CaseWriter::drawProduct() {
   int64_t rows = pickOf({1, 2, 3, 5, 7, 12, 13, 48, 50}), columns = pick(1, 70);

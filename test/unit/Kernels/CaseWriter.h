@@ -24,6 +24,7 @@ public:
   KernelCase writeProduct();
   KernelCase writeSigns();
   KernelCase writeWinograd();
+  KernelCase writeLong();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -37,11 +38,13 @@ private:
   /// Of a number for each column of a product.
   std::string getColumnsType(const std::string &element) const;
 
+  KernelCase writeOnCodes(const char *kind, void (CaseWriter::*drawShape)());
   void drawAlphabet();
   void drawConv();
   void drawWinograd();
   void drawDepthwise();
   void drawMatmul();
+  void drawLongMatmul();
   void drawProduct();
   void setSpecialFloats(CaseBuffer &buffer, int64_t depth);
   void drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDense = false);

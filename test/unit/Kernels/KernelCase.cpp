@@ -27,11 +27,17 @@ KernelCase CaseWriter::write() {
 }
 
 KernelCase CaseWriter::writeWinograd() {
+  return writeOnCodes("conv_2d", &CaseWriter::drawWinograd);
+}
+
+KernelCase CaseWriter::writeLong() { return writeOnCodes("matmul", &CaseWriter::drawLongMatmul); }
+
+KernelCase CaseWriter::writeOnCodes(const char *kind, void (CaseWriter::*drawShape)()) {
   result.name = name;
   result.floatInput = false;
-  result.kind = "conv_2d";
+  result.kind = kind;
   drawAlphabet();
-  drawWinograd();
+  (this->*drawShape)();
   drawInput();
   drawEpilogue();
   return finish();
@@ -138,6 +144,10 @@ KernelCase gpfq::test::makeSignsCase(std::mt19937 &random, unsigned index) {
 
 KernelCase gpfq::test::makeWinogradCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeWinograd();
+}
+
+KernelCase gpfq::test::makeLongCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeLong();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

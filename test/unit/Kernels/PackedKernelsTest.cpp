@@ -154,6 +154,31 @@ protected:
     return table.toJson();
   }
 
+  /// Compares cases of each width that `makeCase` makes on the targets that `isWanted` takes.
+  void expectAllWidthsEqual(KernelCase (*makeCase)(std::mt19937 &, unsigned),
+                            function_ref<bool(const mlir::gpfq::KernelTarget &)> isWanted,
+                            const std::string &kernels = "") {
+    std::mt19937 random(getSeed());
+    for (unsigned m = 0; m < getModules() / 2; ++m) {
+      Batch batch;
+      for (unsigned i = 0; i < 8; ++i) {
+        batch.cases.push_back(makeCase(random, i));
+        batch.source += batch.cases.back().function;
+      }
+      addExpected(batch);
+      for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
+        if (!isWanted(*target))
+          continue;
+        std::string pipeline =
+            getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/!canExecute(*target),
+                              /*tiles=*/"", kernels);
+        auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
+        ASSERT_TRUE(actual);
+        expectEqual(batch, *target, run(*actual, batch.cases));
+      }
+    }
+  }
+
   static void expectEqual(const Batch &batch, const mlir::gpfq::KernelTarget &target,
                           const std::vector<std::vector<uint8_t>> &got) {
     ASSERT_EQ(batch.want.size(), got.size());
@@ -207,25 +232,13 @@ TEST_F(RandomKernels, EqualReferenceWithChosenTiles) {
 }
 
 TEST_F(RandomKernels, EqualReferenceByWinograd) {
-  std::mt19937 random(getSeed());
-  for (unsigned m = 0; m < getModules() / 2; ++m) {
-    Batch batch;
-    for (unsigned i = 0; i < 8; ++i) {
-      batch.cases.push_back(makeWinogradCase(random, i));
-      batch.source += batch.cases.back().function;
-    }
-    addExpected(batch);
-    for (const mlir::gpfq::KernelTarget *target : mlir::gpfq::getKernelTargets()) {
-      if (target->getWinogradTiles() == 0)
-        continue;
-      std::string pipeline =
-          getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/!canExecute(*target),
-                            /*tiles=*/"", " winograd=always");
-      auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
-      ASSERT_TRUE(actual);
-      expectEqual(batch, *target, run(*actual, batch.cases));
-    }
-  }
+  expectAllWidthsEqual(
+      makeWinogradCase, [](const auto &target) { return target.getWinogradTiles() > 0; },
+      " winograd=always");
+}
+
+TEST_F(RandomKernels, EqualReferenceWithLongSums) {
+  expectAllWidthsEqual(makeLongCase, [](const auto &) { return true; });
 }
 
 TEST_F(RandomKernels, EqualReferenceOnAArch64) {

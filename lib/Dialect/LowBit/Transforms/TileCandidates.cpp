@@ -101,6 +101,8 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
   }
   unsigned bits = getFieldBits(op.getAlphabet());
   size_t planes = llvm::popcount(bits);
+  bool widens = bits == 8 && op.hasIntegerAccumulator() &&
+                target.widensLevels(op.getAlphabet().getMaxMagnitude());
   PixelGrid grid(op);
   int64_t pixels = grid.getPixels();
   int64_t maxVectors =
@@ -109,7 +111,9 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
   for (int64_t vectors = 1; vectors <= maxVectors; ++vectors)
     for (int64_t rows = 1; rows <= std::min<int64_t>(pixels, 14); ++rows) {
       // Weights of each plane and the unpacked ones beside the sums, and one register of inputs.
-      int64_t registers = rows * vectors + vectors * int64_t(bits == 8 ? 1 : planes + 1) + 1;
+      // Words are operands in memory; there are two registers of codes, and a product.
+      int64_t beside = widens ? 3 : vectors * int64_t(bits == 8 ? 1 : planes + 1) + 1;
+      int64_t registers = rows * vectors + beside;
       if (registers > target.getVectorRegisters())
         continue;
       // Limits that cut the same tiles are one candidate, the least.

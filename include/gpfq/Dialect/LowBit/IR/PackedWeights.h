@@ -40,6 +40,9 @@ struct PackedGeometry {
   int64_t quadsPerStep;
   /// What levels are shifted by beside what `encoding` does.
   unsigned levelShift = 0;
+  /// True if bytes are widened to words: for a quad a register of those at even places of a lane and
+  /// one of those at odd places.
+  bool isWidened = false;
 
   /// Quads that one run has for itself, and their steps.
   int64_t getQuads() const { return llvm::divideCeil(run - sharedElements, 4); }
@@ -89,7 +92,7 @@ struct PackedGeometry {
 
   int64_t getRegisterBytes() const { return 4 * lanes; }
   /// Registers that one vector takes in a step.
-  int64_t getRegistersPerStep() const { return bits * quadsPerStep / 8; }
+  int64_t getRegistersPerStep() const { return bits * quadsPerStep / 8 * (isWidened ? 2 : 1); }
   int64_t getStepBytes(int64_t panelVectors) const {
     return panelVectors * getRegistersPerStep() * getRegisterBytes();
   }
