@@ -44,3 +44,27 @@ func.func @short(%x: memref<128x64xi8>, %w: memref<2048xi8>, %s: memref<64xf32>,
   }
   return
 }
+
+// Sums of i16 hold the products of nine quads; 24 quads are three blocks of eight, which have no loop. An empty
+// assembly keeps the quads in order.
+
+// CHECK-LABEL: func.func private @lowbit_matmul_0(
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<1536xi8>
+// CHECK: scf.for %{{.+}} = %c0 to %c24
+// CHECK: scf.for %{{.+}} = %c0 to %c3 {{.*}} iter_args({{.*}}) -> (vector<8xi32>, {{.*}}vector<8xi32>)
+// CHECK-NOT: scf.for
+// CHECK-COUNT-8: pmadd.ub.sw
+// CHECK: llvm.inline_asm {{.*}} "=r,0,x,x,x,x,x,x,x,x"
+// CHECK-COUNT-56: pmadd.ub.sw
+// CHECK-NOT: pmadd.ub.sw
+// CHECK-COUNT-8: pmadd.wd
+// CHECK: scf.yield
+func.func @narrow(%x: memref<96x96xi8>, %w: memref<768xi8>, %y: memref<96x16xi32>) {
+  lowbit.matmul ins(%x, %w : memref<96x96xi8>, memref<768xi8>) outs(%y : memref<96x16xi32>)
+      {layer = "b", alphabet = #lowbit.alphabet<mid_tread, [7]>,
+       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 96, kernel = [16, 96]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}

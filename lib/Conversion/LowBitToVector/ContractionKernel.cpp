@@ -31,10 +31,11 @@ bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inp
          (runCrossesColumns(op) && !hasMergeableColumns(inputType));
 }
 
-/// The largest panel of bytes that is unpacked once: with the input of a tile it stays near the
-/// core. Words take less time than in the inner loop from the second-level cache too.
+/// The largest panel that is unpacked once for `emitDot`: with the input of a tile it stays near the
+/// core.
 static constexpr int64_t maxUnpackedBytes = 32 * 1024;
-/// The largest panel of words on the stack, and that in a workspace.
+/// Narrow sums and words win more, from the second-level cache too: the largest panel on the stack,
+/// and that of words in a workspace.
 static constexpr int64_t maxStackBytes = 80 * 1024, maxWorkspaceBytes = 512 * 1024;
 /// Tiles for which unpacking once takes less time than in the inner loop.
 static constexpr int64_t minTilesToUnpack = 8;
@@ -63,7 +64,8 @@ bool ContractionKernel::unpacksOnce() const {
     return false;
   if (b.widensLevels())
     return panelBuffer || getWordBytes(g) <= maxStackBytes;
-  return g.bits != 8 && g.getTotalQuads() * g.vectors * g.getRegisterBytes() <= maxUnpackedBytes;
+  int64_t bytes = g.getTotalQuads() * g.vectors * g.getRegisterBytes();
+  return g.bits != 8 && bytes <= (b.getNarrowQuads() > 0 ? maxStackBytes : maxUnpackedBytes);
 }
 
 int64_t ContractionKernel::getTileRows() const {

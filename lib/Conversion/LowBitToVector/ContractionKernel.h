@@ -26,6 +26,8 @@ struct RunPlace {
   const TilePlace &tile;
   ArrayRef<TileRow> rows;
   Value tapRow, tapColumn;
+  /// Added to all addresses if not null: a zero of which the optimiser knows nothing.
+  Value zero = {};
 };
 
 /// What a quad of weights is multiplied by, for each pixel of a tile. Its bytes from `skip` to
@@ -68,7 +70,11 @@ private:
   void buildPanel(TilePlace place, int64_t channels, IndexRange tiles);
   void buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels);
   SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
+  /// `buildRun` in blocks of steps, or of quads of one, that have narrow sums.
   SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
+  /// The narrow sums of `steps` steps from `first` on, added to `zeros`.
+  SmallVector<Value> buildNarrowSteps(const RunPlace &run, Value first, int64_t steps,
+                                      ValueRange zeros);
   SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
                                 int64_t firstQuad, int64_t quads, ValueRange accumulators);
   SmallVector<Value> buildSharedQuads(const TilePlace &place, ArrayRef<TileRow> rows,

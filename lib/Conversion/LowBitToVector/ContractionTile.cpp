@@ -177,6 +177,12 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
   for (TileRow row : run.rows)
     places.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, firstElement));
 
+  if (run.zero) {
+    stepStart = b.add(stepStart, run.zero);
+    for (SmallVector<Value> &place : places)
+      place.back() = b.add(place.back(), run.zero);
+  }
+
   KernelBuilder::RegisterCache cache;
   for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
     int64_t quad = firstStep * g.quadsPerStep + q, skip = g.getQuadSkip(quad);
@@ -248,43 +254,6 @@ SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange a
       });
   return buildQuads(run, b.index(fullSteps), fullSteps, 0,
                     g.getQuads() - fullSteps * g.quadsPerStep, acc);
-}
-
-/// The same with sums of several steps, or of a part of one, in narrow accumulators.
-SmallVector<Value> ContractionKernel::buildNarrowRun(const RunPlace &run, ValueRange accumulators) {
-  int64_t limit = b.getNarrowQuads();
-  SmallVector<Value> zeros(accumulators.size(), b.zeros(b.getNarrowType()));
-  auto buildSplitStep = [&](Value step, int64_t firstStep, int64_t quads, ValueRange stepAcc) {
-    SmallVector<Value> acc(stepAcc);
-    for (int64_t quad = 0; quad < quads; quad += limit)
-      acc = b.emitWiden(
-          acc, buildQuads(run, step, firstStep, quad, std::min(limit, quads - quad), zeros));
-    return acc;
-  };
-  int64_t fullSteps = g.run / 4 / g.quadsPerStep;
-  int64_t restQuads = g.getQuads() - fullSteps * g.quadsPerStep;
-  int64_t stepsAtOnce = limit / g.quadsPerStep;
-  if (stepsAtOnce == 0) {
-    SmallVector<Value> acc =
-        b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
-          return buildSplitStep(step, 0, g.quadsPerStep, stepAcc);
-        });
-    return buildSplitStep(b.index(fullSteps), fullSteps, restQuads, acc);
-  }
-  auto buildSteps = [&](Value first, int64_t steps) {
-    return b.buildLoop(steps, zeros, [&](Value step, ValueRange sums) {
-      return buildQuads(run, b.add(first, step), 0, 0, g.quadsPerStep, sums);
-    });
-  };
-  int64_t blocks = fullSteps / stepsAtOnce;
-  SmallVector<Value> acc = b.buildLoop(blocks, accumulators, [&](Value block, ValueRange blockAcc) {
-    return b.emitWiden(blockAcc, buildSteps(b.scale(block, stepsAtOnce), stepsAtOnce));
-  });
-  int64_t restSteps = fullSteps - blocks * stepsAtOnce;
-  if (restSteps + restQuads == 0)
-    return acc;
-  SmallVector<Value> sums = buildSteps(b.index(blocks * stepsAtOnce), restSteps);
-  return b.emitWiden(acc, buildQuads(run, b.index(fullSteps), fullSteps, 0, restQuads, sums));
 }
 
 SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
