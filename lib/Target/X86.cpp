@@ -73,7 +73,7 @@ public:
   }
   TileShape getFloatTile(int64_t rows) const override { return getIntegerTile({rows, 1, 8}); }
   PixelTile getDepthwiseTile(bool isOneQuad) const override {
-    return isOneQuad ? PixelTile{3, 2} : PixelTile{2, 2};
+    return isOneQuad ? PixelTile{4, 2} : PixelTile{2, 2};
   }
   bool hasHalfVectors() const override { return true; }
   int64_t getWinogradTiles() const override { return 10; }

@@ -31,8 +31,8 @@ bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inp
          (runCrossesColumns(op) && !hasMergeableColumns(inputType));
 }
 
-/// The largest panel that is unpacked once for `emitDot`: with the input of a tile it stays near the
-/// core.
+/// The largest panel that is unpacked once for `emitDot`: with the input of a tile it stays near
+/// the core.
 static constexpr int64_t maxUnpackedBytes = 32 * 1024;
 /// Narrow sums and words win more, from the second-level cache too: the largest panel on the stack,
 /// and that of words in a workspace.

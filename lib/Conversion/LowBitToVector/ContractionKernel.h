@@ -77,6 +77,12 @@ private:
                                       ValueRange zeros);
   SmallVector<Value> buildQuads(const RunPlace &run, Value step, int64_t firstStep,
                                 int64_t firstQuad, int64_t quads, ValueRange accumulators);
+  SmallVector<Value> buildRuns(const TilePlace &place, ArrayRef<TileRow> rows,
+                               ValueRange accumulators);
+  SmallVector<Value> buildRunsInOrder(const TilePlace &place, ArrayRef<TileRow> rows,
+                                      ValueRange accumulators);
+  void addSharedQuad(const TilePlace &place, ArrayRef<TileRow> rows, int64_t quad, int64_t first,
+                     int64_t end, KernelBuilder::RegisterCache &cache, MutableArrayRef<Value> sums);
   SmallVector<Value> buildSharedQuads(const TilePlace &place, ArrayRef<TileRow> rows,
                                       ValueRange accumulators);
   SmallVector<Value> loadLevels(const TilePlace &place, Value stepStart, int64_t quadInStep,

@@ -206,28 +206,35 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
   return acc;
 }
 
+/// Products of the elements from `first` to before `end` of the shared quad `quad`.
+void ContractionKernel::addSharedQuad(const TilePlace &place, ArrayRef<TileRow> rows, int64_t quad,
+                                      int64_t first, int64_t end,
+                                      KernelBuilder::RegisterCache &cache,
+                                      MutableArrayRef<Value> sums) {
+  int64_t step = g.runs * g.getSteps() + quad / g.quadsPerStep, inStep = quad % g.quadsPerStep;
+  Value stepStart = b.add(place.panelStart, step * g.getStepBytes(place.vectors));
+  auto element = [&](int64_t pixel, int64_t byte) {
+    auto [run, inRun] = g.getSharedElement(4 * quad + byte);
+    Value tapRow = b.index(run / tapColumns), tapColumn = b.index(run % tapColumns);
+    return loadElement(getInputIndices(place, rows[pixel], tapRow, tapColumn, b.index(0)), inRun);
+  };
+  QuadInput input = {int64_t(rows.size()), first, end, element, {}};
+  if (inStep == 0)
+    cache.clear();
+  if (usesWords)
+    addWordProducts(input, stepStart, sums);
+  else
+    addProducts(input, loadLevels(place, stepStart, inStep, cache), sums);
+}
+
 /// Products of the elements whose quads runs share.
 SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
                                                        ArrayRef<TileRow> rows,
                                                        ValueRange accumulators) {
   int64_t quads = g.getSharedQuads(), atOnce = b.getNarrowQuads();
-  int64_t stepBytes = g.getStepBytes(place.vectors);
-  Value start = b.add(place.panelStart, g.runs * g.getSteps() * stepBytes);
   KernelBuilder::RegisterCache cache;
   auto addQuad = [&](int64_t quad, MutableArrayRef<Value> sums) {
-    auto element = [&](int64_t pixel, int64_t byte) {
-      auto [run, inRun] = g.getSharedElement(4 * quad + byte);
-      Value tapRow = b.index(run / tapColumns), tapColumn = b.index(run % tapColumns);
-      return loadElement(getInputIndices(place, rows[pixel], tapRow, tapColumn, b.index(0)), inRun);
-    };
-    QuadInput input = {int64_t(rows.size()), 0, g.getSharedQuadSize(quad), element, {}};
-    Value stepStart = b.add(start, quad / g.quadsPerStep * stepBytes);
-    if (quad % g.quadsPerStep == 0)
-      cache.clear();
-    if (usesWords)
-      addWordProducts(input, stepStart, sums);
-    else
-      addProducts(input, loadLevels(place, stepStart, quad % g.quadsPerStep, cache), sums);
+    addSharedQuad(place, rows, quad, 0, g.getSharedQuadSize(quad), cache, sums);
   };
   SmallVector<Value> acc(accumulators);
   if (atOnce == 0)
@@ -243,6 +250,22 @@ SmallVector<Value> ContractionKernel::buildSharedQuads(const TilePlace &place,
   return acc;
 }
 
+/// All runs one after the other, each with its shared elements at the end: the order of f32 sums.
+SmallVector<Value> ContractionKernel::buildRunsInOrder(const TilePlace &place,
+                                                       ArrayRef<TileRow> rows,
+                                                       ValueRange accumulators) {
+  SmallVector<Value> acc(accumulators);
+  for (int64_t run = 0; run < g.runs; ++run) {
+    acc = buildRun({place, rows, b.index(run / tapColumns), b.index(run % tapColumns)}, acc);
+    int64_t first = run * g.sharedElements;
+    for (int64_t shared = first; shared < first + g.sharedElements; ++shared) {
+      KernelBuilder::RegisterCache cache;
+      addSharedQuad(place, rows, shared / 4, shared % 4, shared % 4 + 1, cache, acc);
+    }
+  }
+  return acc;
+}
+
 /// Steps of whole quads are a loop; what is left of a run is one more step.
 SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange accumulators) {
   if (b.getNarrowQuads() > 0)
@@ -254,6 +277,19 @@ SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange a
       });
   return buildQuads(run, b.index(fullSteps), fullSteps, 0,
                     g.getQuads() - fullSteps * g.quadsPerStep, acc);
+}
+
+/// All products of a tile.
+SmallVector<Value> ContractionKernel::buildRuns(const TilePlace &place, ArrayRef<TileRow> rows,
+                                                ValueRange accumulators) {
+  SmallVector<Value> acc(accumulators);
+  if (g.getQuads() > 0)
+    acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
+      return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
+        return buildRun({place, rows, tapRow, tapColumn}, columnAcc);
+      });
+    });
+  return buildSharedQuads(place, rows, acc);
 }
 
 SmallVector<Value> ContractionKernel::getResultPosition(const TilePlace &place, TileRow row,
@@ -324,13 +360,8 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   }
   if (g.hasSigns())
     acc = loadTables(place, rows, vectors);
-  if (g.getQuads() > 0)
-    acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {
-      return b.buildLoop(tapColumns, rowAcc, [&](Value tapColumn, ValueRange columnAcc) {
-        return buildRun({place, rows, tapRow, tapColumn}, columnAcc);
-      });
-    });
-  acc = buildSharedQuads(place, rows, acc);
+  acc = !b.isInteger && g.sharedElements > 0 ? buildRunsInOrder(place, rows, acc)
+                                             : buildRuns(place, rows, acc);
   if (g.getFieldsInPlace() > 1)
     mergeFields(place, rows, acc);
   if (isHalved)

@@ -34,11 +34,14 @@ DepthwiseKernel::DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
   // A kernel row at a time is a loop, in which rows of outputs have no input in common.
   rowRanges = getBalancedTiles(height, g.runs == 1 ? tile.rows : 1);
   columnRanges = getBalancedTiles(width, tile.columns);
+  foldedPixels = getFoldedPixels();
 }
 
 Value DepthwiseKernel::loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y,
                                  int64_t x) {
   Value column = b.add(b.scale(tile.x, strides[1]), x);
+  if (panel.pixels > 1)
+    return loadPixels(panel, tile.batch, y, column);
   return b.loadVector(b.input, {tile.batch, y, column, panel.channel}, panel.channels,
                       g.vectors * b.getLanes());
 }
@@ -88,7 +91,21 @@ SmallVector<Value> DepthwiseKernel::buildTaps(const DepthwisePanel &panel,
 // Loops
 //===----------------------------------------------------------------------===//
 
-/// One vector after the other, so that the epilogue of one overlaps the products of the next.
+/// The vectors of the rows of a tile, one after the other, so that the epilogue of one overlaps the
+/// products of the next. Where results are integers those of two vectors wait as one, and the upper
+/// two are in two parts, for which there are registers in tall tiles too.
+SmallVector<DepthwiseKernel::TilePart> DepthwiseKernel::getTileParts(int64_t rows) const {
+  SmallVector<TilePart> parts;
+  for (int64_t v = 0; v < std::min<int64_t>(2, g.vectors); ++v)
+    parts.push_back({v, 0, rows});
+  constexpr int64_t rowsAtOnce = 3;
+  int64_t half = rows > rowsAtOnce ? rows / 2 : rows;
+  for (int64_t row = 0; row < rows; row += half)
+    for (int64_t v = 2; v < g.vectors; ++v)
+      parts.push_back({v, row, std::min(rows, row + half)});
+  return parts;
+}
+
 void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile) {
   PackedGeometry packed = b.weights.geometry;
   if (b.isInteger)
@@ -96,20 +113,24 @@ void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile)
   SmallVector<StoredVector> elements(tile.rows * tile.columns * g.vectors);
   InputRows rows;
   SmallVector<Value> before;
-  for (int64_t v = 0; v < g.vectors; ++v) {
-    if (v == 2 && b.isInteger) {
+  for (TilePart part : getTileParts(tile.rows)) {
+    int64_t v = part.vector;
+    if (v == 2 && part.firstRow == 0 && b.isInteger) {
       // Codes are loaded anew for the upper half of the lanes, not kept in registers.
       rows.clear();
       tile.y = b.makeOpaque(tile.y, before);
     }
     SmallVector<Value> acc =
-        b.isInteger ? buildQuads(panel, tile, v, rows, before) : buildTaps(panel, tile);
+        b.isInteger ? buildQuads(panel, tile, part, rows, before) : buildTaps(panel, tile);
     KernelBuilder::FusedCache operands = loadOperands(panel, v);
     before.clear();
-    for (auto [pixel, sum] : llvm::enumerate(acc)) {
+    for (auto [i, sum] : llvm::enumerate(acc)) {
+      int64_t pixel = part.firstRow * tile.columns + int64_t(i);
       Value y = b.add(tile.y, pixel / tile.columns), x = b.add(tile.x, pixel % tile.columns);
       StoredVector &element = elements[pixel * g.vectors + v];
       element = {sum, {tile.batch, y, x, panel.channel}, v, panel.channels, b.canStartFromBias()};
+      element.pixels = panel.pixels;
+      element.columnsApart = tile.columns;
       element.value = b.emitElement(element, operands);
       before.push_back(element.value);
       if (v % 2 == 1 && b.packsCodes())
@@ -121,7 +142,16 @@ void DepthwiseKernel::buildTile(const DepthwisePanel &panel, DepthwiseTile tile)
 }
 
 void DepthwiseKernel::storeOperands(const DepthwisePanel &panel) {
-  for (auto [key, value] : b.loadChannelOperands(panel.channel, g.vectors, panel.channels)) {
+  Value channel = panel.channel;
+  int64_t channels = panel.channels;
+  if (panel.pixels > 1) {
+    // Lanes as those of the weights.
+    channel = b.index(std::max<int64_t>(0, g.channels - g.getPanelChannels()));
+    channels = std::min(g.channels, g.getPanelChannels());
+  }
+  for (auto [key, value] : b.loadChannelOperands(channel, g.vectors, channels)) {
+    if (panel.pixels > 1)
+      value = repeatChannels(value);
     Value &buffer = operands[key];
     if (!buffer)
       buffer = b.allocate(slots * slotLanes, getElementTypeOrSelf(value));
@@ -170,7 +200,7 @@ bool DepthwiseKernel::hasHalfPanel() const {
 bool DepthwiseKernel::computesAllChannels() const {
   int64_t panels = llvm::divideCeil(g.channels, g.getPanelChannels());
   return b.isInteger && panels > 1 && panels * getSlotBytes() <= maxPreparedBytes &&
-         (strides[1] > 1 || !hasHalfPanel());
+         foldedPixels == 1 && (strides[1] > 1 || !hasHalfPanel());
 }
 
 /// Builds `body` for all panels of the chunk.
@@ -199,7 +229,10 @@ void DepthwiseKernel::visitPanels(PanelFunction body) {
 void DepthwiseKernel::visitLastPanel(PanelFunction body) {
   int64_t size = g.getPanelChannels(), regular = g.channels / size;
   int64_t start = regular * size, channels = g.channels - start;
-  if (g.isInterleaved()) {
+  if (foldedPixels > 1) {
+    channels = size / foldedPixels;
+    start = g.channels - channels;
+  } else if (g.isInterleaved()) {
     start = g.getPanelStart(regular);
     if (hasHalfPanel()) {
       // What no other panel has is in the low half of the vectors, or with an overlap in the high.
@@ -210,6 +243,7 @@ void DepthwiseKernel::visitLastPanel(PanelFunction body) {
   }
   DepthwisePanel panel = {b.index(regular * g.getPanelBytes(g.vectors)), b.index(start), channels,
                           b.index(slots > 1 ? regular : 0)};
+  panel.pixels = foldedPixels;
   body(panel);
   b.useLanes(g.lanes);
 }
@@ -231,7 +265,11 @@ void DepthwiseKernel::buildPanels(Value batchIndex, IndexRange tiles) {
   }
   visitPanels([&](DepthwisePanel &panel) {
     preparePanel(panel);
-    visitTiles(batchIndex, tiles, [&](const DepthwiseTile &tile) { buildTile(panel, tile); });
+    auto build = [&](const DepthwiseTile &tile) { buildTile(panel, tile); };
+    if (panel.pixels > 1)
+      visitFoldedTiles(batchIndex, tiles, build);
+    else
+      visitTiles(batchIndex, tiles, build);
   });
 }
 

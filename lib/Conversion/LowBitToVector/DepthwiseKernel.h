@@ -19,6 +19,8 @@ struct DepthwisePanel {
   int64_t channels;
   Value slot;
   SmallVector<Value> factors = SmallVector<Value>();
+  /// Pixels that its vectors hold, with `channels` channels each.
+  int64_t pixels = 1;
 };
 
 /// The columns of one row of the input, each loaded and interleaved once.
@@ -74,6 +76,13 @@ public:
 
 private:
   bool hasHalfPanel() const;
+  /// Pixels that the vectors of the last panel hold.
+  int64_t getFoldedPixels() const;
+  /// `vector` of the last panel with the channels that it has for itself for each pixel.
+  Value repeatChannels(Value vector);
+  Value loadPixels(const DepthwisePanel &panel, Value batch, Value y, Value column);
+  void visitFoldedTiles(Value batch, IndexRange tiles,
+                        function_ref<void(const DepthwiseTile &)> body);
   bool computesAllChannels() const;
   using PanelFunction = function_ref<void(DepthwisePanel &)>;
   void buildPanels(Value batch, IndexRange tiles);
@@ -81,6 +90,11 @@ private:
   void visitLastPanel(PanelFunction body);
   void preparePanel(DepthwisePanel &panel);
   void visitTiles(Value batch, IndexRange tiles, function_ref<void(const DepthwiseTile &)> body);
+  /// A vector of the rows from `firstRow` to before `endRow` of a tile.
+  struct TilePart {
+    int64_t vector, firstRow, endRow;
+  };
+  SmallVector<TilePart> getTileParts(int64_t rows) const;
   void buildTile(const DepthwisePanel &panel, DepthwiseTile tile);
   Value loadInput(const DepthwisePanel &panel, const DepthwiseTile &tile, Value y, int64_t x);
 
@@ -90,11 +104,11 @@ private:
   InterleavedRow::Columns getQuadColumns(int64_t column, int64_t columns, int64_t quad) const;
   /// The rows of the input that a tile reads, by their distance from the first.
   using InputRows = std::map<int64_t, InterleavedRow>;
-  void addKernelRow(const DepthwiseTile &tile, Value rowStart, int64_t v, QuadSums &sums,
+  void addKernelRow(const DepthwiseTile &tile, Value rowStart, TilePart part, QuadSums &sums,
                     function_ref<InterleavedRow &(int64_t)> getRow);
-  /// The accumulators of vector `v` of all pixels, computed after the vectors `before`.
-  SmallVector<Value> buildQuads(const DepthwisePanel &panel, const DepthwiseTile &tile, int64_t v,
-                                InputRows &rows, ValueRange before);
+  /// The accumulators of `part`, computed after the vectors `before`.
+  SmallVector<Value> buildQuads(const DepthwisePanel &panel, const DepthwiseTile &tile,
+                                TilePart part, InputRows &rows, ValueRange before);
 
   // f32: a fused multiply-add for each tap.
   SmallVector<Value> loadFactors(Value panelStart, Value run);
@@ -125,6 +139,7 @@ private:
   SmallVector<int64_t> strides, dilations;
   int64_t batch, height, width, kernelHeight, kernelWidth;
   bool sharesQuads;
+  int64_t foldedPixels = 1;
   SmallVector<TileRange, 2> rowRanges, columnRanges;
   /// Panels that one chunk computes.
   IndexRange panelChunk;

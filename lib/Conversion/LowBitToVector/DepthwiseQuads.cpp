@@ -122,6 +122,8 @@ void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
         KernelBuilder::RegisterCache cache;
         levels.push_back(b.emitPlainLevels(b.loadLevels(stepStart, v, quad % g.quadsPerStep, cache),
                                            b.getBiasShift().value_or(0)));
+        if (panel.pixels > 1)
+          levels.back() = repeatChannels(levels.back());
       }
       for (int64_t row = 0; row < rowsPerRun; ++row)
         for (int64_t shift = 0; shift < getNumShifts(); ++shift)
@@ -169,30 +171,30 @@ InterleavedRow::Columns DepthwiseKernel::getQuadColumns(int64_t column, int64_t 
   return result;
 }
 
-/// Adds the products of the kernel row whose weights are at byte `rowStart` to the sums of vector
-/// `v`. `getRow(y)` is the row of the input for row y of the tile.
-void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value rowStart, int64_t v,
+/// Adds the products of the kernel row whose weights are at byte `rowStart` to the sums of `part`.
+/// `getRow(y)` is the row of the input for row y of the tile.
+void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value rowStart, TilePart part,
                                    QuadSums &sums, function_ref<InterleavedRow &(int64_t)> getRow) {
   std::map<std::pair<int64_t, int64_t>, Value> weights;
   for (int64_t quad = 0; quad < getQuads(getNumShifts() - 1); ++quad) {
     sums.startQuad();
-    for (int64_t row = 0; row < tile.rows; ++row)
+    for (int64_t row = part.firstRow; row < part.endRow; ++row)
       for (int64_t column = 0; column < tile.columns; ++column) {
         int64_t shift = getShift(column);
         if (quad >= getQuads(shift))
           continue;
-        Value codes = getRow(row).getQuad(getQuadColumns(column, tile.columns, quad), v);
+        Value codes = getRow(row).getQuad(getQuadColumns(column, tile.columns, quad), part.vector);
         Value &levels = weights[{shift, quad}];
         if (!levels)
           levels = vector::LoadOp::create(b, b.getBytesType(), arranged,
-                                          getArranged(rowStart, shift, quad, v));
-        sums.add(row * tile.columns + column, codes, levels);
+                                          getArranged(rowStart, shift, quad, part.vector));
+        sums.add((row - part.firstRow) * tile.columns + column, codes, levels);
       }
   }
 }
 
 SmallVector<Value> DepthwiseKernel::buildQuads(const DepthwisePanel &panel,
-                                               const DepthwiseTile &tile, int64_t v,
+                                               const DepthwiseTile &tile, TilePart part,
                                                InputRows &rows, ValueRange before) {
   auto makeRow = [&](Value y) {
     return InterleavedRow(
@@ -200,18 +202,19 @@ SmallVector<Value> DepthwiseKernel::buildQuads(const DepthwisePanel &panel,
   };
   Value top = b.scale(tile.y, strides[0]);
   Value slotStart = b.makeOpaque(b.scale(panel.slot, getSlotBytes()), before);
-  SmallVector<Value> acc(tile.rows * tile.columns, loadStart(panel, v, before));
+  SmallVector<Value> acc((part.endRow - part.firstRow) * tile.columns,
+                         loadStart(panel, part.vector, before));
   if (g.runs > 1)
     return b.buildLoop(g.runs, acc, [&](Value kernelRow, ValueRange rowAcc) {
       InterleavedRow row = makeRow(b.add(top, b.scale(kernelRow, dilations[0])));
       QuadSums sums(b, rowAcc);
       Value rowStart = b.add(slotStart, b.scale(kernelRow, getRowBytes()));
-      addKernelRow(tile, rowStart, v, sums, [&](int64_t) -> InterleavedRow & { return row; });
+      addKernelRow(tile, rowStart, part, sums, [&](int64_t) -> InterleavedRow & { return row; });
       return sums.finish();
     });
   QuadSums sums(b, acc);
   for (int64_t kernelRow = 0; kernelRow < kernelHeight; ++kernelRow)
-    addKernelRow(tile, b.add(slotStart, kernelRow * getRowBytes()), v, sums,
+    addKernelRow(tile, b.add(slotStart, kernelRow * getRowBytes()), part, sums,
                  [&](int64_t row) -> InterleavedRow & {
                    int64_t y = row * strides[0] + kernelRow * dilations[0];
                    return rows.try_emplace(y, makeRow(b.add(top, y))).first->second;

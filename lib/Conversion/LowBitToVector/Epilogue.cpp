@@ -229,6 +229,8 @@ Value KernelBuilder::roundCode(Value value) {
   return code;
 }
 
+bool KernelBuilder::readsPixels() const { return !llvm::all_of(fused, dependsOnChannelOnly); }
+
 Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &cache) {
   SmallVector<Value> operands;
   for (int64_t i = 0, e = fused.size(); i < e; ++i) {
@@ -295,6 +297,18 @@ void KernelBuilder::storeBits(ArrayRef<StoredVector> elements) {
   }
 }
 
+void KernelBuilder::storePixels(Value all, const StoredVector &place) {
+  SmallVector<Value> position(place.position);
+  Value &column = position[position.size() - 2];
+  for (int64_t pixel = 0; pixel < place.pixels; ++pixel) {
+    Value slice =
+        vector::ExtractStridedSliceOp::create(*this, all, ArrayRef<int64_t>{pixel * place.valid},
+                                              ArrayRef<int64_t>{place.valid}, ArrayRef<int64_t>{1});
+    storeVector(slice, init, position, place.valid);
+    column = add(column, place.columnsApart);
+  }
+}
+
 void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
   if (op.yieldsBits())
     return storeBits(elements);
@@ -308,6 +322,10 @@ void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
     Value all = isSingle       ? values[0]
                 : codeRounding ? packCodes(values)
                                : emitDeinterleave(*this, getLoc(), values);
+    if (group[0].pixels > 1) {
+      storePixels(all, group[0]);
+      continue;
+    }
     if (isSingle || isInterleaved()) {
       storeVector(all, init, group[0].position, group[0].valid);
       continue;

@@ -33,6 +33,9 @@ struct StoredVector {
   int64_t vector, valid;
   /// True if the accumulator started from the bias.
   bool hasBias = false;
+  /// Of an interleaved panel that holds several pixels with `valid` channels each: their number,
+  /// and how many columns they are apart.
+  int64_t pixels = 1, columnsApart = 0;
 };
 
 /// The end of an epilogue that rounds, shifts by the zero point and clamps to codes:
@@ -149,6 +152,8 @@ public:
   /// Reads fused operands that only depend on the channel, for the `vectors` vectors of a panel of
   /// `valid` channels.
   FusedCache loadChannelOperands(Value channel, int64_t vectors, int64_t valid);
+  /// True if a fused operand depends on more than the channel.
+  bool readsPixels() const;
   /// The shift that levels need for accumulators to start from the bias; nothing if there is none.
   std::optional<unsigned> getBiasShift() const;
   /// True if accumulators can start from the bias with the levels as they are.
@@ -169,6 +174,8 @@ public:
 private:
   /// acc - the ones in each lane of `bits`.
   Value emitCount(Value acc, Value bits);
+  /// Stores the elements of several pixels.
+  void storePixels(Value all, const StoredVector &place);
   /// Stores elements that are bits.
   void storeBits(ArrayRef<StoredVector> elements);
   /// The even and the odd bytes of `levels` as words.

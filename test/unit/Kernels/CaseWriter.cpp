@@ -140,11 +140,11 @@ void CaseWriter::drawWinograd() {
 }
 
 void CaseWriter::drawDepthwise() {
-  int64_t channels = pickOf({1, 3, 4, 7, 8, 9, 16, 20, 24, 35, 70, 128, 150});
+  int64_t channels = pickOf({1, 3, 4, 7, 8, 9, 16, 20, 24, 35, 70, 80, 128, 144, 150});
   kernelShape = {pick(1, 5), pick(1, 5), channels};
   if (chance(10))
     kernelShape = {9, 8, channels};
-  inputShape = {chance(80) ? 1 : 2, pick(1, 9), pick(1, 12), channels};
+  inputShape = {chance(80) ? 1 : 2, pick(1, 9), chance(50) ? pick(1, 12) : pick(8, 24), channels};
   drawWindow(kernelShape[0], kernelShape[1]);
   outputShape[3] = channels;
 }
