@@ -131,6 +131,7 @@ void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange ti
 void ContractionKernel::build() {
   if (crossesColumns && hasMergeableColumns(cast<MemRefType>(b.input.getType())))
     b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);
+  mergesPixels = b.mergePixels();
   isUnpackedOnce = unpacksOnce();
   usesWords = isUnpackedOnce && b.widensLevels();
   int64_t limit = getTileRows();

@@ -130,6 +130,8 @@ private:
   bool isUnpackedOnce = false;
   /// True if it is unpacked to words.
   bool usesWords = false;
+  /// True if results of pixels side by side are stored as one.
+  bool mergesPixels = false;
   /// `buildOffsetSum` of the only row of an element of the batch.
   Value offsetSum;
   /// Of the layout, if it has a tile.

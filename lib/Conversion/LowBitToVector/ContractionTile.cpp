@@ -387,6 +387,8 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
     for (int64_t v = 0; v < vectors; ++v) {
       elements.push_back({acc[m * vectors + v], getResultPosition(place, row, v * g.lanes), v,
                           std::min(g.lanes, channels - v * g.lanes), hasBias});
+      elements.back().followsPixel =
+          mergesPixels && m > 0 && v == 0 && rows[m - 1].y == row.y && rows[m - 1].x + 1 == row.x;
       elements.back().value = b.emitElement(elements.back(), cache);
     }
   b.storeElements(elements);

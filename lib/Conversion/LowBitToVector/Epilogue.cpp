@@ -309,6 +309,21 @@ void KernelBuilder::storePixels(Value all, const StoredVector &place) {
   }
 }
 
+bool KernelBuilder::mergePixels() {
+  auto type = cast<MemRefType>(init.getType());
+  int64_t rank = type.getRank();
+  SmallVector<ReassociationIndices> merge;
+  for (int64_t i = 0; i + 2 < rank; ++i)
+    merge.push_back({i});
+  merge.push_back({rank - 2, rank - 1});
+  const PackedGeometry &g = weights.geometry;
+  if (g.groups > 1 || g.channels != g.getPanelChannels() ||
+      !memref::CollapseShapeOp::isGuaranteedCollapsible(type, merge))
+    return false;
+  mergedInit = memref::CollapseShapeOp::create(*this, init, merge);
+  return true;
+}
+
 void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
   if (op.yieldsBits())
     return storeBits(elements);
@@ -333,13 +348,19 @@ void KernelBuilder::storeElements(ArrayRef<StoredVector> elements) {
     // Vectors side by side are stored as one.
     for (size_t first = 0, next; first < group.size(); first = next) {
       for (next = first + 1; next < group.size(); ++next)
-        if (group[next].vector != group[next - 1].vector + 1)
+        if (group[next].vector != group[next - 1].vector + 1 && !group[next].followsPixel)
           break;
       int64_t size = (next - first) * getLanes();
       Value slice = vector::ExtractStridedSliceOp::create(
           *this, all, ArrayRef<int64_t>{int64_t(first) * getLanes()}, ArrayRef<int64_t>{size},
           ArrayRef<int64_t>{1});
-      storeVector(slice, init, group[first].position, size - getLanes() + group[next - 1].valid);
+      SmallVector<Value> position(group[first].position);
+      if (mergedInit) {
+        Value channel = position.pop_back_val();
+        position.back() = add(scale(position.back(), weights.geometry.getPanelChannels()), channel);
+      }
+      storeVector(slice, mergedInit ? mergedInit : init, position,
+                  size - getLanes() + group[next - 1].valid);
     }
   }
 }

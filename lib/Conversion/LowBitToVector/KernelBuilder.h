@@ -33,6 +33,9 @@ struct StoredVector {
   int64_t vector, valid;
   /// True if the accumulator started from the bias.
   bool hasBias = false;
+  /// True if its first channel lies right behind the last one of the vector before, of the pixel
+  /// before.
+  bool followsPixel = false;
   /// Of an interleaved panel that holds several pixels with `valid` channels each: their number,
   /// and how many columns they are apart.
   int64_t pixels = 1, columnsApart = 0;
@@ -170,6 +173,9 @@ public:
   Value packWords(Value first, Value second);
   /// Stores elements, all vectors of an interleaved panel together.
   void storeElements(ArrayRef<StoredVector> elements);
+  /// Lets vectors that follow each other be stored as one across pixels, if panels have all
+  /// channels of a pixel and these lie side by side. Returns true if so.
+  bool mergePixels();
 
 private:
   /// acc - the ones in each lane of `bits`.
@@ -202,6 +208,8 @@ private:
   std::optional<BiasAddition> biasAddition;
   /// The buffer of `unpackPanel`, and where in it panels start if not at its first byte.
   Value unpacked, unpackedStart;
+  /// The result with pixels and channels as one dimension; null if they are stored apart.
+  Value mergedInit;
   llvm::DenseMap<std::pair<Value, Value>, Value> packedWords;
 };
 
