@@ -1,4 +1,5 @@
 // RUN: gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=2 chunk-work=1" --canonicalize --cse | FileCheck %s
+// RUN: gpfq-opt %s --split-input-file --convert-lowbit-to-vector="max-chunks=32 chunk-work=1" --canonicalize --cse | FileCheck %s --check-prefix=MOST
 
 // vpmaddubsw saturates with levels of eight bits: AVX2 multiplies words. The levels of a panel of four vectors are
 // widened once, those at even places of a lane before those at odd ones; each row of a tile of three reads them anew.
@@ -31,8 +32,11 @@ func.func @short(%x: memref<96x64xi8>, %w: memref<2048xi8>, %y: memref<96x32xi32
 
 // -----
 
-// A panel that is too large for the stack is in a workspace, of which each chunk has a part.
+// A panel that is too large for the stack is in a workspace, of which each chunk has a part; there are eight at most.
 
+// MOST-LABEL: func.func @long
+// MOST: memref.alloc() {alignment = 64 : i64} : memref<1048576xi8>
+// MOST: scf.parallel (%{{.*}}) = (%c0) to (%c8)
 // CHECK-LABEL: func.func @long
 // CHECK: %[[WORKSPACE:.+]] = memref.alloc() {alignment = 64 : i64} : memref<262144xi8>
 // CHECK: %[[CAST:.+]] = memref.cast %[[WORKSPACE]]

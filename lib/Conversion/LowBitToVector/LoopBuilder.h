@@ -80,6 +80,8 @@ public:
     chunkIndex = chunk;
     mostChunks = most;
   }
+  /// Lets it have no more than `most` parts.
+  void limitChunks(int64_t most) { mostChunks = std::min(mostChunks, most); }
   /// The number of the part, if the kernel is split.
   Value getChunk() const { return chunkIndex; }
   /// Parts that the kernel is split into.

@@ -229,15 +229,19 @@ struct ConvertLowBitToVectorPass
       ++numWinograd;
       return success();
     }
+    // Each chunk has a panel of its own.
+    constexpr int64_t mostPanels = 8;
+    int64_t panels = std::clamp<int64_t>(kernels.getMostChunks(countWork(op)), 1, mostPanels);
     int64_t panelBytes = isa<DepthwiseConv2DOp>(op) ? 0 : getWordPanelBytes(op, **found);
-    int64_t workspaceBytes =
-        panelBytes * std::max<int64_t>(1, kernels.getMostChunks(countWork(op)));
+    int64_t workspaceBytes = panels * panelBytes;
     replaceByCall(
         op, kernels,
         [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
           ValueRange operands = buffers.take_front(op->getNumOperands());
           KernelBuilder body(op, bodyBuilder, operands, **found, emulateDot);
           split(body);
+          if (workspaceBytes > 0)
+            body.limitChunks(panels);
           buildBody(body, op, workspaceBytes > 0 ? buffers.back() : Value());
           return body.getNumChunks();
         },
