@@ -82,3 +82,38 @@ func.func @folded(%x: tensor<1x6x6x40xi8>, %s: tensor<40xf32>) -> tensor<1x4x4x4
   } -> tensor<1x4x4x40xi8>
   return %r : tensor<1x4x4x40xi8>
 }
+
+// Levels of eight bits are words, widened once: two registers for each of the four vectors of a quad.
+
+// CHECK-LABEL: func.func private @lowbit_depthwise_conv_2d_1(
+// CHECK: memref.alloca() {alignment = 64 : i64} : memref<1536xi8>
+// CHECK: arith.shrsi {{.*}} : vector<16xi16>
+// CHECK: arith.shrsi {{.*}} : vector<16xi16>
+// CHECK-COUNT-2: vector.store {{.*}} memref<1536xi8>, vector<32xi8>
+// CHECK: vector.load %arg0
+// CHECK-COUNT-2: vector.load {{.*}} memref<1536xi8>, vector<32xi8>
+// CHECK-NOT: arith.shrsi
+// CHECK: arith.andi {{.*}} : vector<16xi16>
+// CHECK: arith.shrui {{.*}} : vector<16xi16>
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+// CHECK: llvm.call_intrinsic "llvm.x86.avx2.pmadd.wd"
+func.func @widened(%x: tensor<1x6x6x32xi8>, %s: tensor<32xf32>) -> tensor<1x4x4x32xi8> {
+  %w = arith.constant dense<100> : tensor<3x3x32xi8>
+  %e = tensor.empty() : tensor<1x4x4x32xi8>
+  %r = lowbit.depthwise_conv_2d ins(%x, %w : tensor<1x6x6x32xi8>, tensor<3x3x32xi8>)
+      fused(%s : tensor<32xf32>) outs(%e : tensor<1x4x4x32xi8>) {alphabet = #lowbit.alphabet<mid_tread, [127]>} epilogue {
+  ^bb0(%acc: i32, %scale: f32):
+    %zero = arith.constant 0.0 : f32
+    %top = arith.constant 255.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %scale : f32
+    %n = math.roundeven %m : f32
+    %above = arith.cmpf ogt, %n, %zero : f32
+    %o = arith.select %above, %n, %zero : f32
+    %below = arith.cmpf olt, %o, %top : f32
+    %p = arith.select %below, %o, %top : f32
+    %q = arith.fptoui %p : f32 to i8
+    lowbit.yield %q : i8
+  } -> tensor<1x4x4x32xi8>
+  return %r : tensor<1x4x4x32xi8>
+}

@@ -22,7 +22,8 @@ static constexpr int64_t maxPreparedBytes = 12 * 1024;
 DepthwiseKernel::DepthwiseKernel(KernelBuilder &builder, DepthwiseConv2DOp op)
     : b(builder), g(builder.weights.geometry), slotLanes(g.lanes), strides(op.getStrides()),
       dilations(op.getDilations()), kernelHeight(op.getKernelShape()[0]),
-      kernelWidth(op.getKernelShape()[1]), sharesQuads(strides[1] == 1 && dilations[1] == 1) {
+      kernelWidth(op.getKernelShape()[1]), sharesQuads(strides[1] == 1 && dilations[1] == 1),
+      widensLevels(builder.widensLevels()) {
   ArrayRef<int64_t> shape = cast<MemRefType>(b.init.getType()).getShape();
   batch = shape[0];
   height = shape[1];

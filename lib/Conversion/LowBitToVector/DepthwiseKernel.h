@@ -53,7 +53,8 @@ public:
       : b(builder), acc(accumulators), limit(builder.getNarrowQuads()) {}
 
   void startQuad();
-  void add(int64_t index, Value codes, Value levels);
+  /// Adds the products with the bytes of `levels`, or with its words at even and at odd places.
+  void add(int64_t index, Value codes, ArrayRef<Value> levels);
   SmallVector<Value> finish();
 
 private:
@@ -123,7 +124,11 @@ private:
   int64_t getRowBytes() const;
   /// Bytes of the arranged weights of a panel.
   int64_t getSlotBytes() const { return kernelHeight * getRowBytes(); }
-  /// Place of a register of the weights of a kernel row at byte `rowStart`.
+  /// Registers that the arranged weights of a vector of a quad take.
+  int64_t getRegisters() const { return widensLevels ? 2 : 1; }
+  void storeLevels(Value levels, Value at);
+  SmallVector<Value, 2> loadLevels(Value at);
+  /// Place of the first register of the weights of a kernel row at byte `rowStart`.
   Value getArranged(Value rowStart, int64_t shift, int64_t quad, int64_t vector);
 
   /// Fused operands of a panel wait in memory: the registers are needed for sums.
@@ -139,6 +144,8 @@ private:
   SmallVector<int64_t> strides, dilations;
   int64_t batch, height, width, kernelHeight, kernelWidth;
   bool sharesQuads;
+  /// True if arranged weights are words (see KernelBuilder::widensLevels).
+  const bool widensLevels;
   int64_t foldedPixels = 1;
   SmallVector<TileRange, 2> rowRanges, columnRanges;
   /// Panels that one chunk computes.

@@ -70,9 +70,14 @@ void QuadSums::startQuad() {
   narrow.assign(acc.size(), b.zeros(b.getNarrowType()));
 }
 
-void QuadSums::add(int64_t index, Value codes, Value levels) {
+void QuadSums::add(int64_t index, Value codes, ArrayRef<Value> levels) {
   Value &sum = limit == 0 ? acc[index] : narrow[index];
-  sum = b.emitDot(sum, codes, levels);
+  if (levels.size() == 1) {
+    sum = b.emitDot(sum, codes, levels[0]);
+    return;
+  }
+  for (auto [words, factors] : llvm::zip_equal(b.emitCodeWords(codes), levels))
+    sum = b.emitPairDot(sum, words, factors);
 }
 
 SmallVector<Value> QuadSums::finish() { return narrow.empty() ? acc : b.emitWiden(acc, narrow); }
@@ -133,8 +138,7 @@ void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
               taps.push_back(tap >= 0 && tap < kernelWidth ? row * kernelWidth + tap : -1);
             Value kernelRow = b.add(b.scale(run, rowsPerRun), row);
             Value rowStart = b.add(slotStart, b.scale(kernelRow, getRowBytes()));
-            Value at = getArranged(rowStart, shift, quad, v);
-            vector::StoreOp::create(b, gatherTaps(levels, taps), arranged, at);
+            storeLevels(gatherTaps(levels, taps), getArranged(rowStart, shift, quad, v));
           }
     }
   });
@@ -142,14 +146,38 @@ void DepthwiseKernel::arrangeWeights(const DepthwisePanel &panel) {
 
 Value DepthwiseKernel::getArranged(Value rowStart, int64_t shift, int64_t quad, int64_t vector) {
   int64_t registers = 4 * ((shift > 0 ? getQuads(0) : 0) + quad) + vector;
-  return b.add(rowStart, registers * b.getBytesType().getNumElements());
+  return b.add(rowStart, registers * getRegisters() * b.getBytesType().getNumElements());
+}
+
+/// Stores a register of levels, or of two of its words.
+void DepthwiseKernel::storeLevels(Value levels, Value at) {
+  if (!widensLevels) {
+    vector::StoreOp::create(b, levels, arranged, at);
+    return;
+  }
+  for (Value words : b.emitLevelWords(levels)) {
+    Value bytes = vector::BitCastOp::create(b, b.getBytesType(), words);
+    vector::StoreOp::create(b, bytes, arranged, at);
+    at = b.add(at, b.getBytesType().getNumElements());
+  }
+}
+
+SmallVector<Value, 2> DepthwiseKernel::loadLevels(Value at) {
+  SmallVector<Value, 2> levels;
+  for (int64_t i = 0; i < getRegisters(); ++i) {
+    Value place = b.add(at, i * b.getBytesType().getNumElements());
+    levels.push_back(vector::LoadOp::create(b, b.getBytesType(), arranged, place));
+    if (widensLevels)
+      levels.back() = vector::BitCastOp::create(b, b.getWordsType(), levels.back());
+  }
+  return levels;
 }
 
 int64_t DepthwiseKernel::getRowBytes() const {
   int64_t quads = 0;
   for (int64_t shift = 0; shift < getNumShifts(); ++shift)
     quads += getQuads(shift);
-  return 4 * quads * 4 * slotLanes;
+  return 4 * quads * getRegisters() * 4 * slotLanes;
 }
 
 //===----------------------------------------------------------------------===//
@@ -175,7 +203,7 @@ InterleavedRow::Columns DepthwiseKernel::getQuadColumns(int64_t column, int64_t 
 /// `getRow(y)` is the row of the input for row y of the tile.
 void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value rowStart, TilePart part,
                                    QuadSums &sums, function_ref<InterleavedRow &(int64_t)> getRow) {
-  std::map<std::pair<int64_t, int64_t>, Value> weights;
+  std::map<std::pair<int64_t, int64_t>, SmallVector<Value, 2>> weights;
   for (int64_t quad = 0; quad < getQuads(getNumShifts() - 1); ++quad) {
     sums.startQuad();
     for (int64_t row = part.firstRow; row < part.endRow; ++row)
@@ -184,10 +212,9 @@ void DepthwiseKernel::addKernelRow(const DepthwiseTile &tile, Value rowStart, Ti
         if (quad >= getQuads(shift))
           continue;
         Value codes = getRow(row).getQuad(getQuadColumns(column, tile.columns, quad), part.vector);
-        Value &levels = weights[{shift, quad}];
-        if (!levels)
-          levels = vector::LoadOp::create(b, b.getBytesType(), arranged,
-                                          getArranged(rowStart, shift, quad, part.vector));
+        SmallVector<Value, 2> &levels = weights[{shift, quad}];
+        if (levels.empty())
+          levels = loadLevels(getArranged(rowStart, shift, quad, part.vector));
         sums.add((row - part.firstRow) * tile.columns + column, codes, levels);
       }
   }

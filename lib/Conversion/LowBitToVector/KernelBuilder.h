@@ -99,6 +99,8 @@ public:
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
   /// The words of the even and of the odd bytes of a quad of a panel that was unpacked to words.
   std::array<Value, 2> loadLevelWords(Value stepStart, int64_t vector);
+  /// The even and the odd bytes of `levels` as words.
+  std::array<Value, 2> emitLevelWords(Value levels);
   /// The even and the odd bytes of `codes` as words.
   std::array<Value, 2> emitCodeWords(Value codes);
   /// `level << shift` of bytes that `loadLevels` gives.
@@ -184,8 +186,6 @@ private:
   void storePixels(Value all, const StoredVector &place);
   /// Stores elements that are bits.
   void storeBits(ArrayRef<StoredVector> elements);
-  /// The even and the odd bytes of `levels` as words.
-  std::array<Value, 2> emitLevelWords(Value levels);
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
