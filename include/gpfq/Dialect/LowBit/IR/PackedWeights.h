@@ -40,8 +40,8 @@ struct PackedGeometry {
   int64_t quadsPerStep;
   /// What levels are shifted by beside what `encoding` does.
   unsigned levelShift = 0;
-  /// True if bytes are widened to words: for a quad a register of those at even places of a lane and
-  /// one of those at odd places.
+  /// True if bytes are widened to words: for a quad a register of those at even places of a lane
+  /// and one of those at odd places.
   bool isWidened = false;
 
   /// Quads that one run has for itself, and their steps.
