@@ -68,3 +68,24 @@ func.func @narrow(%x: memref<96x96xi8>, %w: memref<768xi8>, %y: memref<96x16xi32
   }
   return
 }
+
+// Sums go over the rows of a kernel where these are short: six quads and the one that rows share are one block.
+
+// CHECK-LABEL: func.func private @lowbit_conv_2d(
+// CHECK: scf.for %{{.+}} = %c0 to %c16
+// CHECK: scf.for %{{.+}} = %c0 to %c4
+// CHECK-NOT: scf.for
+// CHECK-COUNT-56: pmadd.ub.sw
+// CHECK-NOT: pmadd.ub.sw
+// CHECK-COUNT-8: pmadd.wd
+// CHECK-NOT: pmadd.wd
+// CHECK: return
+func.func @stem(%x: memref<1x18x18x3xi8>, %w: memref<256xi8>, %y: memref<1x16x16x16xi32>) {
+  lowbit.conv_2d ins(%x, %w : memref<1x18x18x3xi8>, memref<256xi8>) outs(%y : memref<1x16x16x16xi32>)
+      {layer = "c", alphabet = #lowbit.alphabet<mid_tread, [7]>,
+       layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, offset, run = 9, kernel = [16, 3, 3, 3]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  }
+  return
+}

@@ -26,7 +26,7 @@ struct RunPlace {
   const TilePlace &tile;
   ArrayRef<TileRow> rows;
   Value tapRow, tapColumn;
-  /// Added to all addresses if not null: a zero of which the optimiser knows nothing.
+  /// Added to the address of the weights if not null: a zero of which the optimiser knows nothing.
   Value zero = {};
 };
 
@@ -70,6 +70,11 @@ private:
   void buildPanel(TilePlace place, int64_t channels, IndexRange tiles);
   void buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels);
   SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
+  /// True if blocks of narrow sums are longer than a run, of which there are few.
+  bool hasShortRuns() const;
+  /// All products of a tile in such blocks.
+  SmallVector<Value> buildShortRuns(const TilePlace &place, ArrayRef<TileRow> rows,
+                                    ValueRange accumulators);
   /// `buildRun` in blocks of steps, or of quads of one, that have narrow sums.
   SmallVector<Value> buildNarrowRun(const RunPlace &run, ValueRange accumulators);
   /// The narrow sums of `steps` steps from `first` on, added to `zeros`.

@@ -177,11 +177,8 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
   for (TileRow row : run.rows)
     places.push_back(getInputIndices(run.tile, row, run.tapRow, run.tapColumn, firstElement));
 
-  if (run.zero) {
+  if (run.zero)
     stepStart = b.add(stepStart, run.zero);
-    for (SmallVector<Value> &place : places)
-      place.back() = b.add(place.back(), run.zero);
-  }
 
   KernelBuilder::RegisterCache cache;
   for (int64_t q = firstQuad; q < firstQuad + quads; ++q) {
@@ -282,6 +279,8 @@ SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange a
 /// All products of a tile.
 SmallVector<Value> ContractionKernel::buildRuns(const TilePlace &place, ArrayRef<TileRow> rows,
                                                 ValueRange accumulators) {
+  if (hasShortRuns())
+    return buildShortRuns(place, rows, accumulators);
   SmallVector<Value> acc(accumulators);
   if (g.getQuads() > 0)
     acc = b.buildLoop(tapRows, acc, [&](Value tapRow, ValueRange rowAcc) {

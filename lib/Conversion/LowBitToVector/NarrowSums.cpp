@@ -68,3 +68,39 @@ SmallVector<Value> ContractionKernel::buildNarrowSteps(const RunPlace &run, Valu
   });
   return buildUnrolled(b.add(first, looped * atOnce), rest, sums);
 }
+
+bool ContractionKernel::hasShortRuns() const {
+  // Without loops.
+  constexpr int64_t mostQuads = 40;
+  return g.quadsPerStep == 1 && g.getTotalQuads() <= mostQuads && g.getQuads() < b.getNarrowQuads();
+}
+
+SmallVector<Value> ContractionKernel::buildShortRuns(const TilePlace &place, ArrayRef<TileRow> rows,
+                                                     ValueRange accumulators) {
+  SmallVector<Value> acc(accumulators), sums;
+  int64_t blocks = llvm::divideCeil(g.getTotalQuads(), b.getNarrowQuads());
+  int64_t size = llvm::divideCeil(g.getTotalQuads(), blocks), inBlock = 0;
+  Value zero = b.index(0);
+  // Before each quad: one comes after the other, in few registers.
+  auto startQuad = [&] {
+    if (inBlock++ % size != 0) {
+      zero = b.makeOpaque(zero, sums);
+      return;
+    }
+    if (!sums.empty())
+      acc = b.emitWiden(acc, sums);
+    sums.assign(acc.size(), b.zeros(b.getNarrowType()));
+  };
+  for (int64_t run = 0; run < g.runs; ++run)
+    for (int64_t quad = 0; quad < g.getQuads(); ++quad) {
+      startQuad();
+      RunPlace runPlace = {place, rows, b.index(run / tapColumns), b.index(run % tapColumns), zero};
+      sums = buildQuads(runPlace, b.index(quad), quad, 0, 1, sums);
+    }
+  for (int64_t quad = 0; quad < g.getSharedQuads(); ++quad) {
+    startQuad();
+    KernelBuilder::RegisterCache cache;
+    addSharedQuad(place, rows, quad, 0, g.getSharedQuadSize(quad), cache, sums);
+  }
+  return b.emitWiden(acc, sums);
+}
