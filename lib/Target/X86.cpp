@@ -212,7 +212,7 @@ public:
     bool isOnePlane = llvm::has_single_bit(shape.bits);
     if (shape.pixels == 1)
       return {1, isOnePlane ? 6 : 2};
-    // Words of codes are shared by the vectors; those of the levels are to fit the frame.
+    // Vectors share the words of codes, which cost two instructions.
     if (shape.bits == 8 && shape.pixels >= 24)
       return {3, 4};
     return isOnePlane ? TileShape{4, 2} : TileShape{7, 1};
@@ -222,8 +222,10 @@ public:
     return vectors >= 4 ? 3 : vectors == 3 ? 4 : 6;
   }
   int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
+    if (vectors == 1)
+      return 6;
     // Bytes are widened for products with eight bits.
-    return vectors == 1 ? 6 : shape.bits == 8 ? 3 : 4;
+    return shape.bits < 8 ? 4 : vectors == 2 ? 3 : 2;
   }
   /// Counting takes registers that spill, but smaller tiles take more time.
   std::optional<TileShape> getSignTile(int64_t rows) const override {

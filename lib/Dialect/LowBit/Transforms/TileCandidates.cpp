@@ -93,7 +93,7 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
     return candidates;
   if (isa<DepthwiseConv2DOp>(op.getOperation())) {
     if (op.hasIntegerAccumulator())
-      for (int64_t rows : {1, 2, 3})
+      for (int64_t rows : {1, 2, 3, 4})
         for (int64_t columns : {2, 4})
           candidates.push_back({{rows, columns}, 4});
     candidates.resize(std::min(candidates.size(), limit));
