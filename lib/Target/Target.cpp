@@ -67,6 +67,28 @@ Value mlir::gpfq::emitPortablePairDot(OpBuilder &builder, Location loc, Value ac
   return acc;
 }
 
+/// Bytes as half as many words.
+static Value castToWords(OpBuilder &builder, Location loc, Value bytes) {
+  int64_t size = cast<VectorType>(bytes.getType()).getNumElements();
+  return vector::BitCastOp::create(builder, loc, VectorType::get(size / 2, builder.getI16Type()),
+                                   bytes);
+}
+
+std::array<Value, 2> mlir::gpfq::emitCodeWords(OpBuilder &builder, Location loc, Value codes) {
+  Value words = castToWords(builder, loc, codes);
+  Type type = words.getType();
+  return {arith::AndIOp::create(builder, loc, words, splat(builder, loc, type, 0xff)),
+          arith::ShRUIOp::create(builder, loc, words, splat(builder, loc, type, 8))};
+}
+
+std::array<Value, 2> mlir::gpfq::emitLevelWords(OpBuilder &builder, Location loc, Value levels) {
+  Value words = castToWords(builder, loc, levels);
+  Value eight = splat(builder, loc, words.getType(), 8);
+  Value evenOnTop = arith::ShLIOp::create(builder, loc, words, eight);
+  return {arith::ShRSIOp::create(builder, loc, evenOnTop, eight),
+          arith::ShRSIOp::create(builder, loc, words, eight)};
+}
+
 Value mlir::gpfq::emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors) {
   int64_t lanes = cast<VectorType>(vectors[0].getType()).getNumElements();
   auto concatenate = [&](Value a, Value b) -> Value {

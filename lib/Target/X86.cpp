@@ -297,23 +297,12 @@ private:
   }
 
   /// Even and odd bytes widened to i16: exact for any byte.
-  static Value emitWordPairs(OpBuilder &builder, Location loc, Value acc, Value codes,
-                             Value levels) {
-    auto words = VectorType::get(16, builder.getI16Type());
-    Value eight = splat(builder, loc, words, 8);
-    Value codeWords = vector::BitCastOp::create(builder, loc, words, codes);
-    Value levelWords = vector::BitCastOp::create(builder, loc, words, levels);
-    Value evenCodes =
-        arith::AndIOp::create(builder, loc, codeWords, splat(builder, loc, words, 0xff));
-    Value oddCodes = arith::ShRUIOp::create(builder, loc, codeWords, eight);
-    Value evenLevels = arith::ShLIOp::create(builder, loc, levelWords, eight);
-    evenLevels = arith::ShRSIOp::create(builder, loc, evenLevels, eight);
-    Value oddLevels = arith::ShRSIOp::create(builder, loc, levelWords, eight);
-    StringRef multiplyAdd = "llvm.x86.avx2.pmadd.wd";
-    Value even = callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {evenCodes, evenLevels});
-    Value odd = callIntrinsic(builder, loc, multiplyAdd, acc.getType(), {oddCodes, oddLevels});
-    acc = arith::AddIOp::create(builder, loc, acc, even);
-    return arith::AddIOp::create(builder, loc, acc, odd);
+  Value emitWordPairs(OpBuilder &builder, Location loc, Value acc, Value codes,
+                      Value levels) const {
+    for (auto [factors, words] :
+         llvm::zip_equal(emitCodeWords(builder, loc, codes), emitLevelWords(builder, loc, levels)))
+      acc = emitPairDot(builder, loc, acc, factors, words);
+    return acc;
   }
 };
 

@@ -158,6 +158,12 @@ Value emitPortableDot(OpBuilder &builder, Location loc, Value acc, Value codes, 
 /// `emitPairDot` in plain arithmetic.
 Value emitPortablePairDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels);
 
+/// The even and the odd bytes of `codes`, which are unsigned, as words: vectors of half the
+/// elements.
+std::array<Value, 2> emitCodeWords(OpBuilder &builder, Location loc, Value codes);
+/// The same for `levels`, which are signed.
+std::array<Value, 2> emitLevelWords(OpBuilder &builder, Location loc, Value levels);
+
 /// The elements of four vectors with interleaved lanes (see LayoutAttr) in one vector, in the order
 /// of channels.
 Value emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Value> vectors);

@@ -34,9 +34,9 @@ bool mlir::gpfq::readsInputByElement(LowBitComputeOpInterface op, MemRefType inp
 /// The largest panel that is unpacked once for `emitDot`: with the input of a tile it stays near
 /// the core.
 static constexpr int64_t maxUnpackedBytes = 32 * 1024;
-/// Narrow sums and words win more, from the second-level cache too: the largest panel on the stack,
-/// and that of words in a workspace.
-static constexpr int64_t maxStackBytes = 80 * 1024, maxWorkspaceBytes = 512 * 1024;
+/// Narrow sums and words win more, from the second-level cache too: the largest panel of words in a
+/// workspace; on the stack, panels are up to `maxPanelStackBytes`.
+static constexpr int64_t maxWorkspaceBytes = 512 * 1024;
 /// Tiles for which unpacking once takes less time than in the inner loop.
 static constexpr int64_t minTilesToUnpack = 8;
 
@@ -53,7 +53,7 @@ int64_t mlir::gpfq::getWordPanelBytes(LowBitComputeOpInterface op, const KernelT
   int32_t magnitude = op.getAlphabet().getMaxMagnitude() << g.getShift();
   int64_t bytes = getWordBytes(g);
   bool usesWorkspace = op.hasIntegerAccumulator() && !g.hasSigns() &&
-                       target.widensLevels(magnitude) && bytes > maxStackBytes &&
+                       target.widensLevels(magnitude) && bytes > maxPanelStackBytes &&
                        bytes <= maxWorkspaceBytes &&
                        hasTilesToUnpack(target, {getPixels(op), g.getTotalQuads(), g.bits});
   return usesWorkspace ? bytes : 0;
@@ -63,9 +63,9 @@ bool ContractionKernel::unpacksOnce() const {
   if (!b.isInteger || g.getFieldsInPlace() > 1 || !hasTilesToUnpack(b.target, getShape()))
     return false;
   if (b.widensLevels())
-    return panelBuffer || getWordBytes(g) <= maxStackBytes;
+    return b.hasPanelBuffer() || getWordBytes(g) <= maxPanelStackBytes;
   int64_t bytes = g.getTotalQuads() * g.vectors * g.getRegisterBytes();
-  return g.bits != 8 && bytes <= (b.getNarrowQuads() > 0 ? maxStackBytes : maxUnpackedBytes);
+  return g.bits != 8 && bytes <= (b.getNarrowQuads() > 0 ? maxPanelStackBytes : maxUnpackedBytes);
 }
 
 int64_t ContractionKernel::getTileRows() const {
@@ -140,8 +140,6 @@ void ContractionKernel::build() {
   columnRanges = getBalancedTiles(width, limit);
   panelRanges = getPanelRanges(g);
   chooseChunks();
-  if (panelBuffer)
-    b.unpackTo(panelBuffer, b.isSplit() ? b.scale(b.getChunk(), getWordBytes(g)) : b.index(0));
   b.buildTileLoops({{1, batch, 0}}, batchChunk, [&](Value batchIndex, int64_t) {
     b.buildTileLoops({{1, g.groups, 0}}, groupChunk, [&](Value group, int64_t) {
       buildBlocks([&](IndexRange tiles) { buildPanels(batchIndex, group, tiles); });
@@ -149,8 +147,8 @@ void ContractionKernel::build() {
   });
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op, Value panelBuffer) {
-  ContractionKernel kernel(builder, op, panelBuffer);
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, Conv2DOp op) {
+  ContractionKernel kernel(builder, op);
   ArrayRef<int64_t> shape = cast<MemRefType>(op.getInit().getType()).getShape();
   SmallVector<int64_t> filter = op.getLayoutAttr().getStoredKernel();
   kernel.batch = shape[0];
@@ -176,19 +174,18 @@ static void setMatrixShape(ContractionKernel &kernel, LowBitComputeOpInterface o
   kernel.groupChannels = op.getLayoutAttr().getStoredKernel()[1];
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op, Value panelBuffer) {
-  ContractionKernel kernel(builder, op, panelBuffer);
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, MatmulOp op) {
+  ContractionKernel kernel(builder, op);
   setMatrixShape(kernel, op);
   kernel.build();
 }
 
-void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, BatchMatmulOp op,
-                                        Value panelBuffer) {
+void mlir::gpfq::buildContractionKernel(KernelBuilder &builder, BatchMatmulOp op) {
   Value &weights = builder.weights.memref;
   if (cast<MemRefType>(weights.getType()).getRank() == 2)
     weights =
         memref::CollapseShapeOp::create(builder, weights, ArrayRef<ReassociationIndices>{{0, 1}});
-  ContractionKernel kernel(builder, op, panelBuffer);
+  ContractionKernel kernel(builder, op);
   setMatrixShape(kernel, op);
   kernel.batchBytes = builder.weights.geometry.getTotalBytes();
   kernel.build();

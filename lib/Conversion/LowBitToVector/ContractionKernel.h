@@ -42,10 +42,10 @@ struct QuadInput {
 /// A convolution, or a matrix product seen as a convolution of one row of pixels.
 class ContractionKernel {
 public:
-  ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op, Value panelBuffer)
+  ContractionKernel(KernelBuilder &builder, lowbit::LowBitComputeOpInterface op)
       : b(builder), g(builder.weights.geometry),
         byElement(readsInputByElement(op, cast<MemRefType>(builder.input.getType()))),
-        sumsLevels(builder.multipliesSignedCodes()), panelBuffer(panelBuffer) {
+        sumsLevels(builder.multipliesSignedCodes()) {
     if (ArrayRef<int64_t> tile = op.getLayoutAttr().getTile(); !tile.empty())
       chosenTileRows = tile.front();
   }
@@ -130,8 +130,6 @@ private:
   bool byElement;
   /// True if codes are made signed, for which sums of the levels make up.
   bool sumsLevels;
-  /// A workspace of `getWordPanelBytes` for each chunk, or null.
-  Value panelBuffer;
   bool isUnpackedOnce = false;
   /// True if it is unpacked to words.
   bool usesWords = false;

@@ -83,22 +83,6 @@ Value ContractionKernel::emitCodes(const QuadInput &input, int64_t pixel) {
   return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
 }
 
-/// The same with the words of the step at byte `stepStart`. Each pixel loads them anew: there are
-/// no registers for them, and products take operands in memory.
-void ContractionKernel::addWordProducts(const QuadInput &input, Value stepStart,
-                                        MutableArrayRef<Value> sums) {
-  int64_t vectors = int64_t(sums.size()) / input.pixels;
-  for (int64_t m = 0; m < input.pixels; ++m) {
-    MutableArrayRef<Value> acc = sums.slice(m * vectors, vectors);
-    std::array<Value, 2> codes = b.emitCodeWords(emitCodes(input, m));
-    for (int64_t v = 0; v < vectors; ++v) {
-      for (auto [factors, levels] : llvm::zip_equal(codes, b.loadLevelWords(stepStart, v)))
-        acc[v] = b.emitPairDot(acc[v], factors, levels);
-      stepStart = b.makeOpaque(stepStart, acc[v]);
-    }
-  }
-}
-
 /// Adds the products of a quad of each pixel with `levels`, a register for each vector.
 void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> levels,
                                     MutableArrayRef<Value> sums) {
@@ -137,6 +121,22 @@ void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> leve
   for (int64_t v = 0; v < vectors; ++v) {
     Value &sum = sums[input.pixels * vectors + v];
     sum = b.emitSignedDot(sum, b.splat(b.getBytesType(), 1), levels[v]);
+  }
+}
+
+/// The same with the words of the step at byte `stepStart`. Each pixel loads them anew: there are
+/// no registers for them, and products take operands in memory.
+void ContractionKernel::addWordProducts(const QuadInput &input, Value stepStart,
+                                        MutableArrayRef<Value> sums) {
+  int64_t vectors = int64_t(sums.size()) / input.pixels;
+  for (int64_t m = 0; m < input.pixels; ++m) {
+    std::array<Value, 2> codes = emitCodeWords(b, b.getLoc(), emitCodes(input, m));
+    for (int64_t v = 0; v < vectors; ++v) {
+      Value &sum = sums[m * vectors + v];
+      Value at = b.add(stepStart, v * g.getRegistersPerStep() * g.getRegisterBytes());
+      sum = b.emitWordDot(sum, codes, b.loadLevelWords(b.weights.memref, at));
+      stepStart = b.makeOpaque(stepStart, sum);
+    }
   }
 }
 

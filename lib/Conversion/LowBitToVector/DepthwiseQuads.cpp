@@ -72,12 +72,8 @@ void QuadSums::startQuad() {
 
 void QuadSums::add(int64_t index, Value codes, ArrayRef<Value> levels) {
   Value &sum = limit == 0 ? acc[index] : narrow[index];
-  if (levels.size() == 1) {
-    sum = b.emitDot(sum, codes, levels[0]);
-    return;
-  }
-  for (auto [words, factors] : llvm::zip_equal(b.emitCodeWords(codes), levels))
-    sum = b.emitPairDot(sum, words, factors);
+  sum = levels.size() == 1 ? b.emitDot(sum, codes, levels[0])
+                           : b.emitWordDot(sum, emitCodeWords(b, b.getLoc(), codes), levels);
 }
 
 SmallVector<Value> QuadSums::finish() { return narrow.empty() ? acc : b.emitWiden(acc, narrow); }
@@ -151,26 +147,16 @@ Value DepthwiseKernel::getArranged(Value rowStart, int64_t shift, int64_t quad, 
 
 /// Stores a register of levels, or of two of its words.
 void DepthwiseKernel::storeLevels(Value levels, Value at) {
-  if (!widensLevels) {
+  if (widensLevels)
+    b.storeLevelWords(levels, arranged, at);
+  else
     vector::StoreOp::create(b, levels, arranged, at);
-    return;
-  }
-  for (Value words : b.emitLevelWords(levels)) {
-    Value bytes = vector::BitCastOp::create(b, b.getBytesType(), words);
-    vector::StoreOp::create(b, bytes, arranged, at);
-    at = b.add(at, b.getBytesType().getNumElements());
-  }
 }
 
 SmallVector<Value, 2> DepthwiseKernel::loadLevels(Value at) {
-  SmallVector<Value, 2> levels;
-  for (int64_t i = 0; i < getRegisters(); ++i) {
-    Value place = b.add(at, i * b.getBytesType().getNumElements());
-    levels.push_back(vector::LoadOp::create(b, b.getBytesType(), arranged, place));
-    if (widensLevels)
-      levels.back() = vector::BitCastOp::create(b, b.getWordsType(), levels.back());
-  }
-  return levels;
+  if (widensLevels)
+    return llvm::to_vector<2>(b.loadLevelWords(arranged, at));
+  return {vector::LoadOp::create(b, b.getBytesType(), arranged, at)};
 }
 
 int64_t DepthwiseKernel::getRowBytes() const {

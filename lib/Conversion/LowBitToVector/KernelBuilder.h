@@ -16,6 +16,9 @@ namespace mlir::gpfq {
 /// panels of channels go over them.
 inline constexpr int64_t blockBytes = 128 * 1024;
 
+/// The largest unpacked panel in the frame of a kernel, see docs/how-to-embed.md.
+inline constexpr int64_t maxPanelStackBytes = 80 * 1024;
+
 /// Packed weights in memory and where each of them is.
 struct PackedBuffer {
   Value memref;
@@ -97,12 +100,12 @@ public:
   /// The bytes `level << getShift()` of quad `quadInStep` of the step that starts at byte
   /// `stepStart`, for vector `vector` of its panel.
   Value loadLevels(Value stepStart, int64_t vector, int64_t quadInStep, RegisterCache &cache);
-  /// The words of the even and of the odd bytes of a quad of a panel that was unpacked to words.
-  std::array<Value, 2> loadLevelWords(Value stepStart, int64_t vector);
-  /// The even and the odd bytes of `levels` as words.
-  std::array<Value, 2> emitLevelWords(Value levels);
-  /// The even and the odd bytes of `codes` as words.
-  std::array<Value, 2> emitCodeWords(Value codes);
+  /// Stores the words of the even bytes of `levels` and behind them those of the odd ones.
+  void storeLevelWords(Value levels, Value memref, Value at);
+  /// Loads what `storeLevelWords` has stored.
+  std::array<Value, 2> loadLevelWords(Value memref, Value at);
+  /// Adds the products of the words of codes and levels, the even ones and the odd ones.
+  Value emitWordDot(Value acc, ArrayRef<Value> codes, ArrayRef<Value> levels);
   /// `level << shift` of bytes that `loadLevels` gives.
   Value emitPlainLevels(Value bytes, unsigned shift = 0);
   /// The geometry of the same weights as bytes `level << shift`, in vectors of `getLanes()`.
@@ -120,6 +123,8 @@ public:
     unpacked = memref;
     unpackedStart = start;
   }
+  /// True if `unpackTo` has set one.
+  bool hasPanelBuffer() const { return bool(unpackedStart); }
   /// Where in its buffer an unpacked panel starts.
   Value getUnpackedStart() { return unpackedStart ? unpackedStart : index(0); }
   /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
@@ -233,15 +238,13 @@ double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);
 bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
 
 /// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel in words that is too
-/// large for the stack; 0 if there are none.
+/// large for the stack, which `unpackTo` takes; 0 if there are none.
 int64_t getWordPanelBytes(lowbit::LowBitComputeOpInterface op, const KernelTarget &target);
 
 /// Builds the body of a kernel at the insertion point of `builder`.
-/// Contractions put panels in `panelBuffer`, which has `getWordPanelBytes` for each chunk that
-/// there may be and is null if that is 0.
-void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op, Value panelBuffer);
-void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op, Value panelBuffer);
-void buildContractionKernel(KernelBuilder &builder, lowbit::BatchMatmulOp op, Value panelBuffer);
+void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op);
+void buildContractionKernel(KernelBuilder &builder, lowbit::MatmulOp op);
+void buildContractionKernel(KernelBuilder &builder, lowbit::BatchMatmulOp op);
 void buildDepthwiseKernel(KernelBuilder &builder, lowbit::DepthwiseConv2DOp op);
 /// The same for `op` on `buffers`: the input, codes, scales, zero points and perhaps sums.
 void buildQuantizeRowsKernel(LoopBuilder &builder, lowbit::QuantizeRowsOp op, ValueRange buffers);

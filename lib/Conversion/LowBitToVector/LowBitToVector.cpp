@@ -240,9 +240,12 @@ struct ConvertLowBitToVectorPass
           ValueRange operands = buffers.take_front(op->getNumOperands());
           KernelBuilder body(op, bodyBuilder, operands, **found, emulateDot);
           split(body);
-          if (workspaceBytes > 0)
+          if (workspaceBytes > 0) {
             body.limitChunks(panels);
-          buildBody(body, op, workspaceBytes > 0 ? buffers.back() : Value());
+            Value part = body.isSplit() ? body.getChunk() : body.index(0);
+            body.unpackTo(buffers.back(), body.scale(part, panelBytes));
+          }
+          buildBody(body, op);
           return body.getNumChunks();
         },
         workspaceBytes);
@@ -257,15 +260,15 @@ struct ConvertLowBitToVectorPass
            (op.getLayoutAttr().getTile().empty() && prefersWinograd(op, target, isSplit));
   }
 
-  static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op, Value panelBuffer) {
+  static void buildBody(KernelBuilder &kernel, LowBitComputeOpInterface op) {
     if (auto conv = dyn_cast<Conv2DOp>(op.getOperation()))
-      buildContractionKernel(kernel, conv, panelBuffer);
+      buildContractionKernel(kernel, conv);
     else if (auto depthwise = dyn_cast<DepthwiseConv2DOp>(op.getOperation()))
       buildDepthwiseKernel(kernel, depthwise);
     else if (auto product = dyn_cast<BatchMatmulOp>(op.getOperation()))
-      buildContractionKernel(kernel, product, panelBuffer);
+      buildContractionKernel(kernel, product);
     else
-      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()), panelBuffer);
+      buildContractionKernel(kernel, cast<MatmulOp>(op.getOperation()));
   }
 };
 

@@ -88,30 +88,28 @@ Value KernelBuilder::emitPlainLevels(Value bytes, unsigned shift) {
   return arith::SubIOp::create(*this, biased, splat(getBytesType(), sign));
 }
 
-std::array<Value, 2> KernelBuilder::loadLevelWords(Value stepStart, int64_t vector) {
+void KernelBuilder::storeLevelWords(Value levels, Value memref, Value at) {
+  for (Value words : emitLevelWords(*this, getLoc(), levels)) {
+    Value bytes = vector::BitCastOp::create(*this, getBytesType(), words);
+    vector::StoreOp::create(*this, bytes, memref, ValueRange(at));
+    at = add(at, weights.geometry.getRegisterBytes());
+  }
+}
+
+std::array<Value, 2> KernelBuilder::loadLevelWords(Value memref, Value at) {
   std::array<Value, 2> words;
   for (auto [i, loaded] : llvm::enumerate(words)) {
-    int64_t offset = (2 * vector + int64_t(i)) * weights.geometry.getRegisterBytes();
-    Value bytes = vector::LoadOp::create(*this, getBytesType(), weights.memref,
-                                         ValueRange(add(stepStart, offset)));
+    Value place = add(at, int64_t(i) * weights.geometry.getRegisterBytes());
+    Value bytes = vector::LoadOp::create(*this, getBytesType(), memref, ValueRange(place));
     loaded = vector::BitCastOp::create(*this, getWordsType(), bytes);
   }
   return words;
 }
 
-std::array<Value, 2> KernelBuilder::emitCodeWords(Value codes) {
-  VectorType type = getWordsType();
-  Value words = vector::BitCastOp::create(*this, type, codes);
-  return {arith::AndIOp::create(*this, words, splat(type, 0xff)),
-          arith::ShRUIOp::create(*this, words, splat(type, 8))};
-}
-
-std::array<Value, 2> KernelBuilder::emitLevelWords(Value levels) {
-  VectorType type = getWordsType();
-  Value eight = splat(type, 8), words = vector::BitCastOp::create(*this, type, levels);
-  Value evenOnTop = arith::ShLIOp::create(*this, words, eight);
-  return {arith::ShRSIOp::create(*this, evenOnTop, eight),
-          arith::ShRSIOp::create(*this, words, eight)};
+Value KernelBuilder::emitWordDot(Value acc, ArrayRef<Value> codes, ArrayRef<Value> levels) {
+  for (auto [factors, words] : llvm::zip_equal(codes, levels))
+    acc = emitPairDot(acc, factors, words);
+  return acc;
 }
 
 PackedGeometry KernelBuilder::getPlainGeometry(unsigned shift) const {
@@ -168,11 +166,7 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
         int64_t registers = plain.getRegistersPerStep();
         Value at = add(to, (q * vectors + v) * registers * plain.getRegisterBytes());
         if (toWords)
-          for (Value words : emitLevelWords(levels)) {
-            Value bytes = vector::BitCastOp::create(*this, getBytesType(), words);
-            vector::StoreOp::create(*this, bytes, unpacked, ValueRange(at));
-            at = add(at, plain.getRegisterBytes());
-          }
+          storeLevelWords(levels, unpacked, at);
         else
           vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
         before.push_back(levels);

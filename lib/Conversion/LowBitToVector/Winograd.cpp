@@ -125,10 +125,10 @@ static bool isSupported(Conv2DOp op) {
 bool mlir::gpfq::canUseWinograd(Conv2DOp op, const KernelTarget &target) {
   if (target.getWinogradTiles() == 0 || !isSupported(op))
     return false;
-  // Unpacked levels of a panel are on the stack.
-  constexpr int64_t maxUnpackedBytes = 80 * 1024, taps = 9;
+  constexpr int64_t taps = 9;
   int64_t channels = cast<MemRefType>(op.getInput().getType()).getShape().back();
-  return taps * channels * PackedGeometry(op).getPanelChannels() <= maxUnpackedBytes && isExact(op);
+  return taps * channels * PackedGeometry(op).getPanelChannels() <= maxPanelStackBytes &&
+         isExact(op);
 }
 
 bool mlir::gpfq::prefersWinograd(Conv2DOp op, const KernelTarget &target, bool isSplit) {
