@@ -49,6 +49,7 @@ STEPS = (
     ("alternations",),
     ("residual-targets",),
     ("clip-rounds",),
+    ("tabu-moves",),
     ("scale-matching",),
 )
 METRICS = ("top1", "agreement", "error")

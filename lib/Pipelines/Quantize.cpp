@@ -82,7 +82,7 @@ static GPFQQuantizeWeightsOptions getWeightOptions(const QuantizeOptions &option
   result.stepFactor = options.stepFactor;
   result.order = options.order;
   result.sweeps = options.sweeps;
-  result.pairSweeps = options.pairSweeps;
+  result.tabuMoves = options.tabuMoves;
   result.alternations = options.alternations;
   result.clipRounds = options.clipRounds;
   result.poolRounds = options.poolRounds;

@@ -3,7 +3,6 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "GroupSystem.h"
-#include "PairMoves.h"
 #include "Recursion.h"
 #include "ScaleBlocks.h"
 #include <algorithm>
@@ -49,8 +48,6 @@ GroupSystem gpfq::makeGroupSystem(const LayerProblem &problem, const LayerSpec &
     exact = {};
     system.training = makeGroupMoments(*training, columns, shift, group, spec.ridge,
                                        needsPath(spec), exact, parallelFor);
-    if (spec.pairSweeps > 0)
-      system.partners = getPartners(spec, system.training);
     system.recursion = makeRecursion(spec, columns, system.training, exact, parallelFor);
   }
   return system;

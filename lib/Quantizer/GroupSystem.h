@@ -69,8 +69,6 @@ struct GroupSystem {
   GroupColumns columns;
   GroupMoments training, heldOut;
   Recursion recursion;
-  /// See PairMoves.h; empty without pair sweeps.
-  std::vector<std::vector<int32_t>> partners;
 };
 
 /// Means that are subtracted from the columns of X, X~ and R before anything else; see

@@ -52,8 +52,8 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
     if (spec.scaleBlock < 1 || channels % spec.scaleBlock != 0)
       return "blocks of " + std::to_string(spec.scaleBlock) + " do not divide " +
              std::to_string(channels) + " input channels";
-    if (spec.pairSweeps > 0 || spec.accumulator.bits > 0)
-      return "pair sweeps and accumulator bounds need one step for each output channel";
+    if (spec.accumulator.bits > 0)
+      return "accumulator bounds need one step for each output channel";
   }
   if (spec.scaleMatching != ScaleMatching::None && spec.granularity == Granularity::Tensor)
     return "output scales are matched by output channel; use a step for each channel";
@@ -62,8 +62,11 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
   std::string accumulator = checkAccumulator(spec.accumulator, spec.alphabet, problem.columns);
   if (!accumulator.empty())
     return accumulator;
-  if (spec.pairSweeps > 0 && (spec.threshold != Threshold::None || spec.accumulator.bits > 0))
-    return "pair sweeps keep neither to a threshold nor to an accumulator bound";
+  if (spec.tabuMoves > 0 && (spec.threshold != Threshold::None || spec.accumulator.bits > 0))
+    return "a tabu search keeps neither to a threshold nor to an accumulator bound";
+  constexpr int64_t mostMoves = int64_t(1) << 30;
+  if (spec.tabuMoves > mostMoves)
+    return "a tabu search has at most " + std::to_string(mostMoves) + " moves";
   bool clips = problem.clipped && spec.clipRounds > 0;
   if (clips && (problem.clipped->rows < 1 || !problem.clipped->inputs ||
                 !problem.clipped->targets || !(problem.clipped->low < problem.clipped->high)))

@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "PanelSolver.h"
-#include "PairMoves.h"
+#include "TabuSearch.h"
 #include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 #include <cmath>
@@ -105,23 +105,22 @@ void PanelSolver::sweeps() {
     ;
 }
 
-void PanelSolver::pairSweeps(int64_t count) {
-  if (spec.method == Method::Msq || spec.pairSweeps == 0)
+void PanelSolver::search(int64_t count) {
+  if (spec.method == Method::Msq || spec.tabuMoves == 0)
     return;
   const GroupMoments &moments = system.training;
   int64_t n = system.columns.count;
   multiply(moments, differences);
   for (int64_t lane = 0; lane < count; ++lane) {
-    NeuronLevels neuron{steps[lane], {}, {}};
+    int64_t channel = lanes[lane].neuron;
+    NeuronLevels neuron{std::vector<int8_t>(n), std::vector<float>(n), AlignedBuffer<float>(n)};
     for (int64_t t = 0; t < n; ++t) {
-      float mismatch =
-          moments.mismatch.empty() ? 0.0f : moments.mismatch[lanes[lane].neuron * n + t];
-      neuron.levels.push_back(level(t, lane));
-      neuron.residuals.push_back(mismatch + products[t * lanesPerPanel + lane]);
+      float mismatch = moments.mismatch.empty() ? 0.0f : moments.mismatch[channel * n + t];
+      neuron.levels[t] = level(t, lane);
+      neuron.steps[t] = step(t, lane);
+      neuron.residuals[t] = mismatch + products[t * lanesPerPanel + lane];
     }
-    for (int64_t i = 0; i < spec.pairSweeps && sweepPairs(spec, moments, system.partners, neuron);
-         ++i)
-      ;
+    searchLevels(spec, moments, system.columns.firstChannel + channel, neuron);
     for (int64_t t = 0; t < n; ++t)
       setLevel(t, lane, neuron.levels[t]);
   }

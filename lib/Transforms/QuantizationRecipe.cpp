@@ -96,6 +96,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.refit = true;
     spec.step = StepRule::Search;
     spec.sweeps = 2;
+    spec.tabuMoves = 3000;
     spec.alternations = 2;
     spec.clipRounds = 4;
     spec.scaleMatching = ScaleMatching::Variance;
@@ -116,13 +117,12 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.step = StepRule::AbsMax;
     spec.biasCorrection = spec.refit = false;
     recipe.residualTargets = ResidualTargets::None;
-    spec.alternations = spec.clipRounds = spec.poolRounds = 0;
+    spec.tabuMoves = spec.alternations = spec.clipRounds = spec.poolRounds = 0;
     spec.scaleMatching = ScaleMatching::None;
   }
   reader.read<StepRule>("step", options.step, stepRules, spec.step);
   reader.read<ColumnOrder>("order", options.order, orders, spec.order);
   reader.readNumber("sweeps", options.sweeps, spec.sweeps);
-  reader.readNumber("pair-sweeps", options.pairSweeps, spec.pairSweeps);
   reader.readNumber("alternations", options.alternations, spec.alternations);
   reader.readNumber("clip-rounds", options.clipRounds, spec.clipRounds);
   reader.readNumber("pool-rounds", options.poolRounds, spec.poolRounds);
@@ -143,6 +143,10 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     reader.fail("accumulator-bits is not 0 or 2 to 32");
   if (options.accumulatorTile < 0)
     reader.fail("accumulator-tile is below 0");
+  // A search keeps to neither.
+  if (spec.threshold != Threshold::None || options.accumulatorBits != 0)
+    spec.tabuMoves = 0;
+  reader.readNumber("tabu-moves", options.tabuMoves, spec.tabuMoves);
   spec.accumulator.bits = options.accumulatorBits;
   spec.accumulator.tile = options.accumulatorTile;
   recipe.isScaleMatchingOptional = options.scaleMatching == "auto";
@@ -195,7 +199,7 @@ std::string QuantizationRecipe::str() const {
   os << "method=" << getName<Method>(methods, spec.method)
      << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
      << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
-     << " pair-sweeps=" << spec.pairSweeps << " alternations=" << spec.alternations
+     << " tabu-moves=" << spec.tabuMoves << " alternations=" << spec.alternations
      << " clip-rounds=" << spec.clipRounds << " pool-rounds=" << spec.poolRounds
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
      << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)

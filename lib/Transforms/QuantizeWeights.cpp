@@ -85,7 +85,7 @@ LogicalResult QuantizeWeightsPass::Run::readOptions() {
   options.stepFactor = pass.stepFactor;
   options.order = pass.order;
   options.sweeps = pass.sweeps;
-  options.pairSweeps = pass.pairSweeps;
+  options.tabuMoves = pass.tabuMoves;
   options.alternations = pass.alternations;
   options.clipRounds = pass.clipRounds;
   options.poolRounds = pass.poolRounds;

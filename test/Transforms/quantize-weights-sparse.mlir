@@ -7,6 +7,10 @@
 // RUN: FileCheck %s --check-prefix=SPARSE < %t.soft.json
 // RUN: gpfq-opt %s --gpfq-annotate-layers="alphabet=hard_threshold:2:2" --gpfq-quantize-weights="calibration=%t.npy recipe=paper threshold=hard report=%t.hard.json" | FileCheck %s --check-prefix=HARD
 // RUN: FileCheck %s --check-prefix=SPARSE < %t.hard.json
+// The search for levels keeps to no threshold: recipe=best leaves it out, and it is refused when asked for.
+// RUN: gpfq-opt %s --gpfq-annotate-layers="alphabet=mid_tread:7" --gpfq-quantize-weights="calibration=%t.npy threshold=soft lambda=0.3 lambda-unit=radius" -o /dev/null
+// RUN: not gpfq-opt %s --gpfq-annotate-layers="alphabet=mid_tread:7" --gpfq-quantize-weights="calibration=%t.npy threshold=soft lambda=0.3 lambda-unit=radius tabu-moves=10" 2>&1 | FileCheck %s --check-prefix=SEARCH
+// SEARCH: a tabu search keeps neither to a threshold nor to an accumulator bound
 // DENSE: "accumulator_bits": null,
 // DENSE: "sparsity": 0{{(.1[0-9]*)?}},
 // SPARSE: "sparsity": 0.{{[2-9]}}

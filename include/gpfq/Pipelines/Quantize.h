@@ -95,9 +95,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
   PassOptions::Option<std::string> sweeps{
       *this, "sweeps", llvm::cl::init("auto"),
       llvm::cl::desc("Coordinate descent sweeps after the recursion")};
-  PassOptions::Option<std::string> pairSweeps{
-      *this, "pair-sweeps", llvm::cl::init("auto"),
-      llvm::cl::desc("Sweeps over pairs of correlated columns")};
+  PassOptions::Option<std::string> tabuMoves{
+      *this, "tabu-moves", llvm::cl::init("auto"),
+      llvm::cl::desc("Moves of a tabu search for the levels of each output channel")};
   PassOptions::Option<std::string> alternations{
       *this, "alternations", llvm::cl::init("auto"),
       llvm::cl::desc("Rounds of the best step for the levels, then sweeps")};

@@ -18,7 +18,7 @@ namespace mlir::gpfq {
 /// Texts of options; "auto" leaves the choice to the recipe. Their values are those of the pass.
 struct RecipeOptions {
   StringRef recipe = "best", method = "auto", step = "auto", order = "auto", sweeps = "auto",
-            pairSweeps = "auto", alternations = "auto", clipRounds = "auto", poolRounds = "auto",
+            tabuMoves = "auto", alternations = "auto", clipRounds = "auto", poolRounds = "auto",
             scaleMatching = "auto", ridge = "auto", refit = "auto", biasCorrection = "auto",
             residualTargets = "auto", threshold = "none", lambda = "auto", lambdaUnit = "step";
   double stepFactor = 1.0, radiusQuantile = 1.0;

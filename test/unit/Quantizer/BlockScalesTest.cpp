@@ -135,7 +135,7 @@ TEST(BlockScales, BadBlocksGiveAMessage) {
   auto nothing = [](LayerSpec &) {};
   EXPECT_NE(message(3 * layer.inputChannels, nothing).find("do not divide"), std::string::npos);
   EXPECT_NE(message(0, nothing).find("do not divide"), std::string::npos);
-  EXPECT_NE(message(4, [](LayerSpec &spec) { spec.pairSweeps = 1; }).find("one step"),
+  EXPECT_NE(message(4, [](LayerSpec &spec) { spec.accumulator.bits = 16; }).find("one step"),
             std::string::npos);
   EXPECT_EQ(message(4, nothing), "");
   layer.inputChannels = layer.columns + 1;

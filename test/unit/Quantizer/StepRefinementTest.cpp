@@ -57,41 +57,6 @@ TEST(StepRefinement, AlternationNeverRaisesTheTrainingError) {
   EXPECT_TRUE(improved);
 }
 
-TEST(StepRefinement, PairSweepsLowerTheErrorFurther) {
-  ThreadPool pool(2);
-  double single = 0.0, pairs = 0.0;
-  for (unsigned seed = 0; seed < 16; ++seed) {
-    TestLayer layer(seed);
-    if (seed % 4 == 3)
-      layer.addShift(seed);
-    LayerSpec spec = makeSpec(seed);
-    spec.sweeps = 10;
-    spec.alternations = 3;
-    spec.biasCorrection = seed % 3 == 1;
-    LayerResult before = *quantizeLayer(layer.problem(), spec);
-    spec.pairSweeps = 4;
-    LayerResult after = *quantizeLayer(layer.problem(), spec);
-    EXPECT_NEAR(after.report.inSampleError, layer.directError(after),
-                2e-3 * after.report.inSampleError + 1e-4);
-    for (int8_t level : after.levels)
-      ASSERT_TRUE(spec.alphabet.contains(level));
-    EXPECT_EQ(after.levels, quantizeLayer(layer.problem(), spec, pool.parallelFor())->levels);
-    single += before.report.inSampleError;
-    pairs += after.report.inSampleError;
-    // From the same start, without the effect of the step: never worse.
-    spec.alternations = 1;
-    double once = quantizeLayer(layer.problem(), spec)->report.inSampleError;
-    spec.pairSweeps = 0;
-    EXPECT_LE(once, quantizeLayer(layer.problem(), spec)->report.inSampleError * (1.0 + 1e-6));
-  }
-  EXPECT_LT(pairs, 0.99 * single);
-  TestLayer layer(0);
-  LayerSpec spec;
-  spec.pairSweeps = 1;
-  spec.threshold = Threshold::Soft;
-  EXPECT_NE(quantizeLayer(layer.problem(), spec).message().find("threshold"), std::string::npos);
-}
-
 TEST(StepRefinement, OneRoundIsTheBestStepForTheLevels) {
   for (unsigned seed : {0u, 3u, 4u, 7u, 11u})
     for (Granularity granularity : {Granularity::Tensor, Granularity::Channel}) {
