@@ -18,6 +18,9 @@ static constexpr int64_t restMoves = 3, restSpread = 10;
 /// not make a new best solution, so that rounding cannot.
 static constexpr double margin = 1e-4;
 
+/// Columns from which on more of them mean fewer moves: a move takes a time proportional to them.
+static constexpr int64_t mostColumns = 1024;
+
 namespace {
 class Search {
 public:
@@ -113,5 +116,8 @@ void Search::run(int64_t moves, uint64_t seed) {
 
 void gpfq::searchLevels(const LayerSpec &spec, const GroupMoments &moments, uint64_t seed,
                         NeuronLevels &neuron) {
-  Search(spec, moments, neuron).run(spec.tabuMoves, seed);
+  int64_t count = neuron.levels.size(), moves = spec.tabuMoves;
+  if (count > mostColumns)
+    moves = moves * mostColumns / count;
+  Search(spec, moments, neuron).run(moves, seed);
 }

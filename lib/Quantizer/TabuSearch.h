@@ -21,7 +21,7 @@ struct NeuronLevels {
 };
 
 /// Tabu search (Glover, ORSA Journal on Computing 1(3), 1989) on the training error of one neuron:
-/// each of spec.tabuMoves moves takes one column to a neighbouring level, the one that lowers the
+/// each move, of spec.tabuMoves, takes one column to a neighbouring level, the one that lowers the
 /// error most or raises it least, and that column then rests for a few moves (a random number, by
 /// `seed`), unless moving it gives less error than ever before. The levels become those of the
 /// least error on the way, which may be the ones at the start; the residuals are not kept up.

@@ -120,7 +120,7 @@ struct LayerSpec {
   /// Moves of a tabu search wherever sweeps have ended, for each output channel (not for Msq, and
   /// neither with a threshold nor an accumulator bound): one level at a time goes to the next one,
   /// also where that raises the training error, and the levels with the least are kept. At most
-  /// 2^30.
+  /// 2^30; N > 1024 columns have 1024 / N of them.
   int64_t tabuMoves = 0;
   /// Rounds, after those, of: the best step for the levels in closed form, <X~q, T> /
   /// ||X~q||^2 (its change limited to [1/2, 2]), or for Granularity::Block the joint least squares
