@@ -14,10 +14,9 @@ using namespace gpfq;
 /// A column rests for restMoves - 1 moves and up to restSpread - 1 more. On layers of squeezenet1_1
 /// longer and fixed rests give more error, and shorter ones cycles.
 static constexpr int64_t restMoves = 3, restSpread = 10;
-/// Moves that lower the error by less than this, relative to that of one step of a mean column, do
-/// not make a new best solution, so that rounding cannot.
+/// New best levels have an error that is less by this share of what one step of a mean column
+/// makes, so that rounding alone makes none.
 static constexpr double margin = 1e-4;
-
 /// Columns from which on more of them mean fewer moves: a move takes a time proportional to them.
 static constexpr int64_t mostColumns = 1024;
 
@@ -41,7 +40,8 @@ private:
   std::vector<uint8_t> positions;
   AlignedBuffer<float> diagonal, up, down;
   AlignedBuffer<int32_t> keys, restsUntil;
-  double unit = 0.0;
+  /// Least difference of the errors of two best solutions.
+  double leastGain = 0.0;
 };
 } // namespace
 
@@ -55,7 +55,7 @@ Search::Search(const LayerSpec &spec, const GroupMoments &moments, NeuronLevels 
     restsUntil[t] = 0;
     diagonal[t] = moments.h[t * count + t];
     setNeighbours(t);
-    unit += double(diagonal[t]) * neuron.steps[t] * neuron.steps[t] / count;
+    leastGain += margin * diagonal[t] * neuron.steps[t] * neuron.steps[t] / count;
   }
 }
 
@@ -89,7 +89,7 @@ void Search::run(int64_t moves, uint64_t seed) {
   };
   for (int64_t move = 0; move < moves; ++move) {
     int64_t t = kernels.move(columns, row, change, static_cast<int32_t>(move),
-                             static_cast<float>(least - margin * unit - error));
+                             static_cast<float>(least - leastGain - error));
     change = 0.0f;
     if (t < 0)
       continue;
@@ -97,6 +97,9 @@ void Search::run(int64_t moves, uint64_t seed) {
           downward = down[t] * (down[t] * diagonal[t] + 2.0f * residual);
     bool isUp = upward < downward;
     float added = isUp ? upward : downward;
+    // Squares of huge values overflow.
+    if (!std::isfinite(added))
+      break;
     if (isLeast && !(added < 0.0f))
       keep();
     row = moments.h.data() + t * count;
@@ -104,7 +107,7 @@ void Search::run(int64_t moves, uint64_t seed) {
     positions[t] += isUp ? 1 : -1;
     setNeighbours(t);
     error += added;
-    if (error < least - margin * unit) {
+    if (error < least - leastGain) {
       least = error;
       isLeast = true;
     }

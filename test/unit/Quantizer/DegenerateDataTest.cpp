@@ -72,6 +72,7 @@ static void expectSoundResults(const TestLayer &layer, const char *what) {
       spec.step = variant % 3 == 1 ? StepRule::Search : StepRule::AbsMax;
       spec.ridge = variant == 7 ? 0.1 : 0.0;
       spec.alternations = 2;
+      spec.tabuMoves = variant % 4 ? 100 : 0;
       spec.clipRounds = spec.poolRounds = 2;
       if (variant % 3)
         spec.scaleMatching =
