@@ -98,10 +98,17 @@ PackedWeights gpfq::packWeights(int64_t groups, int64_t depth, int64_t columns, 
   for (int64_t g = 0; g < groups; ++g) {
     const float *matrix = source + g * ld * (rowMajorColumns ? columns : depth);
     float *group = packed.data.data() + g * packed.groupSize;
-    for (int64_t n = 0; n < columns; ++n) {
-      float *column = group + (n / width) * depth * width + n % width;
-      for (int64_t k = 0; k < depth; ++k)
-        column[k * width] = rowMajorColumns ? matrix[n * ld + k] : matrix[k * ld + n];
+    for (int64_t first = 0; first < columns; first += width) {
+      float *panel = group + first * depth;
+      int64_t count = std::min(width, columns - first);
+      if (!rowMajorColumns) {
+        for (int64_t k = 0; k < depth; ++k)
+          std::copy_n(matrix + k * ld + first, count, panel + k * width);
+        continue;
+      }
+      for (int64_t n = 0; n < count; ++n)
+        for (int64_t k = 0; k < depth; ++k)
+          panel[k * width + n] = matrix[(first + n) * ld + k];
     }
   }
   return packed;

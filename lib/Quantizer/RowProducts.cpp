@@ -32,34 +32,38 @@ static void transpose(int64_t rows, int64_t columns, const float *source, int64_
       target[t * transposedStride + r] = source[r * ld + t];
 }
 
-/// X'Y of each block of rows as a matrix product, with the block of X transposed.
+/// Y'X of each block of rows as a matrix product, with the block of Y, which is the smaller one in
+/// most layers, transposed.
 static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const float *x,
                                  const float *y, double *moments, const ParallelFor &parallelFor) {
   int64_t blocks = ceilDiv(rows, rowsPerSum), tiles = ceilDiv(shape.columns, tileSize);
-  std::vector<PackedWeights> packed(blocks * shape.groups);
+  // By block, group and neuron of the group.
+  int64_t transposedSize = shape.neurons * transposedStride;
+  AlignedBuffer<float> transposed(blocks * shape.groups * transposedSize);
   runParallel(parallelFor, blocks * shape.groups, [&](int64_t i) {
     int64_t begin = i / shape.groups * rowsPerSum, g = i % shape.groups;
-    packed[i] = packWeights(/*groups=*/1, std::min(rowsPerSum, rows - begin), shape.neurons,
-                            y + begin * shape.outputs() + g * shape.neurons, shape.outputs(),
-                            /*rowMajorColumns=*/false);
+    transpose(std::min(rowsPerSum, rows - begin), shape.neurons,
+              y + begin * shape.outputs() + g * shape.neurons, shape.outputs(),
+              transposed.data() + i * transposedSize);
   });
   runParallel(parallelFor, shape.groups * tiles, [&](int64_t task) {
     int64_t g = task / tiles, first = task % tiles * tileSize;
     int64_t width = std::min(tileSize, shape.columns - first);
-    std::vector<float> transposed(width * transposedStride), product(width * shape.neurons);
+    std::vector<float> product(shape.neurons * width);
     std::vector<double> sums(product.size(), 0.0);
     for (int64_t b = 0; b < blocks; ++b) {
       int64_t count = std::min(rowsPerSum, rows - b * rowsPerSum);
       const float *source = x + b * rowsPerSum * shape.inputs() + g * shape.columns + first;
-      transpose(count, width, source, shape.inputs(), transposed.data());
-      matmul(width, transposed.data(), transposedStride, packed[b * shape.groups + g],
-             /*bias=*/nullptr, product.data(), shape.neurons);
+      PackedWeights packed = packWeights(/*groups=*/1, count, width, source, shape.inputs(),
+                                         /*rowMajorColumns=*/false);
+      matmul(shape.neurons, transposed.data() + (b * shape.groups + g) * transposedSize,
+             transposedStride, packed, /*bias=*/nullptr, product.data(), width);
       for (size_t i = 0; i < product.size(); ++i)
         sums[i] += product[i];
     }
     for (int64_t o = 0; o < shape.neurons; ++o)
       for (int64_t t = 0; t < width; ++t)
-        moments[(g * shape.neurons + o) * shape.columns + first + t] += sums[t * shape.neurons + o];
+        moments[(g * shape.neurons + o) * shape.columns + first + t] += sums[o * width + t];
   });
 }
 

@@ -143,6 +143,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     reader.fail("accumulator-bits is not 0 or 2 to 32");
   if (options.accumulatorTile < 0)
     reader.fail("accumulator-tile is below 0");
+  recipe.isTabuSearchOptional = options.tabuMoves == "auto";
   // A search keeps to neither.
   if (spec.threshold != Threshold::None || options.accumulatorBits != 0)
     spec.tabuMoves = 0;
@@ -172,10 +173,13 @@ LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
   LayerSpec result = spec;
   result.alphabet = alphabet;
   setGranularity(layer, result);
+  constexpr int64_t fewLevels = 8;
+  // With more levels than these a search takes its time for little.
+  if (isTabuSearchOptional && alphabet.size() > fewLevels)
+    result.tabuMoves = 0;
   // Least squares shrinks the outputs of few levels; with more, matching costs more than it gives.
-  constexpr int64_t mostMatchedLevels = 8;
   if (isScaleMatchingOptional &&
-      (alphabet.size() > mostMatchedLevels || result.granularity == ::gpfq::Granularity::Tensor ||
+      (alphabet.size() > fewLevels || result.granularity == ::gpfq::Granularity::Tensor ||
        (spec.scaleMatching == ScaleMatching::Variance && !spec.biasCorrection)))
     result.scaleMatching = ScaleMatching::None;
   if (isLambdaLeastLevel) {
@@ -196,13 +200,17 @@ template <typename T> static StringRef getName(Names<T> names, T value) {
 std::string QuantizationRecipe::str() const {
   std::string text;
   llvm::raw_string_ostream os(text);
+  // What getLayerSpec leaves out is other than what was asked for.
+  auto orNot = [](bool isOptional) { return isOptional ? "-or-none" : ""; };
   os << "method=" << getName<Method>(methods, spec.method)
      << " step=" << getName<StepRule>(stepRules, spec.step) << " step-factor=" << spec.stepFactor
      << " order=" << getName<ColumnOrder>(orders, spec.order) << " sweeps=" << spec.sweeps
-     << " tabu-moves=" << spec.tabuMoves << " alternations=" << spec.alternations
-     << " clip-rounds=" << spec.clipRounds << " pool-rounds=" << spec.poolRounds
+     << " tabu-moves=" << spec.tabuMoves << orNot(isTabuSearchOptional)
+     << " alternations=" << spec.alternations << " clip-rounds=" << spec.clipRounds
+     << " pool-rounds=" << spec.poolRounds
      << " scale-matching=" << getName<ScaleMatching>(scaleMatchings, spec.scaleMatching)
-     << " ridge=" << spec.ridge << " refit=" << getName<bool>(flags, spec.refit)
+     << orNot(isScaleMatchingOptional) << " ridge=" << spec.ridge
+     << " refit=" << getName<bool>(flags, spec.refit)
      << " bias-correction=" << getName<bool>(flags, spec.biasCorrection)
      << " residual-targets=" << getName<ResidualTargets>(residualTargetNames, residualTargets)
      << " threshold=" << getName<Threshold>(thresholds, spec.threshold)

@@ -39,6 +39,8 @@ struct QuantizationRecipe {
   ::gpfq::LayerSpec spec;
   /// The scale matching is the recipe's, which leaves it out where it is not possible.
   bool isScaleMatchingOptional = true;
+  /// The tabu search is the recipe's, which leaves it out where it is not worth its time.
+  bool isTabuSearchOptional = true;
   /// The hard threshold of a layer is the least positive level of its alphabet.
   bool isLambdaLeastLevel = false;
   ResidualTargets residualTargets = ResidualTargets::None;
