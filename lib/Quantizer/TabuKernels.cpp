@@ -27,8 +27,8 @@ GPFQ_KERNEL int32_t scoreBody(int64_t count, const float *__restrict diagonal,
   for (int64_t t = 0; t < count; ++t) {
     float residual = residuals[t] - row[t] * change;
     residuals[t] = residual;
-    float upward = up[t] * (up[t] * diagonal[t] - 2.0f * residual),
-          downward = down[t] * (down[t] * diagonal[t] + 2.0f * residual),
+    float upward = addedError(up[t], diagonal[t], residual),
+          downward = addedError(down[t], diagonal[t], -residual),
           better = upward < downward ? upward : downward;
     int32_t key = orderedKey(better);
     key = restsUntil[t] > move && !(better < aspiration) ? INT_MAX : key;

@@ -27,6 +27,13 @@ struct TabuColumns {
   int32_t *keys;
 };
 
+/// What a change of one weight adds to the error, where `residual` is in the direction of the
+/// change.
+[[gnu::always_inline]] inline float addedError(float change, float diagonal, float residual) {
+#pragma clang fp contract(off)
+  return change * (change * diagonal - 2.0f * residual);
+}
+
 struct TabuKernels {
   /// residuals -= row * change, then finds the column whose better move changes the error least
   /// (most negative), the first of several: of those that may move, and those whose change is below

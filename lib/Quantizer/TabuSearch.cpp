@@ -53,7 +53,8 @@ Search::Search(const LayerSpec &spec, const GroupMoments &moments, NeuronLevels 
     positions[t] =
         std::lower_bound(alphabet.begin(), alphabet.end(), neuron.levels[t]) - alphabet.begin();
     restsUntil[t] = 0;
-    diagonal[t] = moments.h[t * count + t];
+    // That of a column that stays where it is only has to be above 0.
+    diagonal[t] = moments.inverseDiagonal[t] == 0.0f ? 1.0f : moments.h[t * count + t];
     setNeighbours(t);
     leastGain += margin * diagonal[t] * neuron.steps[t] * neuron.steps[t] / count;
   }
@@ -62,8 +63,6 @@ Search::Search(const LayerSpec &spec, const GroupMoments &moments, NeuronLevels 
 void Search::setNeighbours(int64_t t) {
   constexpr float none = std::numeric_limits<float>::infinity();
   bool isFixed = moments.inverseDiagonal[t] == 0.0f;
-  if (isFixed)
-    diagonal[t] = 1.0f;
   auto distance = [&](int64_t from) {
     return (alphabet[from + 1] - alphabet[from]) * neuron.steps[t];
   };
@@ -93,8 +92,8 @@ void Search::run(int64_t moves, uint64_t seed) {
     change = 0.0f;
     if (t < 0)
       continue;
-    float residual = neuron.residuals[t], upward = up[t] * (up[t] * diagonal[t] - 2.0f * residual),
-          downward = down[t] * (down[t] * diagonal[t] + 2.0f * residual);
+    float upward = addedError(up[t], diagonal[t], neuron.residuals[t]),
+          downward = addedError(down[t], diagonal[t], -neuron.residuals[t]);
     bool isUp = upward < downward;
     float added = isUp ? upward : downward;
     // Squares of huge values overflow.
