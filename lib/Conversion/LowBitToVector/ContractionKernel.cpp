@@ -60,7 +60,7 @@ int64_t mlir::gpfq::getWordPanelBytes(LowBitComputeOpInterface op, const KernelT
 }
 
 bool ContractionKernel::unpacksOnce() const {
-  if (!b.isInteger || g.getFieldsInPlace() > 1 || !hasTilesToUnpack(b.target, getShape()))
+  if (!b.isInteger || g.isInPlace() || !hasTilesToUnpack(b.target, getShape()))
     return false;
   if (b.widensLevels())
     return b.hasPanelBuffer() || getWordBytes(g) <= maxPanelStackBytes;
@@ -72,7 +72,7 @@ int64_t ContractionKernel::getTileRows() const {
   if (chosenTileRows)
     return *chosenTileRows;
   int64_t pixels = height * width;
-  if (g.getFieldsInPlace() > 1)
+  if (g.isInPlace())
     return 1;
   if (!b.isInteger)
     return b.target.getFloatTile(pixels).rows;
@@ -119,7 +119,7 @@ void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange ti
     groupStart = b.add(groupStart, b.scale(batchIndex, batchBytes));
   Value groupChannel = b.scale(group, g.channels);
   TilePlace place = {batchIndex, group, b.index(0), b.index(0), {}, {}};
-  if (g.getFieldsInPlace() > 1 && height * width == 1)
+  if (g.isInPlace() && height * width == 1)
     offsetSum = buildOffsetSum(place, {0, 0});
   b.buildTileLoops(panelRanges, panelChunk, [&](Value channel, int64_t channels) {
     place.panelStart = b.add(groupStart, b.scale(channel, channelBytes));

@@ -55,7 +55,7 @@ Value ContractionKernel::loadWord(ArrayRef<Value> indices, int64_t offset, int64
   Value loaded = vector::LoadOp::create(b, VectorType::get(4, b.getI8Type()), b.input, at);
   Value word = vector::BitCastOp::create(b, VectorType::get(1, i32), loaded);
   Value codes = vector::ExtractOp::create(b, word, int64_t(0));
-  if ((g.odd || g.getFieldsInPlace() > 1) && skip > 0) {
+  if ((g.odd || g.isInPlace()) && skip > 0) {
     // The fields of an odd alphabet or of an offset cannot be zero where the quad repeats elements.
     auto mask = b.getIntegerAttr(i32, int32_t(~0u << (8 * skip)));
     codes = arith::AndIOp::create(b, codes, b.getConstant(mask));
@@ -193,12 +193,12 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
     if (!byElement)
       input.loadWord = word;
     // Fields in place have sums for each place in a byte.
-    int64_t fields = g.getFieldsInPlace(), sums = acc.size() / fields;
+    int64_t sums = acc.size() / g.getPlaces().size();
     if (usesWords)
       addWordProducts(input, stepStart, acc);
     else
       addProducts(input, loadLevels(run.tile, stepStart, q, cache),
-                  MutableArrayRef(acc).slice(q % fields * sums, sums));
+                  MutableArrayRef(acc).slice(g.getPlaceIndex(q) * sums, sums));
   }
   return acc;
 }
@@ -343,7 +343,7 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   bool hasBias = b.canStartFromBias();
   // Where codes are signed, a last row has the sums of the levels.
   int64_t sums = rows.size() * vectors;
-  SmallVector<Value> acc((sums + (sumsLevels ? vectors : 0)) * g.getFieldsInPlace(),
+  SmallVector<Value> acc((sums + (sumsLevels ? vectors : 0)) * g.getPlaces().size(),
                          b.zeros(b.getAccumulatorType()));
   if (hasBias) {
     SmallVector<Value> bias = b.loadBias(place.channel, vectors, channels);
@@ -361,7 +361,7 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
     acc = loadTables(place, rows, vectors);
   acc = !b.isInteger && g.sharedElements > 0 ? buildRunsInOrder(place, rows, acc)
                                              : buildRuns(place, rows, acc);
-  if (g.getFieldsInPlace() > 1)
+  if (g.isInPlace())
     mergeFields(place, rows, acc);
   if (isHalved)
     for (int64_t i = vectors - 1; i < sums; i += vectors)

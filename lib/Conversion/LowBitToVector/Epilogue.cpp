@@ -113,7 +113,7 @@ std::optional<unsigned> KernelBuilder::getBiasShift() const {
 
 bool KernelBuilder::canStartFromBias() const {
   // Of fields in place only some are sums.
-  return getBiasShift() == weights.geometry.getShift() && weights.geometry.getFieldsInPlace() == 1;
+  return getBiasShift() == weights.geometry.getShift() && !weights.geometry.isInPlace();
 }
 
 SmallVector<Value> KernelBuilder::loadBias(Value channel, int64_t vectors, int64_t valid) {

@@ -5,11 +5,10 @@
 // Contractions with fields in place (see LayoutAttr): what unpacking would take is one subtraction
 // for each row and a shift for each place in a byte.
 //
-// Field i of a byte, i = 0 .. n - 1, is the level f plus an offset, but for the last, and its
-// products are 2^(b i) times too large. So with the sums s_i of the products
+// A field at place p of a byte is the level f plus an offset, but at the last place, and its products
+// are 2^p times too large. So with the sums s_p of the products
 //
-//   sum of x f = sum over i of (s_i >> b i) - offset * (sum of the codes x at places before the
-//   last)
+//   sum of x f = sum over p of (s_p >> p) - offset * (sum of the codes x at places before the last)
 //
 // and the levels of an odd alphabet are 2 f + 1.
 
@@ -22,17 +21,18 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
-/// What a code at each place of a byte is multiplied by: the offset, or for an odd alphabet twice
+/// What the codes of each quad of a step are multiplied by: the offset, or for an odd alphabet twice
 /// the offset less one.
 static SmallVector<int8_t> getOffsets(const PackedGeometry &g) {
-  int64_t offset = int64_t(1) << (g.bits - 1);
-  SmallVector<int8_t> offsets(g.getFieldsInPlace(), g.odd ? 2 * offset - 1 : offset);
-  offsets.back() = g.odd ? -1 : 0;
+  int64_t offset = int64_t(1) << (g.bits - 1), last = g.getPlaces().size() - 1;
+  SmallVector<int8_t> offsets(g.quadsPerStep, g.odd ? 2 * offset - 1 : offset);
+  for (auto [quad, quadOffset] : llvm::enumerate(offsets))
+    if (g.getPlaceIndex(quad) == last)
+      quadOffset = g.odd ? -1 : 0;
   return offsets;
 }
 
-/// The sum of the codes, each multiplied by the offset of its place, where they are not side by
-/// side.
+/// The sum of the codes, each multiplied by the offset of its quad, where they are not side by side.
 Value ContractionKernel::buildOffsetSumByElement(const TilePlace &place, TileRow row) {
   SmallVector<int8_t> offsets = getOffsets(g);
   auto addElements = [&](Value first, int64_t count, Value sum) {
@@ -55,7 +55,7 @@ Value ContractionKernel::buildOffsetSumByElement(const TilePlace &place, TileRow
 Value ContractionKernel::buildOffsetSum(const TilePlace &place, TileRow row) {
   if (byElement)
     return buildOffsetSumByElement(place, row);
-  // A vector of codes begins at the first place of a byte.
+  // A vector of codes begins where a step does.
   SmallVector<int8_t> offsets = getOffsets(g), pattern;
   for (int64_t byte = 0; byte < 4 * g.lanes; ++byte)
     pattern.push_back(offsets[byte / 4 % offsets.size()]);
@@ -77,15 +77,16 @@ Value ContractionKernel::buildOffsetSum(const TilePlace &place, TileRow row) {
 
 void ContractionKernel::mergeFields(const TilePlace &place, ArrayRef<TileRow> rows,
                                     SmallVectorImpl<Value> &sums) {
-  int64_t fields = g.getFieldsInPlace(), count = sums.size() / fields;
+  SmallVector<unsigned, 8> places = g.getPlaces();
+  int64_t count = sums.size() / places.size();
   for (auto [m, row] : llvm::enumerate(rows)) {
     Value offset = offsetSum ? offsetSum : buildOffsetSum(place, row);
     for (int64_t v = 0; v < place.vectors; ++v) {
       Value &sum = sums[m * place.vectors + v];
       auto type = cast<VectorType>(sum.getType());
-      for (int64_t field = 1; field < fields; ++field) {
-        Value scaled = sums[field * count + m * place.vectors + v];
-        Value products = arith::ShRSIOp::create(b, scaled, b.splat(type, field * g.bits));
+      for (size_t i = 1; i < places.size(); ++i) {
+        Value scaled = sums[i * count + m * place.vectors + v];
+        Value products = arith::ShRSIOp::create(b, scaled, b.splat(type, places[i]));
         sum = arith::AddIOp::create(b, sum, products);
       }
       if (g.odd)

@@ -30,29 +30,21 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
   };
   if (g.bits == 8)
     return loadRegister(quadInStep);
-  if (int64_t fields = g.getFieldsInPlace(); fields > 1) {
-    Value raw = vector::BitCastOp::create(*this, lanesType, loadRegister(quadInStep / fields));
-    int64_t mask = (((1 << g.bits) - 1) << (quadInStep % fields * g.bits)) * 0x01010101LL;
-    Value masked = arith::AndIOp::create(*this, raw, splat(lanesType, mask));
-    return vector::BitCastOp::create(*this, bytesType, masked);
-  }
-
   bool topAligned = g.encoding == FieldEncoding::TopAligned;
-  int64_t top = topAligned ? 8 : g.bits + (g.odd ? 1 : 0);
-  int64_t planeRegister = 0;
+  // Where the field begins in its byte.
+  int64_t place = g.isInPlace()  ? g.getPlaces()[g.getPlaceIndex(quadInStep)]
+                  : topAligned   ? 8 - g.bits
+                  : g.odd        ? 1
+                                 : 0;
   Value field;
-  for (unsigned width : g.planes) {
-    int64_t perByte = 8 / width;
-    Value raw = loadRegister(planeRegister + quadInStep / perByte);
-    planeRegister += g.quadsPerStep / perByte;
-    Value piece = vector::BitCastOp::create(*this, lanesType, raw);
-    top -= width;
-    int64_t shift = top - (quadInStep % perByte) * width;
+  for (const FieldPiece &stored : g.getPieces(quadInStep)) {
+    Value piece = vector::BitCastOp::create(*this, lanesType, loadRegister(stored.registerIndex));
+    int64_t bit = place + stored.bitInField, shift = bit - stored.bitInByte;
     if (shift > 0)
       piece = arith::ShLIOp::create(*this, piece, splat(lanesType, shift));
     else if (shift < 0)
       piece = arith::ShRUIOp::create(*this, piece, splat(lanesType, -shift));
-    int64_t mask = (((1 << width) - 1) << top) * 0x01010101LL;
+    int64_t mask = (((1 << stored.width) - 1) << bit) * 0x01010101LL;
     piece = arith::AndIOp::create(*this, piece, splat(lanesType, mask));
     field = field ? Value(arith::OrIOp::create(*this, field, piece)) : piece;
   }
@@ -60,7 +52,7 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     field =
         arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
   Value bytes = vector::BitCastOp::create(*this, bytesType, field);
-  if (!topAligned) {
+  if (g.encoding == FieldEncoding::Offset) {
     int64_t offset = g.odd ? (1 << g.bits) - 1 : 1 << (g.bits - 1);
     bytes = arith::SubIOp::create(*this, bytes, splat(bytesType, offset));
   }

@@ -118,7 +118,7 @@ static bool isSupported(Conv2DOp op) {
   return op.hasIntegerAccumulator() && !op.hasSigns() && !op.yieldsBits() && kernel[1] == 3 &&
          kernel[2] == 3 && llvm::all_of(op.getStrides(), isOne) &&
          llvm::all_of(op.getDilations(), isOne) && op.getGroups() == 1 &&
-         geometry.getFieldsInPlace() == 1 && geometry.getSharedQuads() == 0 &&
+         !geometry.isInPlace() && geometry.getSharedQuads() == 0 &&
          inputType.getShape().back() % 16 == 0 && hasUnitInnerStride(inputType);
 }
 

@@ -167,6 +167,14 @@ void CaseWriter::drawMatmul() {
   }
 }
 
+/// Whole steps and vectors of any encoding, and parts of them.
+void CaseWriter::drawOneRowMatmul() {
+  int64_t columns = pick(1, 140), depth = chance(50) ? 32 * pick(1, 8) : pick(1, 300);
+  kernelShape = {columns, depth};
+  inputShape = {1, depth};
+  outputShape = {1, columns};
+}
+
 /// Panels that are too large for a buffer on the stack, as bytes or as words.
 void CaseWriter::drawLongMatmul() {
   int64_t rows = pick(24, 60), columns = pick(9, 70), depth = pick(900, 1600);

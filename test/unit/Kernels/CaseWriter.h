@@ -24,6 +24,7 @@ public:
   KernelCase writeProduct();
   KernelCase writeSigns();
   KernelCase writeWinograd();
+  KernelCase writeOneRow();
   KernelCase writeLong();
 
 private:
@@ -44,6 +45,7 @@ private:
   void drawWinograd();
   void drawDepthwise();
   void drawMatmul();
+  void drawOneRowMatmul();
   void drawLongMatmul();
   void drawProduct();
   void setSpecialFloats(CaseBuffer &buffer, int64_t depth);

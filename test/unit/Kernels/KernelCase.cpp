@@ -30,6 +30,10 @@ KernelCase CaseWriter::writeWinograd() {
   return writeOnCodes("conv_2d", &CaseWriter::drawWinograd);
 }
 
+KernelCase CaseWriter::writeOneRow() {
+  return writeOnCodes("matmul", &CaseWriter::drawOneRowMatmul);
+}
+
 KernelCase CaseWriter::writeLong() { return writeOnCodes("matmul", &CaseWriter::drawLongMatmul); }
 
 KernelCase CaseWriter::writeOnCodes(const char *kind, void (CaseWriter::*drawShape)()) {
@@ -144,6 +148,10 @@ KernelCase gpfq::test::makeSignsCase(std::mt19937 &random, unsigned index) {
 
 KernelCase gpfq::test::makeWinogradCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeWinograd();
+}
+
+KernelCase gpfq::test::makeOneRowCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writeOneRow();
 }
 
 KernelCase gpfq::test::makeLongCase(std::mt19937 &random, unsigned index) {

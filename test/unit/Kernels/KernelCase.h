@@ -53,6 +53,8 @@ KernelCase makeSignsCase(std::mt19937 &random, unsigned index);
 /// A 3x3 convolution of stride 1 that has a kernel by Winograd's algorithm; the width follows from
 /// `index`.
 KernelCase makeWinogradCase(std::mt19937 &random, unsigned index);
+/// A matmul of one row; the width follows from `index`.
+KernelCase makeOneRowCase(std::mt19937 &random, unsigned index);
 /// A matmul of long sums and enough rows to unpack its weights once; the width follows from
 /// `index`.
 KernelCase makeLongCase(std::mt19937 &random, unsigned index);

@@ -237,6 +237,11 @@ TEST_F(RandomKernels, EqualReferenceByWinograd) {
       " winograd=always");
 }
 
+TEST_F(RandomKernels, EqualReferenceWithFieldsInPlace) {
+  expectAllWidthsEqual(makeOneRowCase,
+                       [](const auto &target) { return target.prefersInPlace(/*bits=*/2); });
+}
+
 TEST_F(RandomKernels, EqualReferenceWithLongSums) {
   expectAllWidthsEqual(makeLongCase, [](const auto &) { return true; });
 }

@@ -99,10 +99,10 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   if (LayoutAttr layout = op.getLayoutAttr()) {
     unsigned bits = getFieldBits(alphabet);
     if (layout.getEncoding() == FieldEncoding::InPlace &&
-        (!isa<MatmulOp>(op) || !integer || bits > 4 || !llvm::isPowerOf2_32(bits) ||
+        (!isa<MatmulOp>(op) || !integer || bits > 4 ||
          op.getReductionLength() > getMaxReductionLength(-INT8_MIN)))
-      return op->emitOpError("fields in place are those of a matmul of codes and levels of 1, 2 or "
-                             "4 bits, at most ")
+      return op->emitOpError("fields in place are those of a matmul of codes and levels of 1 to 4 "
+                             "bits, at most ")
              << getMaxReductionLength(-INT8_MIN) << " products long";
     bool isBatched = isa<BatchMatmulOp>(op) && weightsType.getRank() == 2;
     if (weightsType.getRank() != (isBatched ? 2 : 1))

@@ -104,6 +104,47 @@ int64_t PackedGeometry::getChannelInPanel(int64_t vector, int64_t lane) const {
   return isInterleaved() ? 16 * (lane / 4) + 4 * vector + lane % 4 : vector * lanes + lane;
 }
 
+SmallVector<unsigned, 8> mlir::lowbit::getPlacesInByte(unsigned bits) {
+  if (bits == 3)
+    return {0, 3, 5};
+  SmallVector<unsigned, 8> places;
+  for (unsigned place = 0; place < 8; place += bits)
+    places.push_back(place);
+  return places;
+}
+
+SmallVector<unsigned, 8> PackedGeometry::getPlaces() const {
+  return isInPlace() ? getPlacesInByte(bits) : SmallVector<unsigned, 8>{0};
+}
+
+int64_t PackedGeometry::getPlaceIndex(int64_t quadInStep) const {
+  if (!isInPlace())
+    return 0;
+  if (bits == 3)
+    return quadInStep < 6 ? quadInStep % 2 : 2;
+  return quadInStep % (8 / bits);
+}
+
+SmallVector<FieldPiece, 3> PackedGeometry::getPieces(int64_t quadInStep) const {
+  if (isInPlace() && bits == 3) {
+    // Two fields in each of three registers, and two more in the two bits that these leave over.
+    if (quadInStep < 6)
+      return {{quadInStep / 2, unsigned(quadInStep % 2) * 3, 3, 0}};
+    return {{quadInStep - 6, 6, 2, 1}, {2, unsigned(quadInStep), 1, 0}};
+  }
+  SmallVector<FieldPiece, 3> pieces;
+  int64_t planeRegister = 0;
+  unsigned bitInField = bits;
+  for (unsigned width : planes) {
+    bitInField -= width;
+    int64_t perByte = 8 / width;
+    pieces.push_back({planeRegister + quadInStep / perByte, unsigned(quadInStep % perByte) * width,
+                      width, bitInField});
+    planeRegister += quadsPerStep / perByte;
+  }
+  return pieces;
+}
+
 unsigned PackedGeometry::encode(int32_t level) const {
   int32_t value = odd ? halveOdd(level) : level;
   if (hasOffset())
@@ -129,9 +170,16 @@ int64_t PackedGeometry::getLevelIndex(int64_t group, int64_t channel, int64_t ru
   return (group * channels + channel) * runs * this->run + reduction;
 }
 
-/// Calls `visit(levelIndex, byteIndex, bitInByte, width, bitInField)` for each piece of each field:
-/// bits `bitInField ..` of the level's field are bits `bitInByte ..` of the byte. The level index
-/// of filling is -1.
+/// The bits of `piece` that are stored inverted, in its lowest bits: the sign of a field in place
+/// whose product is signed.
+static unsigned getInvertedBits(const PackedGeometry &g, int64_t quadInStep,
+                                const FieldPiece &piece) {
+  bool isSigned = g.isInPlace() && g.getPlaces()[g.getPlaceIndex(quadInStep)] + g.bits == 8;
+  return isSigned && piece.bitInField + piece.width == g.bits ? 1u << (piece.width - 1) : 0;
+}
+
+/// Calls `visit(levelIndex, byteIndex, piece, inverted)` for each piece of each field; bits
+/// `inverted` of it are stored inverted. The level index of filling is -1.
 template <typename Visitor> static void visitFields(const PackedGeometry &g, Visitor visit) {
   auto visitLane = [&](int64_t group, int64_t channel, int64_t vectorStart, int64_t stepBytes,
                        int64_t lane) {
@@ -140,18 +188,11 @@ template <typename Visitor> static void visitFields(const PackedGeometry &g, Vis
                          function_ref<int64_t(int64_t byte)> getLevel) {
       int64_t start = vectorStart + (firstStep + quad / g.quadsPerStep) * stepBytes;
       int64_t quadInStep = quad % g.quadsPerStep;
-      for (int64_t byte = 0; byte < 4; ++byte) {
-        int64_t level = getLevel(byte);
-        int64_t planeRegister = 0;
-        unsigned bitInField = g.bits;
-        for (unsigned width : g.planes) {
-          bitInField -= width;
-          int64_t perByte = 8 / width;
-          int64_t index = start + lane * 4 + byte +
-                          (planeRegister + quadInStep / perByte) * g.getRegisterBytes();
-          visit(level, index, unsigned(quadInStep % perByte) * width, width, bitInField);
-          planeRegister += g.quadsPerStep / perByte;
-        }
+      for (const FieldPiece &piece : g.getPieces(quadInStep)) {
+        int64_t index = start + lane * 4 + piece.registerIndex * g.getRegisterBytes();
+        unsigned inverted = getInvertedBits(g, quadInStep, piece);
+        for (int64_t byte = 0; byte < 4; ++byte)
+          visit(getLevel(byte), index + byte, piece, inverted);
       }
     };
     for (int64_t run = 0; run < g.runs; ++run)
@@ -226,27 +267,17 @@ void mlir::lowbit::writeTables(const PackedGeometry &g, ArrayRef<int32_t> tables
 // All encodings
 //===----------------------------------------------------------------------===//
 
-/// The bits of `piece`, at `bitInByte`, that are stored inverted: the sign of a field in place
-/// whose product is signed.
-static unsigned getInvertedBits(const PackedGeometry &geometry, unsigned bitInByte,
-                                unsigned width) {
-  bool isSigned = geometry.encoding == FieldEncoding::InPlace && bitInByte + width == 8;
-  return isSigned ? 1u << (width - 1) : 0;
-}
-
 std::vector<int8_t> mlir::lowbit::packLevels(const PackedGeometry &geometry,
                                              ArrayRef<int8_t> levels) {
   std::vector<int8_t> bits;
   if (geometry.hasSigns())
     levels = bits = getSignBits(levels, geometry.signChannels);
   std::vector<int8_t> bytes(geometry.getTotalBytes(), int8_t(0));
-  visitFields(geometry, [&](int64_t level, int64_t byte, unsigned bitInByte, unsigned width,
-                            unsigned bitInField) {
+  visitFields(geometry, [&](int64_t level, int64_t byte, FieldPiece piece, unsigned inverted) {
     // An odd alphabet has no zero: there the kernel clears the codes.
     int32_t value = level >= 0 ? levels[level] : geometry.odd ? 1 : 0;
-    unsigned piece = (geometry.encode(value) >> bitInField) & ((1u << width) - 1);
-    piece ^= getInvertedBits(geometry, bitInByte, width);
-    bytes[byte] = int8_t(uint8_t(bytes[byte]) | (piece << bitInByte));
+    unsigned stored = geometry.encode(value) >> piece.bitInField & ((1u << piece.width) - 1);
+    bytes[byte] = int8_t(uint8_t(bytes[byte]) | (stored ^ inverted) << piece.bitInByte);
   });
   return bytes;
 }
@@ -255,13 +286,11 @@ std::vector<int8_t> mlir::lowbit::unpackLevels(const PackedGeometry &geometry,
                                                ArrayRef<int8_t> bytes) {
   int64_t count = geometry.groups * geometry.channels * geometry.runs * geometry.run;
   std::vector<unsigned> fields(count, 0);
-  visitFields(geometry, [&](int64_t level, int64_t byte, unsigned bitInByte, unsigned width,
-                            unsigned bitInField) {
+  visitFields(geometry, [&](int64_t level, int64_t byte, FieldPiece piece, unsigned inverted) {
     if (level < 0)
       return;
-    unsigned piece = (uint8_t(bytes[byte]) >> bitInByte) & ((1u << width) - 1);
-    piece ^= getInvertedBits(geometry, bitInByte, width);
-    fields[level] |= piece << bitInField;
+    unsigned stored = uint8_t(bytes[byte]) >> piece.bitInByte & ((1u << piece.width) - 1);
+    fields[level] |= (stored ^ inverted) << piece.bitInField;
   });
   std::vector<int8_t> levels(count);
   for (auto [level, field] : llvm::zip_equal(levels, fields))

@@ -65,6 +65,24 @@ func.func @row(%x: tensor<1x18xi8>) -> tensor<1x2xi32> {
   return %r : tensor<1x2xi32>
 }
 
+// At three bits a step has eight quads, twelve are two steps. The bytes are at the end of this file.
+// CHECK-LABEL: @row_of_three_bits
+// AVX2: layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 48, kernel = [1, 48]>
+// VNNI: arith.constant dense_resource<[[BITS:.+]]> : tensor<384xi8>
+// VNNI: layout = #lowbit.layout<"avx512vnni", lanes = 16, vectors = 1, in_place, run = 48, kernel = [1, 48]>
+// UNPACK-LABEL: @row_of_three_bits
+// UNPACK: arith.constant dense<{{\[\[}}-4, -4, -4, -4, -3, -3, -3, -3, -2, -2, -2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0]]> : tensor<1x48xi8>
+func.func @row_of_three_bits(%x: tensor<1x48xi8>) -> tensor<1x1xi32> {
+  %w = arith.constant dense<[[-4, -4, -4, -4, -3, -3, -3, -3, -2, -2, -2, -2, -1, -1, -1, -1, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0]]> : tensor<1x48xi8>
+  %init = tensor.empty() : tensor<1x1xi32>
+  %r = lowbit.matmul ins(%x, %w : tensor<1x48xi8>, tensor<1x48xi8>) outs(%init : tensor<1x1xi32>)
+      {alphabet = #lowbit.alphabet<range, [-4, 3]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x1xi32>
+  return %r : tensor<1x1xi32>
+}
+
 // Four bits a weight: 64 * 128 / 2 bytes.
 // CHECK-LABEL: @matmul
 // CHECK: arith.constant {{.*}} : tensor<4096xi8>
@@ -105,3 +123,7 @@ func.func @product(%a: tensor<12x20x30xi8>, %b: tensor<12x48x30xi8>) -> tensor<1
   } -> tensor<12x20x48xi32>
   return %r : tensor<12x20x48xi32>
 }
+
+// What @row_of_three_bits packs. In the first register quads 0 and 1 are the fields 0 and 1, and quad 6, the level 2, has the
+// upper bits 01: 1 << 3 | 1 << 6.
+// VNNI: [[BITS]]: "0x0100000048484848{{(0{120})}}5A5A5A5A{{(0{120})}}ACACACAC{{(0{120})}}37373737{{(0{120})}}

@@ -11,6 +11,13 @@
 
 namespace mlir::lowbit {
 
+/// Part of a field: its bits from `bitInField` on, `width` of them, are those from `bitInByte` on of
+/// bytes of a register of a step.
+struct FieldPiece {
+  int64_t registerIndex;
+  unsigned bitInByte, width, bitInField;
+};
+
 /// Where each weight of a packed op is. The terms are those of `LayoutAttr`, whose documentation
 /// has the format.
 struct PackedGeometry {
@@ -68,10 +75,15 @@ struct PackedGeometry {
 
   bool hasSigns() const { return encoding == FieldEncoding::Signs; }
   bool hasOffset() const {
-    return encoding == FieldEncoding::Offset || encoding == FieldEncoding::InPlace;
+    return encoding == FieldEncoding::Offset || isInPlace();
   }
-  /// Places in a byte whose fields are multiplied where they are, with a sum each; else 1.
-  int64_t getFieldsInPlace() const { return encoding == FieldEncoding::InPlace ? 8 / bits : 1; }
+  bool isInPlace() const { return encoding == FieldEncoding::InPlace; }
+  /// Where fields are multiplied: at `getPlacesInByte(bits)`, or at bit 0 if they are unpacked.
+  SmallVector<unsigned, 8> getPlaces() const;
+  /// Index among them of the place of a quad of a step.
+  int64_t getPlaceIndex(int64_t quadInStep) const;
+  /// The field of a quad of a step, the highest bits first.
+  SmallVector<FieldPiece, 3> getPieces(int64_t quadInStep) const;
   /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
   bool isInterleaved() const { return depthwise && vectors == 4; }
   /// Channels of a full panel.
@@ -129,6 +141,10 @@ AlphabetAttr getCodeAlphabet(MLIRContext *context);
 
 /// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
 unsigned getFieldBits(AlphabetAttr alphabet);
+
+/// The bits of a byte at which fields of 1 to 4 bits begin that are in place, lowest first. Each has
+/// a sum of its own.
+SmallVector<unsigned, 8> getPlacesInByte(unsigned bits);
 
 /// Levels are shifted for the sake of a bias (see lowbit-fuse) only if they remain within this: the
 /// sum of two products with codes fits an i16.
