@@ -60,9 +60,10 @@ public:
   int64_t getVectorRegisters() const override { return 32; }
   TileShape getIntegerTile(const ContractionShape &shape) const override {
     bool isOnePlane = llvm::has_single_bit(shape.bits);
-    // Fields of one bit in place have eight sums for each vector.
+    // In place, fields of one bit have eight sums for each vector, and split ones of five and seven
+    // bits need the five and seven registers of a step at once.
     if (shape.pixels == 1)
-      return {1, llvm::popcount(shape.bits) == 3 || shape.bits == 1 ? 2 : 4};
+      return {1, shape.bits == 5 ? 3 : shape.bits == 1 || shape.bits == 7 ? 2 : 4};
     if (shape.bits == 4 && streamsWeights(shape))
       return {4, 4};
     return {isOnePlane ? 10 : 7, 2};
@@ -82,8 +83,7 @@ public:
                     Value levels) const override {
     return emitVnni(builder, loc, "llvm.x86.avx512.vpdpwssd.512", acc, codes, levels);
   }
-  /// Four bits are bound by memory.
-  bool prefersInPlace(unsigned bits) const override { return bits < 4; }
+  bool prefersInPlace() const override { return true; }
   Value emitDot(OpBuilder &builder, Location loc, Value acc, Value codes, Value levels,
                 int32_t) const override {
     StringRef intrinsic =

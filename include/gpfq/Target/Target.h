@@ -68,8 +68,8 @@ public:
   virtual bool prefersTopAligned() const = 0;
 
   /// True if for one row, where there are registers for a sum of each place in a byte, fields of
-  /// `bits` bits take less time in place than unpacked (see LayoutAttr).
-  virtual bool prefersInPlace(unsigned bits) const { return false; }
+  /// less than 8 bits take less time in place than unpacked (see LayoutAttr).
+  virtual bool prefersInPlace() const { return false; }
 
   /// acc + sum over the four bytes of each lane of codes (unsigned) * levels (signed).
   /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`;

@@ -5,8 +5,8 @@
 // Contractions with fields in place (see LayoutAttr): what unpacking would take is one subtraction
 // for each row and a shift for each place in a byte.
 //
-// A field at place p of a byte is the level f plus an offset, but at the last place, and its products
-// are 2^p times too large. So with the sums s_p of the products
+// A field at place p of a byte is the level f plus an offset, but at the last place, where it is f,
+// and its products are 2^p times too large. So with the sums s_p of the products
 //
 //   sum of x f = sum over p of (s_p >> p) - offset * (sum of the codes x at places before the last)
 //
@@ -21,18 +21,20 @@ using namespace mlir;
 using namespace mlir::gpfq;
 using namespace mlir::lowbit;
 
-/// What the codes of each quad of a step are multiplied by: the offset, or for an odd alphabet twice
-/// the offset less one.
+/// What the codes of each quad of a step are multiplied by: the offset, or for an odd alphabet
+/// twice the offset less one.
 static SmallVector<int8_t> getOffsets(const PackedGeometry &g) {
-  int64_t offset = int64_t(1) << (g.bits - 1), last = g.getPlaces().size() - 1;
-  SmallVector<int8_t> offsets(g.quadsPerStep, g.odd ? 2 * offset - 1 : offset);
-  for (auto [quad, quadOffset] : llvm::enumerate(offsets))
-    if (g.getPlaceIndex(quad) == last)
-      quadOffset = g.odd ? -1 : 0;
+  int64_t offset = int64_t(1) << (g.bits - 1);
+  SmallVector<int8_t> offsets;
+  for (int64_t quad = 0; quad < g.quadsPerStep; ++quad) {
+    int64_t quadOffset = g.isSignedInPlace(quad) ? 0 : offset;
+    offsets.push_back(g.odd ? 2 * quadOffset - 1 : quadOffset);
+  }
   return offsets;
 }
 
-/// The sum of the codes, each multiplied by the offset of its quad, where they are not side by side.
+/// The sum of the codes, each multiplied by the offset of its quad, where they are not side by
+/// side.
 Value ContractionKernel::buildOffsetSumByElement(const TilePlace &place, TileRow row) {
   SmallVector<int8_t> offsets = getOffsets(g);
   auto addElements = [&](Value first, int64_t count, Value sum) {

@@ -238,8 +238,7 @@ TEST_F(RandomKernels, EqualReferenceByWinograd) {
 }
 
 TEST_F(RandomKernels, EqualReferenceWithFieldsInPlace) {
-  expectAllWidthsEqual(makeOneRowCase,
-                       [](const auto &target) { return target.prefersInPlace(/*bits=*/2); });
+  expectAllWidthsEqual(makeOneRowCase, [](const auto &target) { return target.prefersInPlace(); });
 }
 
 TEST_F(RandomKernels, EqualReferenceWithLongSums) {

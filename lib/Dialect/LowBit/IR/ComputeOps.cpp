@@ -99,9 +99,9 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
   if (LayoutAttr layout = op.getLayoutAttr()) {
     unsigned bits = getFieldBits(alphabet);
     if (layout.getEncoding() == FieldEncoding::InPlace &&
-        (!isa<MatmulOp>(op) || !integer || bits > 4 ||
+        (!isa<MatmulOp>(op) || !integer || bits > 7 ||
          op.getReductionLength() > getMaxReductionLength(-INT8_MIN)))
-      return op->emitOpError("fields in place are those of a matmul of codes and levels of 1 to 4 "
+      return op->emitOpError("fields in place are those of a matmul of codes and levels of 1 to 7 "
                              "bits, at most ")
              << getMaxReductionLength(-INT8_MIN) << " products long";
     bool isBatched = isa<BatchMatmulOp>(op) && weightsType.getRank() == 2;

@@ -105,11 +105,11 @@ int64_t PackedGeometry::getChannelInPanel(int64_t vector, int64_t lane) const {
 }
 
 SmallVector<unsigned, 8> mlir::lowbit::getPlacesInByte(unsigned bits) {
-  if (bits == 3)
-    return {0, 3, 5};
   SmallVector<unsigned, 8> places;
-  for (unsigned place = 0; place < 8; place += bits)
+  for (unsigned place = 0; place + bits <= 8; place += bits)
     places.push_back(place);
+  if (8 % bits != 0)
+    places.push_back(8 - bits);
   return places;
 }
 
@@ -120,17 +120,36 @@ SmallVector<unsigned, 8> PackedGeometry::getPlaces() const {
 int64_t PackedGeometry::getPlaceIndex(int64_t quadInStep) const {
   if (!isInPlace())
     return 0;
-  if (bits == 3)
-    return quadInStep < 6 ? quadInStep % 2 : 2;
-  return quadInStep % (8 / bits);
+  int64_t perByte = 8 / bits;
+  return quadInStep < getWholeFields() ? quadInStep % perByte : perByte;
+}
+
+bool PackedGeometry::isSignedInPlace(int64_t quadInStep) const {
+  return isInPlace() && getPlaces()[getPlaceIndex(quadInStep)] + bits == 8;
+}
+
+/// Fields that do not fill a byte leave its highest bits over, of which the last quads of a step
+/// are made: the first of these has the bits that register 0 leaves, and then some of those that
+/// registers after the last quad's leave, and so on.
+SmallVector<FieldPiece, 3> PackedGeometry::getSplitPieces(int64_t quadInStep) const {
+  unsigned left = 8 % bits, first = 8 - left, rest = bits - left;
+  int64_t whole = getWholeFields(), quad = quadInStep - whole, quads = quadsPerStep - whole;
+  SmallVector<FieldPiece, 3> pieces = {{quad, first, left, rest}};
+  for (int64_t bit = quad * (bits - left); rest > 0;) {
+    unsigned at = bit % left, width = std::min(rest, left - at);
+    rest -= width;
+    pieces.push_back({quads + bit / left, first + at, width, rest});
+    bit += width;
+  }
+  return pieces;
 }
 
 SmallVector<FieldPiece, 3> PackedGeometry::getPieces(int64_t quadInStep) const {
-  if (isInPlace() && bits == 3) {
-    // Two fields in each of three registers, and two more in the two bits that these leave over.
-    if (quadInStep < 6)
-      return {{quadInStep / 2, unsigned(quadInStep % 2) * 3, 3, 0}};
-    return {{quadInStep - 6, 6, 2, 1}, {2, unsigned(quadInStep), 1, 0}};
+  if (isInPlace()) {
+    int64_t perByte = 8 / bits;
+    if (quadInStep >= getWholeFields())
+      return getSplitPieces(quadInStep);
+    return {{quadInStep / perByte, unsigned(quadInStep % perByte) * bits, bits, 0}};
   }
   SmallVector<FieldPiece, 3> pieces;
   int64_t planeRegister = 0;
@@ -174,8 +193,8 @@ int64_t PackedGeometry::getLevelIndex(int64_t group, int64_t channel, int64_t ru
 /// whose product is signed.
 static unsigned getInvertedBits(const PackedGeometry &g, int64_t quadInStep,
                                 const FieldPiece &piece) {
-  bool isSigned = g.isInPlace() && g.getPlaces()[g.getPlaceIndex(quadInStep)] + g.bits == 8;
-  return isSigned && piece.bitInField + piece.width == g.bits ? 1u << (piece.width - 1) : 0;
+  bool hasSign = g.isSignedInPlace(quadInStep) && piece.bitInField + piece.width == g.bits;
+  return hasSign ? 1u << (piece.width - 1) : 0;
 }
 
 /// Calls `visit(levelIndex, byteIndex, piece, inverted)` for each piece of each field; bits

@@ -51,8 +51,8 @@ static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &
     return vectors * (places + 2) <= target.getVectorRegisters();
   };
   return isa<MatmulOp>(op) && op.hasIntegerAccumulator() && getPixels(op) == 1 &&
-         op.getReductionLength() <= getMaxReductionLength(-INT8_MIN) &&
-         target.prefersInPlace(bits) && hasRegisters();
+         op.getReductionLength() <= getMaxReductionLength(-INT8_MIN) && target.prefersInPlace() &&
+         bits < 8 && hasRegisters();
 }
 
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.

@@ -25,9 +25,9 @@ func.func @f(%x: tensor<2x8xi8>, %w: tensor<5xi8>, %init: tensor<2x4xi32>) {
 // -----
 
 func.func @f(%x: tensor<1x8xi8>, %w: tensor<128xi8>, %init: tensor<1x4xi32>) {
-  // expected-error @+1 {{fields in place are those of a matmul of codes and levels of 1 to 4 bits, at most 65793 products long}}
+  // expected-error @+1 {{fields in place are those of a matmul of codes and levels of 1 to 7 bits, at most 65793 products long}}
   %r = lowbit.matmul ins(%x, %w : tensor<1x8xi8>, tensor<128xi8>) outs(%init : tensor<1x4xi32>)
-      {alphabet = #lowbit.alphabet<mid_tread, [15]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, in_place, run = 8, kernel = [4, 8]>} epilogue {
+      {alphabet = #lowbit.alphabet<mid_tread, [127]>, layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, in_place, run = 8, kernel = [4, 8]>} epilogue {
   ^bb0(%acc: i32):
     lowbit.yield %acc : i32
   } -> tensor<1x4xi32>

@@ -167,11 +167,12 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     | `offset` | l + 2^(b-1): unpacks to the byte l | (l-1)/2 + 2^(b-1) |
     | `in_place` | that of `offset`; in the highest bits of a byte that of `top_aligned` | the same |
 
-    Fields of 1 to 4 bits with the encoding `in_place`, of a `matmul` of one row, are not unpacked: masked
+    Fields of 1 to 7 bits with the encoding `in_place`, of a `matmul` of one row, are not unpacked: masked
     where they are, a field that begins at bit p of a byte stands for f * 2^p, and the products have a sum for each p,
-    from which those of the codes with the offsets are taken at the end. Fields of 3 bits are no planes there: register r = 0, 1, 2 of
-    a step holds the quads 2r and 2r + 1 in bits 0..2 and 3..5 of each byte; bits 6 and 7 of registers 0 and 1 are the two
-    highest bits of quads 6 and 7, whose lowest bits are bits 6 and 7 of register 2. Put together they are bits 5..7.
+    from which those of the codes with the offsets are taken at the end. There are no planes: with m = floor(8/b), register r = 0 .. R - 1
+    of a step holds the quads m r + i, i = 0 .. m - 1, in bits i*b .. i*b + b - 1 of each byte. The upper 8 - m b bits that registers leave
+    over make the last n quads of a step: of quad m R + j the highest bits are what register j leaves, the others
+    those of one list of the bits that registers n, n + 1, .. leave, from the lowest on; put together the field is bits 8 - b .. 7.
 
     With the encoding `signs` levels are -1 and 1, and the input is bits, see `lowbit.pack_signs`. So are the weights: bit
     c % 8 of byte c / 8 of a tap is 1 for a level of 1, and there are `4 * ceil(C / 32)` bytes for its C channels. These

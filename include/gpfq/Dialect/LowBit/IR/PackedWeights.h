@@ -11,8 +11,8 @@
 
 namespace mlir::lowbit {
 
-/// Part of a field: its bits from `bitInField` on, `width` of them, are those from `bitInByte` on of
-/// bytes of a register of a step.
+/// Part of a field: its bits from `bitInField` on, `width` of them, are those from `bitInByte` on
+/// of bytes of a register of a step.
 struct FieldPiece {
   int64_t registerIndex;
   unsigned bitInByte, width, bitInField;
@@ -74,14 +74,14 @@ struct PackedGeometry {
   int64_t getQuadEnd(int64_t quad) const;
 
   bool hasSigns() const { return encoding == FieldEncoding::Signs; }
-  bool hasOffset() const {
-    return encoding == FieldEncoding::Offset || isInPlace();
-  }
+  bool hasOffset() const { return encoding == FieldEncoding::Offset || isInPlace(); }
   bool isInPlace() const { return encoding == FieldEncoding::InPlace; }
   /// Where fields are multiplied: at `getPlacesInByte(bits)`, or at bit 0 if they are unpacked.
   SmallVector<unsigned, 8> getPlaces() const;
   /// Index among them of the place of a quad of a step.
   int64_t getPlaceIndex(int64_t quadInStep) const;
+  /// True if the highest bit of that field is one of its byte, so that its products are signed.
+  bool isSignedInPlace(int64_t quadInStep) const;
   /// The field of a quad of a step, the highest bits first.
   SmallVector<FieldPiece, 3> getPieces(int64_t quadInStep) const;
   /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
@@ -134,6 +134,11 @@ struct PackedGeometry {
 
   /// Index in the weights before packing of element `element` of run `run` of a channel of a group.
   int64_t getLevelIndex(int64_t group, int64_t channel, int64_t run, int64_t element) const;
+
+private:
+  /// Quads of a step whose fields in place are in one piece.
+  int64_t getWholeFields() const { return bits * quadsPerStep / 8 * (8 / bits); }
+  SmallVector<FieldPiece, 3> getSplitPieces(int64_t quadInStep) const;
 };
 
 /// The levels of codes less by 128: what `lowbit.pack` stores.
@@ -142,8 +147,7 @@ AlphabetAttr getCodeAlphabet(MLIRContext *context);
 /// Bits of the field that stores a level of `alphabet`; at least `alphabet.getBits()`.
 unsigned getFieldBits(AlphabetAttr alphabet);
 
-/// The bits of a byte at which fields of 1 to 4 bits begin that are in place, lowest first. Each has
-/// a sum of its own.
+/// The bits of a byte at which fields in place begin, lowest first. Each has a sum of its own.
 SmallVector<unsigned, 8> getPlacesInByte(unsigned bits);
 
 /// Levels are shifted for the sake of a bias (see lowbit-fuse) only if they remain within this: the
