@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Speed of generated kernels as a part of what this core can do.
 
-    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32|signs] [--layers=REGEX] [--threads=N]
-                                 [--out=FILE]
+    python benchmarks/kernels.py [--bits=8,4,2] [--target=host] [--input=i8|f32|signs] [--output=codes|signs]
+                                 [--layers=REGEX] [--threads=N] [--out=FILE]
 
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
@@ -12,8 +12,9 @@ and their ratio, which is above 1 for a 3x3 convolution that does with fewer pro
 vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept
 in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs
 are bits, which the producer of the input has packed; on targets other than avx512vpopcntdq the chain is that of
-bytes. For one row of a matrix there is also the ratio to the time of reading as many bytes as the packed weights
-have. --threads=N adds the speed-up by N pinned threads.
+bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in place
+of codes of 8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there is also the
+ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N pinned threads.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def alphabet(bits: int) -> tuple[str, np.ndarray]:
     return f"<mid_tread, [{k}]>", np.arange(-k, k + 1)
 
 
-def write_module(layer: Layer, bits: int, element: str) -> str:
+def write_module(layer: Layer, bits: int, element: str, output: str) -> str:
     """A function of one compute op; the input has its padding."""
     random = np.random.default_rng(0)
     spelling, levels = alphabet(bits)
@@ -126,19 +127,28 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
     strides = "" if layer.kind == "matmul" else f"strides = array<i64: {layer.stride}, {layer.stride}>, "
     is_integer = element != "f32"
     out = "i8" if is_integer else "f32"
+    yields_signs = output == "signs"
 
     def tensor(shape: tuple[int, ...], kind: str) -> str:
         return f"tensor<{'x'.join(map(str, shape))}x{kind}>"
 
     data = random.choice(levels, weights).astype(np.int8).tobytes().hex().upper()
     residual = [("%res", tensor(result, out))] if layer.residual else []
-    bias = "i32" if is_integer else "f32"
+    bias = "i32" if is_integer and not yields_signs else "f32"
     fused = [("%s", f"tensor<{layer.oc}xf32>"), ("%b", f"tensor<{layer.oc}x{bias}>"), *residual]
     arguments = [("%x", tensor(image, "f32" if element == "signs" else element)), *residual]
     blocks = [("%acc", "i32" if is_integer else "f32"), ("%scale", "f32"), ("%bias", bias)]
     blocks += [("%r", out)] if layer.residual else []
     typed = lambda pairs: ", ".join(f"{a}: {b}" for a, b in pairs)  # noqa: E731
-    if is_integer:
+    if yields_signs:
+        body = [
+            "%f = arith.sitofp %acc : i32 to f32",
+            "%m = arith.mulf %f, %scale : f32",
+            "%y0 = arith.addf %m, %bias : f32",
+            "%bit = arith.cmpf uge, %y0, %zero : f32",
+            "%q = arith.select %bit, %positive, %negative : i8",
+        ]
+    elif is_integer:
         body = [
             "%sum = arith.addi %acc, %bias : i32",
             "%f = arith.sitofp %sum : i32 to f32",
@@ -146,13 +156,13 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
         ]
     else:
         body = ["%m = arith.mulf %acc, %scale : f32", "%y0 = arith.addf %m, %bias : f32"]
-    value = "%y0"
+    value = "%q" if yields_signs else "%y0"
     if layer.residual and is_integer:
         body += ["%ru = arith.uitofp %r : i8 to f32", "%rs = arith.mulf %ru, %sr : f32"]
     if layer.residual:
         body += [f"%y1 = arith.addf %y0, {'%rs' if is_integer else '%r'} : f32"]
         value = "%y1"
-    if is_integer:
+    if is_integer and not yields_signs:
         body += [
             f"%e = math.roundeven {value} : f32",
             "%c0 = arith.cmpf ogt, %e, %zero : f32",
@@ -166,6 +176,8 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
         "%zero = arith.constant 0.0 : f32",
         "%top = arith.constant 255.0 : f32",
         "%sr = arith.constant 0.3 : f32",
+        "%positive = arith.constant 2 : i8",
+        "%negative = arith.constant 0 : i8",
     ]
     newline = "\n    "
     source, codes, signs = "%x", tensor(image, "i8" if is_integer else "f32"), ""
@@ -173,11 +185,16 @@ def write_module(layer: Layer, bits: int, element: str) -> str:
         source = "%codes"
         signs = f"""%one = arith.constant dense<1.0> : tensor<1xf32>
   %codes = lowbit.quantize %x, %one sign zero_point 1 : {tensor(image, "f32")}, tensor<1xf32> -> {codes}"""
+    returned, returned_type, pack = "%0", tensor(result, out), ""
+    if yields_signs:
+        returned, returned_type = "%bits", tensor((*result[:-1], result[-1] // 8), "i8")
+        pack = f"""%words = tensor.empty() : {returned_type}
+  %bits = lowbit.pack_signs ins(%0 : {tensor(result, out)}) outs(%words : {returned_type}) -> {returned_type}"""
     return f"""
-func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{
+func.func @layer({typed(arguments)}) -> {returned_type} {{
   %w = arith.constant dense<"0x{data}"> : {tensor(weights, "i8")}
   %s = arith.constant dense<0.0001> : tensor<{layer.oc}xf32>
-  %b = arith.constant dense<{5000 if is_integer else 0.5}> : tensor<{layer.oc}x{bias}>
+  %b = arith.constant dense<{5000 if bias == "i32" else 0.5}> : tensor<{layer.oc}x{bias}>
   %init = tensor.empty() : {tensor(result, out)}
   {signs}
   %0 = lowbit.{op} ins({source}, %w : {codes}, {tensor(weights, "i8")})
@@ -187,7 +204,8 @@ func.func @layer({typed(arguments)}) -> {tensor(result, out)} {{
     {newline.join(constants + body)}
     lowbit.yield {value} : {out}
   }} -> {tensor(result, out)}
-  return %0 : {tensor(result, out)}
+  {pack}
+  return {returned} : {returned_type}
 }}
 """
 
@@ -229,7 +247,7 @@ def pack_signs(source: str, target: str) -> str:
     """The packed layer as a function of bits."""
     command = [
         str(TOOLS / "gpfq-opt"),
-        f"--pass-pipeline=builtin.module(func.func(lowbit-pack{{target={target}}},cse))",
+        f"--pass-pipeline=builtin.module(lowbit-fuse,func.func(lowbit-pack{{target={target}}},cse))",
     ]
     packed = subprocess.run(command, input=source, check=True, capture_output=True, text=True).stdout
     found = re.search(r"\n *(%\S+) = lowbit\.pack_signs ins\(%arg0 : (\S+)\) outs\(.*\) -> (\S+)\n", packed)
@@ -240,10 +258,10 @@ def pack_signs(source: str, target: str) -> str:
 
 
 def compile_layer(
-    layer: Layer, bits: int, element: str, target: str, folder: Path, parallel: bool = False
+    layer: Layer, bits: int, element: str, output: str, target: str, folder: Path, parallel: bool = False
 ) -> gpfq.CompiledModel:
     source, library = folder / f"{layer.name}.mlir", folder / f"lib{layer.name}_{bits}{element}.so"
-    text = write_module(layer, bits, element)
+    text = write_module(layer, bits, element, output)
     source.write_text(pack_signs(text, target) if element == "signs" else text)
     pool = ["--parallel=pool"] if parallel else []
     command = [str(TOOLS / "gpfq-compile"), str(source), f"--target={target}", "-o", str(library), *pool]
@@ -307,11 +325,14 @@ def main() -> None:
     parser.add_argument("--bits", default="8,4,2")
     parser.add_argument("--target", default="host")
     parser.add_argument("--input", default="i8", choices=["i8", "f32", "signs"])
+    parser.add_argument("--output", default="codes", choices=["codes", "signs"], help="signs only with --input=signs")
     parser.add_argument("--layers", default="", help="regular expression on names")
     parser.add_argument("--seconds", type=float, default=0.05, help="time for each layer and width")
     parser.add_argument("--threads", type=int, default=1, help="also the speed-up by so many threads, pinned")
     parser.add_argument("--out", type=Path, help="append the lines to this file too")
     options = parser.parse_args()
+    if options.output == "signs" and options.input != "signs":
+        parser.error("--output=signs takes --input=signs")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         stopwatch = Stopwatch(folder)
@@ -319,9 +340,11 @@ def main() -> None:
             has_signs = layer.kind != "depthwise" and layer.c >= 16
             if not re.search(options.layers, layer.name) or (options.input == "signs" and not has_signs):
                 continue
+            if options.output == "signs" and (layer.residual or layer.oc % 32 != 0):
+                continue
             for bits in [1] if options.input == "signs" else map(int, options.bits.split(",")):
                 parallel = options.threads > 1
-                model = compile_layer(layer, bits, options.input, options.target, folder, parallel)
+                model = compile_layer(layer, bits, options.input, options.output, options.target, folder, parallel)
                 chain = choose_chain(model.target, options.input, bits)
                 is_row = layer.kind == "matmul" and layer.h * layer.w == 1
                 weight_bytes = layer.c * layer.oc * bits // 8 if is_row else 0

@@ -66,6 +66,7 @@ struct LowBitFusePass : gpfq::impl::LowBitFusePassBase<LowBitFusePass> {
         })) ||
         failed(apply([&](RewritePatternSet &patterns) {
           populateIntegerBiasPatterns(patterns);
+          populateSignThresholdPatterns(patterns);
           addCanonicalizationPatterns<LowBitDialect>(patterns);
         }))) {
       getOperation()->emitError("patterns did not converge");

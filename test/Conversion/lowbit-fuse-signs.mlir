@@ -5,10 +5,10 @@
 // CHECK: %[[Q:.*]] = lowbit.quantize %{{.*}}, %{{.*}} sign zero_point 1
 // CHECK: %[[A:.*]] = lowbit.conv_2d ins(%[[Q]],
 // CHECK-SAME: padding = array<i64: 1, 1, 1, 1>, padding_value = 1
-// CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
+// CHECK: ^bb0(%[[SUM:.*]]: i32, %[[LEAST:.*]]: i32):
 // CHECK-DAG: %[[TWO:.*]] = arith.constant 2 : i8
 // CHECK-DAG: %[[NONE:.*]] = arith.constant 0 : i8
-// CHECK: %[[BIT:.*]] = arith.cmpf uge, %{{.*}}, %[[ZERO]] : f32
+// CHECK: %[[BIT:.*]] = arith.cmpi sge, %[[SUM]], %[[LEAST]] : i32
 // CHECK: %[[CODE:.*]] = arith.select %[[BIT]], %[[TWO]], %[[NONE]] : i8
 // CHECK: lowbit.yield %[[CODE]] : i8
 // CHECK: -> tensor<1x4x4x32xi8>
@@ -63,4 +63,73 @@ func.func @moves(%x: tensor<1x4x4x32xf32>) -> tensor<1x5x5x32xi8> {
       ins(%p, %window : tensor<1x6x6x32xf32>, tensor<2x2xf32>) outs(%i : tensor<1x5x5x32xf32>) -> tensor<1x5x5x32xf32>
   %q = lowbit.quantize %m, %s sign zero_point 1 : tensor<1x5x5x32xf32>, tensor<1xf32> -> tensor<1x5x5x32xi8>
   return %q : tensor<1x5x5x32xi8>
+}
+
+// Channels: 0.5 x - 1.25 from 3 on; 0.5 x + 1 from -2 on, which gives 0; -0.5 x + 1 up to 2, whose complement is -3; the bias
+// alone, positive and negative: from below the least sum on, and from above the largest.
+// CHECK-LABEL: func @thresholds
+// CHECK-DAG: %[[FLIPS:.*]] = arith.constant dense<[0, 0, -1, 0, 0]> : tensor<5xi32>
+// CHECK-DAG: %[[LEAST:.*]] = arith.constant dense<[3, -2, -3, -1021, 1021]> : tensor<5xi32>
+// CHECK: lowbit.matmul
+// CHECK-SAME: fused(%[[LEAST]], %[[FLIPS]] : tensor<5xi32>, tensor<5xi32>)
+// CHECK: ^bb0(%[[SUM:.*]]: i32, %[[T:.*]]: i32, %[[FLIP:.*]]: i32):
+// CHECK: %[[FLIPPED:.*]] = arith.xori %[[SUM]], %[[FLIP]] : i32
+// CHECK-NEXT: %[[BIT:.*]] = arith.cmpi sge, %[[FLIPPED]], %[[T]] : i32
+// CHECK-NEXT: arith.select %[[BIT]]
+func.func @thresholds(%x: tensor<1x4xi8>) -> tensor<1x5xi8> {
+  %w = arith.constant dense<1> : tensor<5x4xi8>
+  %scale = arith.constant dense<[0.5, 0.5, -0.5, 0.0, 0.0]> : tensor<5xf32>
+  %bias = arith.constant dense<[-1.25, 1.0, 1.0, 0.5, -0.5]> : tensor<5xf32>
+  %init = tensor.empty() : tensor<1x5xi8>
+  %r = lowbit.matmul ins(%x, %w : tensor<1x4xi8>, tensor<5x4xi8>) fused(%scale, %bias : tensor<5xf32>, tensor<5xf32>)
+      outs(%init : tensor<1x5xi8>) {alphabet = #lowbit.alphabet<mid_rise, [1]>, layer = "fc"} epilogue {
+  ^bb0(%acc: i32, %s: f32, %b: f32):
+    %negative = arith.constant 0 : i8
+    %positive = arith.constant 2 : i8
+    %zero = arith.constant 0.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %s : f32
+    %a = arith.addf %m, %b : f32
+    %bit = arith.cmpf uge, %a, %zero : f32
+    %code = arith.select %bit, %positive, %negative : i8
+    lowbit.yield %code : i8
+  } -> tensor<1x5xi8>
+  return %r : tensor<1x5xi8>
+}
+
+// A sum with something else, and a scale that is not finite, are compared as floats.
+// CHECK-LABEL: func @floats
+// CHECK: lowbit.matmul
+// CHECK: arith.cmpf uge
+// CHECK: lowbit.matmul
+// CHECK: arith.cmpf uge
+func.func @floats(%x: tensor<1x4xi8>, %residual: tensor<1x2xf32>) -> (tensor<1x2xi8>, tensor<1x2xi8>) {
+  %w = arith.constant dense<1> : tensor<2x4xi8>
+  %scale = arith.constant dense<[0.5, 0x7F800000]> : tensor<2xf32>
+  %init = tensor.empty() : tensor<1x2xi8>
+  %r = lowbit.matmul ins(%x, %w : tensor<1x4xi8>, tensor<2x4xi8>) fused(%residual : tensor<1x2xf32>)
+      outs(%init : tensor<1x2xi8>) {alphabet = #lowbit.alphabet<mid_rise, [1]>} epilogue {
+  ^bb0(%acc: i32, %b: f32):
+    %negative = arith.constant 0 : i8
+    %positive = arith.constant 2 : i8
+    %zero = arith.constant 0.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %a = arith.addf %f, %b : f32
+    %bit = arith.cmpf uge, %a, %zero : f32
+    %code = arith.select %bit, %positive, %negative : i8
+    lowbit.yield %code : i8
+  } -> tensor<1x2xi8>
+  %t = lowbit.matmul ins(%x, %w : tensor<1x4xi8>, tensor<2x4xi8>) fused(%scale : tensor<2xf32>)
+      outs(%init : tensor<1x2xi8>) {alphabet = #lowbit.alphabet<mid_rise, [1]>} epilogue {
+  ^bb0(%acc: i32, %s: f32):
+    %negative = arith.constant 0 : i8
+    %positive = arith.constant 2 : i8
+    %zero = arith.constant 0.0 : f32
+    %f = arith.sitofp %acc : i32 to f32
+    %m = arith.mulf %f, %s : f32
+    %bit = arith.cmpf uge, %m, %zero : f32
+    %code = arith.select %bit, %positive, %negative : i8
+    lowbit.yield %code : i8
+  } -> tensor<1x2xi8>
+  return %r, %t : tensor<1x2xi8>, tensor<1x2xi8>
 }

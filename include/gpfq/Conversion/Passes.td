@@ -25,6 +25,8 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
     - Where the result is codes the bias is rounded to an integer in units of the accumulator, perhaps of the
       accumulator shifted to the left, so that kernels start from it; not where that would cost more than 1/16
       of a code and 1/32 of what the rounding of the input can change.
+    - Where the result is signs (`lowbit.quantize` with `sign`), the accumulator is compared with an integer a channel, the least sum
+      whose sign is positive; where the scale of a channel is negative, the complement of the accumulator. That is exact.
 
     The result differs from level 2 by the rounding of the f32 epilogue. A layer that stays in float is
     remarked on and counted.

@@ -31,6 +31,11 @@ void populateCollectLinearFormsPatterns(RewritePatternSet &patterns);
 /// that is well below the rounding to codes of the input or the result.
 void populateIntegerBiasPatterns(RewritePatternSet &patterns);
 
+/// Patterns that compare the accumulator with an integer where an epilogue ends in the sign of
+/// float(acc) * scale + bias: exactly, with the least sum whose sign is positive, or the largest
+/// where the scale is negative.
+void populateSignThresholdPatterns(RewritePatternSet &patterns);
+
 /// Patterns that move a positive factor, such as the division by the scale of a result, in front of
 /// ReLU and clips, and drop clips and tests for NaN that the clamp of `quantize` or the range of
 /// integers makes idle.
