@@ -32,10 +32,11 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     return loadRegister(quadInStep);
   bool topAligned = g.encoding == FieldEncoding::TopAligned;
   // Where the field begins in its byte.
-  int64_t place = g.isInPlace()  ? g.getPlaces()[g.getPlaceIndex(quadInStep)]
-                  : topAligned   ? 8 - g.bits
-                  : g.odd        ? 1
-                                 : 0;
+  int64_t place = g.odd ? 1 : 0;
+  if (g.isInPlace())
+    place = g.getPlaces()[g.getPlaceIndex(quadInStep)];
+  else if (topAligned)
+    place = 8 - g.bits;
   Value field;
   for (const FieldPiece &stored : g.getPieces(quadInStep)) {
     Value piece = vector::BitCastOp::create(*this, lanesType, loadRegister(stored.registerIndex));
