@@ -112,15 +112,13 @@ void PanelSolver::search(int64_t count) {
   int64_t n = system.columns.count;
   multiply(moments, differences);
   for (int64_t lane = 0; lane < count; ++lane) {
-    int64_t channel = lanes[lane].neuron;
     NeuronLevels neuron{std::vector<int8_t>(n), std::vector<float>(n), AlignedBuffer<float>(n)};
     for (int64_t t = 0; t < n; ++t) {
-      float mismatch = moments.mismatch.empty() ? 0.0f : moments.mismatch[channel * n + t];
       neuron.levels[t] = level(t, lane);
       neuron.steps[t] = step(t, lane);
-      neuron.residuals[t] = mismatch + products[t * lanesPerPanel + lane];
+      neuron.residuals[t] = mismatch(moments, t, lane) + products[t * lanesPerPanel + lane];
     }
-    searchLevels(spec, moments, system.columns.firstChannel + channel, neuron);
+    searchLevels(spec, moments, system.columns.firstChannel + lanes[lane].neuron, neuron);
     for (int64_t t = 0; t < n; ++t)
       setLevel(t, lane, neuron.levels[t]);
   }
@@ -255,8 +253,7 @@ bool PanelSolver::sweep() {
     int64_t end = std::min(begin + sweepBlock, n);
     for (int64_t t = begin; t < end; ++t)
       for (int64_t lane = 0; lane < lanesPerPanel; ++lane)
-        products[t * lanesPerPanel + lane] =
-            moments.mismatch.empty() ? 0.0f : moments.mismatch[lanes[lane].neuron * n + t];
+        products[t * lanesPerPanel + lane] = mismatch(moments, t, lane);
     multiplyAccumulatePanel<float>(end - begin, n, moments.h.data() + begin * n, n,
                                    differences.data(), products.data() + begin * lanesPerPanel);
 
@@ -302,12 +299,11 @@ std::vector<double> PanelSolver::objectives() {
 
 /// ||T - X~q||^2, for products = H differences; the ridge part of H counts but for `excess`.
 double PanelSolver::laneError(const GroupMoments &moments, int64_t lane, double excess) const {
-  int64_t n = system.columns.count, neuron = lanes[lane].neuron;
-  double error = moments.base[neuron];
-  for (int64_t t = 0; t < n; ++t) {
+  double error = moments.base[lanes[lane].neuron];
+  for (int64_t t = 0; t < system.columns.count; ++t) {
     int64_t i = t * lanesPerPanel + lane;
-    double mismatch = moments.mismatch.empty() ? 0.0 : moments.mismatch[neuron * n + t];
-    error += differences[i] * (2.0 * mismatch + products[i] - excess * differences[i]);
+    error +=
+        differences[i] * (2.0 * mismatch(moments, t, lane) + products[i] - excess * differences[i]);
   }
   return error * moments.unit;
 }
@@ -329,10 +325,9 @@ std::vector<PanelSolver::StepTerms> PanelSolver::stepTerms(bool withRidge) {
     terms[lane].error = laneError(moments, lane, excess);
     for (int64_t t = 0; t < n; ++t) {
       int64_t i = t * lanesPerPanel + lane;
-      double mismatch =
-          moments.mismatch.empty() ? 0.0 : moments.mismatch[lanes[lane].neuron * n + t];
       terms[lane].residual +=
-          moments.unit * quantized[i] * (mismatch + products[i] - excess * differences[i]);
+          moments.unit * quantized[i] *
+          (double(mismatch(moments, t, lane)) + products[i] - excess * differences[i]);
     }
   }
   return terms;
@@ -361,13 +356,10 @@ std::vector<PanelSolver::BlockTerms> PanelSolver::blockTerms() {
   multiply(moments, differences);
   for (int64_t lane = 0; lane < lanesPerPanel; ++lane) {
     terms[lane].error = laneError(moments, lane, /*excess=*/0.0);
-    for (int64_t t = 0; t < n; ++t) {
-      double mismatch =
-          moments.mismatch.empty() ? 0.0 : moments.mismatch[lanes[lane].neuron * n + t];
+    for (int64_t t = 0; t < n; ++t)
       terms[lane].residual[system.columns.blockOf[t]] +=
           moments.unit * level(t, lane) * step(t, lane) *
-          (mismatch + products[t * lanesPerPanel + lane]);
-    }
+          (double(mismatch(moments, t, lane)) + products[t * lanesPerPanel + lane]);
   }
   return terms;
 }

@@ -80,6 +80,12 @@ private:
   float lambda(int64_t t, int64_t lane) const { return lambdas[stepIndex(t, lane)]; }
 
   int8_t level(int64_t t, int64_t lane) const { return levels[t * lanesPerPanel + lane]; }
+  /// c_t of the neuron of a lane (see GroupMoments).
+  float mismatch(const GroupMoments &moments, int64_t t, int64_t lane) const {
+    if (moments.mismatch.empty())
+      return 0.0f;
+    return moments.mismatch[lanes[lane].neuron * system.columns.count + t];
+  }
   void multiply(const GroupMoments &moments, const AlignedBuffer<float> &vectors);
   double laneError(const GroupMoments &moments, int64_t lane, double excess) const;
 
