@@ -70,10 +70,9 @@ public:
   StringRef getName() const override { return "aarch64-i8mm"; }
   /// Of 32 registers, 16 accumulators leave as many for levels, fields and masks.
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    bool isOnePlane = llvm::has_single_bit(shape.bits);
     if (shape.pixels == 1)
-      return {1, isOnePlane ? 8 : 2};
-    return isOnePlane ? TileShape{shape.bits == 1 ? 3 : 4, 4} : TileShape{6, 2};
+      return {1, shape.fillsBytes() ? 8 : 2};
+    return shape.fillsBytes() ? TileShape{shape.bits == 1 ? 3 : 4, 4} : TileShape{6, 2};
   }
   int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors <= 2 ? 8 : 4;
@@ -99,10 +98,9 @@ public:
   StringRef getName() const override { return "aarch64-dotprod"; }
   /// As for i8mm, but sums of levels and constants take registers too.
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    bool isOnePlane = llvm::has_single_bit(shape.bits);
     if (shape.pixels == 1)
-      return {1, isOnePlane ? 4 : 2};
-    return isOnePlane ? TileShape{shape.bits <= 2 ? 2 : 3, 4} : TileShape{5, 2};
+      return {1, shape.fillsBytes() ? 4 : 2};
+    return shape.fillsBytes() ? TileShape{shape.bits <= 2 ? 2 : 3, 4} : TileShape{5, 2};
   }
   int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors <= 2 ? 6 : 3;

@@ -59,14 +59,13 @@ public:
   int64_t getLanes() const override { return 16; }
   int64_t getVectorRegisters() const override { return 32; }
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    bool isOnePlane = llvm::has_single_bit(shape.bits);
     // In place, fields of one bit have eight sums for each vector, and split ones of five and seven
     // bits need the five and seven registers of a step at once.
     if (shape.pixels == 1)
       return {1, shape.bits == 5 ? 3 : shape.bits == 1 || shape.bits == 7 ? 2 : 4};
     if (shape.bits == 4 && streamsWeights(shape))
       return {4, 4};
-    return {isOnePlane ? 10 : 7, 2};
+    return {shape.fillsBytes() ? 10 : shape.bits < 7 ? 8 : 7, 2};
   }
   int64_t getByteTileRows(const ContractionShape &shape, int64_t vectors) const override {
     if (vectors == 1)
@@ -162,10 +161,9 @@ public:
   int64_t getLanes() const override { return 8; }
   int64_t getVectorRegisters() const override { return 16; }
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    bool isOnePlane = llvm::has_single_bit(shape.bits);
     if (shape.pixels == 1)
-      return {1, isOnePlane ? 8 : 2};
-    return isOnePlane ? TileShape{5, 2} : TileShape{7, 1};
+      return {1, shape.fillsBytes() ? 8 : 2};
+    return shape.fillsBytes() ? TileShape{5, 2} : TileShape{7, 1};
   }
   int64_t getByteTileRows(const ContractionShape &, int64_t vectors) const override {
     return vectors == 1 ? 6 : 4;
@@ -209,14 +207,13 @@ public:
   int64_t getLanes() const override { return 8; }
   int64_t getVectorRegisters() const override { return 16; }
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    // Unpacking several bit planes needs the registers of a second vector.
-    bool isOnePlane = llvm::has_single_bit(shape.bits);
+    // Unpacking fields in pieces needs the registers of a second vector.
     if (shape.pixels == 1)
-      return {1, isOnePlane ? 6 : 2};
+      return {1, shape.fillsBytes() ? 6 : 2};
     // Vectors share the words of codes, which cost two instructions.
     if (shape.bits == 8 && shape.pixels >= 24)
       return {3, 4};
-    return isOnePlane ? TileShape{4, 2} : TileShape{7, 1};
+    return shape.fillsBytes() ? TileShape{4, 2} : TileShape{7, 1};
   }
   bool widensLevels(int32_t maxMagnitude) const override { return maxMagnitude > maxPairMagnitude; }
   int64_t getWordTileRows(int64_t vectors) const override {

@@ -25,6 +25,9 @@ struct ContractionShape {
   int64_t quads;
   /// Of a weight.
   unsigned bits;
+
+  /// False if some fields of the packed weights are in pieces (see LayoutAttr).
+  bool fillsBytes() const { return 8 % bits == 0; }
 };
 
 /// A block of output pixels.

@@ -109,7 +109,6 @@ PackedGeometry KernelBuilder::getPlainGeometry(unsigned shift) const {
   PackedGeometry plain = weights.geometry;
   plain.bits = 8;
   plain.odd = false;
-  plain.planes = {8};
   plain.quadsPerStep = 1;
   plain.encoding = FieldEncoding::TopAligned;
   plain.levelShift = shift;

@@ -5,6 +5,7 @@
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
 #include "llvm/Support/Endian.h"
+#include <numeric>
 
 using namespace mlir;
 using namespace mlir::lowbit;
@@ -32,14 +33,6 @@ unsigned mlir::lowbit::getFieldBits(AlphabetAttr alphabet) {
   return bits;
 }
 
-static SmallVector<unsigned, 3> getBitPlanes(unsigned bits) {
-  SmallVector<unsigned, 3> planes;
-  for (unsigned width : {8, 4, 2, 1})
-    if (bits & width)
-      planes.push_back(width);
-  return planes;
-}
-
 /// Elements at the end of each of `runs` runs that share quads: those that fill no quad, if that
 /// saves a tenth of all quads. Kernels gather them one by one, so there may not be many.
 static int64_t getSharedElements(int64_t runs, int64_t run) {
@@ -65,8 +58,7 @@ PackedGeometry::PackedGeometry(LayoutAttr layout, AlphabetAttr alphabet, int64_t
     tableRows += border[0] + border[1];
     tableColumns += border[2] + border[3];
   }
-  planes = getBitPlanes(bits);
-  quadsPerStep = 8 / planes.back();
+  quadsPerStep = 8 / std::gcd(bits, 8u);
   SmallVector<int64_t> kernel = layout.getStoredKernel();
   int64_t outputs = depthwise ? kernel.back() : kernel.front();
   channels = outputs / groups;
@@ -145,23 +137,10 @@ SmallVector<FieldPiece, 3> PackedGeometry::getSplitPieces(int64_t quadInStep) co
 }
 
 SmallVector<FieldPiece, 3> PackedGeometry::getPieces(int64_t quadInStep) const {
-  if (isInPlace()) {
-    int64_t perByte = 8 / bits;
-    if (quadInStep >= getWholeFields())
-      return getSplitPieces(quadInStep);
-    return {{quadInStep / perByte, unsigned(quadInStep % perByte) * bits, bits, 0}};
-  }
-  SmallVector<FieldPiece, 3> pieces;
-  int64_t planeRegister = 0;
-  unsigned bitInField = bits;
-  for (unsigned width : planes) {
-    bitInField -= width;
-    int64_t perByte = 8 / width;
-    pieces.push_back({planeRegister + quadInStep / perByte, unsigned(quadInStep % perByte) * width,
-                      width, bitInField});
-    planeRegister += quadsPerStep / perByte;
-  }
-  return pieces;
+  if (quadInStep >= getWholeFields())
+    return getSplitPieces(quadInStep);
+  int64_t perByte = 8 / bits;
+  return {{quadInStep / perByte, unsigned(quadInStep % perByte) * bits, bits, 0}};
 }
 
 unsigned PackedGeometry::encode(int32_t level) const {

@@ -74,13 +74,13 @@ KernelTile lowbit::getDefaultTile(LowBitComputeOpInterface op, const KernelTarge
 
 /// Cycles of all products of one output channel group, roughly.
 static double estimateCycles(LowBitComputeOpInterface op, const KernelTarget &target,
-                             int64_t pixels, int64_t vectors, size_t planes) {
+                             int64_t pixels, int64_t vectors, int64_t sources) {
   PixelGrid grid(op);
   double tiles = grid.countTiles(pixels);
   double rows = grid.getPixels() / tiles;
   double panels = std::ceil(double(getChannels(op)) / (target.getLanes() * vectors));
   double quads = std::ceil(op.getReductionLength() / (op.hasIntegerAccumulator() ? 4.0 : 1.0));
-  double loads = (rows + double(vectors * planes)) / 2;
+  double loads = (rows + double(vectors * sources)) / 2;
   double step = std::max({rows * vectors, loads, dotLatency});
   return panels * tiles * (quads * step + rows * vectors * epilogueCycles + tileCycles);
 }
@@ -100,7 +100,8 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
     return candidates;
   }
   unsigned bits = getFieldBits(op.getAlphabet());
-  size_t planes = llvm::popcount(bits);
+  // Registers that a field is in: of those that are in more, there are few.
+  int64_t sources = 8 % bits == 0 ? 1 : 2;
   bool widens = bits == 8 && op.hasIntegerAccumulator() &&
                 target.widensLevels(op.getAlphabet().getMaxMagnitude());
   PixelGrid grid(op);
@@ -110,16 +111,16 @@ std::vector<KernelTile> lowbit::getTileCandidates(LowBitComputeOpInterface op,
   std::vector<std::pair<double, KernelTile>> ranked;
   for (int64_t vectors = 1; vectors <= maxVectors; ++vectors)
     for (int64_t rows = 1; rows <= std::min<int64_t>(pixels, 14); ++rows) {
-      // Weights of each plane and the unpacked ones beside the sums, and one register of inputs.
+      // Packed weights and the unpacked ones beside the sums, and one register of inputs.
       // Words are operands in memory; there are two registers of codes, and a product.
-      int64_t beside = widens ? 3 : vectors * int64_t(bits == 8 ? 1 : planes + 1) + 1;
+      int64_t beside = widens ? 3 : vectors * int64_t(bits == 8 ? 1 : sources + 1) + 1;
       int64_t registers = rows * vectors + beside;
       if (registers > target.getVectorRegisters())
         continue;
       // Limits that cut the same tiles are one candidate, the least.
       if (rows > 1 && grid.countTiles(rows) == grid.countTiles(rows - 1))
         continue;
-      ranked.push_back({estimateCycles(op, target, rows, vectors, planes), {{rows}, vectors}});
+      ranked.push_back({estimateCycles(op, target, rows, vectors, sources), {{rows}, vectors}});
     }
   llvm::sort(ranked, [](const auto &a, const auto &b) {
     return std::tie(a.first, a.second.vectors, a.second.pixels) <

@@ -146,16 +146,17 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     in the steps behind those of all runs.
 
     Output channels are grouped in panels of `lanes * vectors`; the last panel of a channel group has only as
-    many vectors as it needs. The bytes go: channel group, panel, run, step, vector, bit plane, register, lane,
+    many vectors as it needs. The bytes go: channel group, panel, run, step, vector, register, lane,
     byte in the quad. Lane l of vector v is channel `lanes * v + l` of the panel. A depthwise layout with four
     vectors is interleaved: there it is channel 16 (l / 4) + 4 v + l % 4, which is where interleaving the bytes of
     four registers of codes leaves it, and the last panel is full, overlapping the one before it.
 
     A weight is a field f of b bits, an unsigned number. b is the least width that holds the level in
-    two's complement, or (level - 1) / 2 where all levels are odd. b = 3, 5, 6, 7 is split in *bit planes*
-    of 2+1, 4+1, 4+2, 4+2+1 bits, the highest bits first; other widths have one plane. A *step* is the least
-    number of quads that fills whole registers of `4 * lanes` bytes in every plane. In a plane of p bits, register r of a step
-    holds the quads r * 8/p + i, i = 0 .. 8/p - 1, in bits i*p .. i*p + p - 1 of each byte.
+    two's complement, or (level - 1) / 2 where all levels are odd. A *step* is the least number of quads whose fields fill
+    R whole registers of `4 * lanes` bytes: 8 / gcd(8, b). With m = floor(8/b), register r = 0 .. R - 1 of a step holds the quads
+    m r + i, i = 0 .. m - 1, in bits i*b .. i*b + b - 1 of each byte. The upper 8 - m b bits that registers leave over, at 3, 5, 6 and 7 bits,
+    make the last n quads of a step: of quad m R + j the highest bits are what register j leaves, the others those of one
+    list of the bits that registers n, n + 1, .. leave, from the lowest on.
 
     `tile` is no part of the layout but goes with `vectors`: the output pixels (rows of a matrix) whose sums the
     kernel keeps in registers, `[pixels]` or, of `depthwise_conv_2d`, `[rows, columns]`. Without it the kernel
@@ -169,10 +170,7 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
 
     Fields of 1 to 7 bits with the encoding `in_place`, of a `matmul` of one row, are not unpacked: masked
     where they are, a field that begins at bit p of a byte stands for f * 2^p, and the products have a sum for each p,
-    from which those of the codes with the offsets are taken at the end. There are no planes: with m = floor(8/b), register r = 0 .. R - 1
-    of a step holds the quads m r + i, i = 0 .. m - 1, in bits i*b .. i*b + b - 1 of each byte. The upper 8 - m b bits that registers leave
-    over make the last n quads of a step: of quad m R + j the highest bits are what register j leaves, the others
-    those of one list of the bits that registers n, n + 1, .. leave, from the lowest on; put together the field is bits 8 - b .. 7.
+    from which those of the codes with the offsets are taken at the end. Fields in pieces are put together in bits 8 - b .. 7.
 
     With the encoding `signs` levels are -1 and 1, and the input is bits, see `lowbit.pack_signs`. So are the weights: bit
     c % 8 of byte c / 8 of a tap is 1 for a level of 1, and there are `4 * ceil(C / 32)` bytes for its C channels. These

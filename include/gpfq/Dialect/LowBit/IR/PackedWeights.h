@@ -42,8 +42,6 @@ struct PackedGeometry {
   int64_t signChannels;
   /// Tables of counts along y and x behind a panel of such weights.
   int64_t tableRows, tableColumns;
-  /// Widths of the bit planes, the highest bits first.
-  SmallVector<unsigned, 3> planes;
   int64_t quadsPerStep;
   /// What levels are shifted by beside what `encoding` does.
   unsigned levelShift = 0;
@@ -82,7 +80,7 @@ struct PackedGeometry {
   int64_t getPlaceIndex(int64_t quadInStep) const;
   /// True if the highest bit of that field is one of its byte, so that its products are signed.
   bool isSignedInPlace(int64_t quadInStep) const;
-  /// The field of a quad of a step, the highest bits first.
+  /// Where the field of a quad of a step is, the highest bits first.
   SmallVector<FieldPiece, 3> getPieces(int64_t quadInStep) const;
   /// Panels of depthwise weights for integer kernels: four vectors whose lanes are interleaved.
   bool isInterleaved() const { return depthwise && vectors == 4; }
@@ -136,7 +134,7 @@ struct PackedGeometry {
   int64_t getLevelIndex(int64_t group, int64_t channel, int64_t run, int64_t element) const;
 
 private:
-  /// Quads of a step whose fields in place are in one piece.
+  /// Quads of a step whose fields are in one piece.
   int64_t getWholeFields() const { return bits * quadsPerStep / 8 * (8 / bits); }
   SmallVector<FieldPiece, 3> getSplitPieces(int64_t quadInStep) const;
 };
