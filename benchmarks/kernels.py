@@ -96,6 +96,9 @@ LAYERS = [
     Layer("depthwise", 960, 960, 7, 7, 3),
     Layer("matmul", 1280, 1000, 1, 1),
     Layer("matmul", 4096, 4096, 1, 1),
+    Layer("matmul", 2048, 1024, 2, 1),
+    Layer("matmul", 2048, 1024, 4, 1),
+    Layer("matmul", 2048, 1024, 8, 1),
     Layer("matmul", 1024, 1024, 128, 1),
     Layer("matmul", 4096, 1024, 128, 1),
 ]

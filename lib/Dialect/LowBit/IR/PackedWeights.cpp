@@ -121,8 +121,8 @@ bool PackedGeometry::isSignedInPlace(int64_t quadInStep) const {
 }
 
 /// Fields that do not fill a byte leave its highest bits over, of which the last quads of a step
-/// are made: the first of these has the bits that register 0 leaves, and then some of those that
-/// registers after the last quad's leave, and so on.
+/// are made. The highest bits of the j-th of these are what register j leaves; the rest come from
+/// those that the registers behind leave, taken one after the other.
 SmallVector<FieldPiece, 3> PackedGeometry::getSplitPieces(int64_t quadInStep) const {
   unsigned left = 8 % bits, first = 8 - left, rest = bits - left;
   int64_t whole = getWholeFields(), quad = quadInStep - whole, quads = quadsPerStep - whole;

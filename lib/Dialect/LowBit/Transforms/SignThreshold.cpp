@@ -112,24 +112,21 @@ struct CompareIntegerSums : OpInterfaceRewritePattern<LowBitComputeOpInterface> 
       flips.push_back(threshold.flip);
       thresholds.push_back(threshold.least);
     }
-    Location loc = op.getLoc();
-    int64_t channels = thresholds.size();
-    rewriter.setInsertionPoint(op);
-    Value least = gpfq::createIntegerConstant(rewriter, loc, {channels}, thresholds,
-                                              getConstantName(op, "threshold"));
-    bool hasFlips = llvm::is_contained(flips, -1);
-    Value flip = hasFlips ? gpfq::createIntegerConstant(rewriter, loc, {channels}, flips,
-                                                        getConstantName(op, "flip"))
-                          : Value();
     rewriter.modifyOpInPlace(op, [&] {
-      Value sum = op.getEpilogue().getArgument(0);
-      Value leastSum = addFusedOperand(op, least);
-      Value mask = hasFlips ? addFusedOperand(op, flip) : Value();
+      auto addConstants = [&](ArrayRef<int32_t> values, StringRef role) {
+        rewriter.setInsertionPoint(op);
+        Value constants = gpfq::createIntegerConstant(
+            rewriter, op.getLoc(), {int64_t(values.size())}, values, getConstantName(op, role));
+        return addFusedOperand(op, constants);
+      };
+      Value sum = op.getEpilogue().getArgument(0), least = addConstants(thresholds, "threshold");
+      if (llvm::is_contained(flips, -1)) {
+        Value flip = addConstants(flips, "flip");
+        rewriter.setInsertionPoint(comparison);
+        sum = arith::XOrIOp::create(rewriter, op.getLoc(), sum, flip);
+      }
       rewriter.setInsertionPoint(comparison);
-      if (mask)
-        sum = arith::XOrIOp::create(rewriter, loc, sum, mask);
-      rewriter.replaceOpWithNewOp<arith::CmpIOp>(comparison, arith::CmpIPredicate::sge, sum,
-                                                 leastSum);
+      rewriter.replaceOpWithNewOp<arith::CmpIOp>(comparison, arith::CmpIPredicate::sge, sum, least);
     });
     return success();
   }
