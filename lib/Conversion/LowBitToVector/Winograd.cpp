@@ -117,9 +117,9 @@ static bool isSupported(Conv2DOp op) {
   auto inputType = cast<MemRefType>(op.getInput().getType());
   return op.hasIntegerAccumulator() && !op.hasSigns() && !op.yieldsBits() && kernel[1] == 3 &&
          kernel[2] == 3 && llvm::all_of(op.getStrides(), isOne) &&
-         llvm::all_of(op.getDilations(), isOne) && op.getGroups() == 1 &&
-         !geometry.isInPlace() && geometry.getSharedQuads() == 0 &&
-         inputType.getShape().back() % 16 == 0 && hasUnitInnerStride(inputType);
+         llvm::all_of(op.getDilations(), isOne) && op.getGroups() == 1 && !geometry.isInPlace() &&
+         geometry.getSharedQuads() == 0 && inputType.getShape().back() % 16 == 0 &&
+         hasUnitInnerStride(inputType);
 }
 
 bool mlir::gpfq::canUseWinograd(Conv2DOp op, const KernelTarget &target) {
