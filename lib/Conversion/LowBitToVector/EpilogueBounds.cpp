@@ -6,6 +6,7 @@
 
 #include "KernelBuilder.h"
 
+#include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/MemRef/IR/MemRef.h"
 #include "mlir/IR/DialectResourceBlobManager.h"
@@ -63,9 +64,7 @@ double mlir::gpfq::getEpilogueBound(LowBitComputeOpInterface op, Value value) {
   if (auto argument = dyn_cast<BlockArgument>(value)) {
     if (argument.getArgNumber() > 0)
       return getLargestElement(op->getOperand(argument.getArgNumber() + 1));
-    return op.hasIntegerAccumulator()
-               ? 255.0 * op.getAlphabet().getMaxMagnitude() * op.getReductionLength()
-               : unknown;
+    return op.hasIntegerAccumulator() ? double(getMaxSum(op)) : unknown;
   }
   Operation *definition = value.getDefiningOp();
   auto operand = [&](unsigned i) { return getEpilogueBound(op, definition->getOperand(i)); };

@@ -4,6 +4,7 @@
 
 #include "gpfq/Dialect/LowBit/IR/Epilogue.h"
 
+#include "OpChecks.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "mlir/IR/BuiltinTypes.h"
 
@@ -25,6 +26,11 @@ Value mlir::lowbit::getFusedOperand(LowBitComputeOpInterface op, Value argument)
       blockArgument.getArgNumber() == 0)
     return {};
   return op.getFused()[blockArgument.getArgNumber() - 1];
+}
+
+int64_t mlir::lowbit::getMaxSum(LowBitComputeOpInterface op) {
+  int64_t largest = std::max(op.getAlphabet().getMaxMagnitude(), 1);
+  return maxCode * largest * op.getReductionLength();
 }
 
 YieldOp mlir::lowbit::getYield(LowBitComputeOpInterface op) {

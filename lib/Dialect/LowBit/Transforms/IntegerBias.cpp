@@ -123,7 +123,7 @@ static std::optional<IntegerBias> roundBias(LowBitComputeOpInterface op, const S
   if (!magnitudes)
     return std::nullopt;
   int64_t largest = std::max<int64_t>(1, op.getAlphabet().getMaxMagnitude());
-  double maxSum = 255.0 * double(largest) * double(op.getReductionLength());
+  double maxSum = double(getMaxSum(op));
   std::optional<IntegerBias> result;
   for (unsigned shift = 0; !result && (shift == 0 || largest << shift <= maxShiftedLevel); ++shift)
     result = roundBias(sum, *magnitudes, maxSum, shift);

@@ -46,13 +46,10 @@ static int64_t getRun(LowBitComputeOpInterface op, ArrayRef<int64_t> kernel) {
 static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &target,
                                int64_t vectors) {
   unsigned bits = getFieldBits(op.getAlphabet());
-  auto hasRegisters = [&] {
-    int64_t places = getPlacesInByte(bits).size();
-    return vectors * (places + 2) <= target.getVectorRegisters();
-  };
+  int64_t places = getPlacesInByte(bits).size();
   return isa<MatmulOp>(op) && op.hasIntegerAccumulator() && getPixels(op) == 1 &&
          op.getReductionLength() <= getMaxReductionLength(-INT8_MIN) && target.prefersInPlace() &&
-         bits < 8 && hasRegisters();
+         bits < 8 && vectors * (places + 2) <= target.getVectorRegisters();
 }
 
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.

@@ -20,7 +20,7 @@ using namespace mlir::lowbit;
 namespace {
 
 /// `float(sum) * scale + bias` of an output channel. Rounding keeps it monotone in the sum.
-struct ScaledSum {
+struct ChannelSum {
   float scale, bias;
 
   bool isPositive(int64_t sum) const {
@@ -38,7 +38,7 @@ struct Threshold {
 } // namespace
 
 /// For sums of a magnitude of at most `limit`.
-static Threshold findThreshold(const ScaledSum &sum, int64_t limit) {
+static Threshold findThreshold(const ChannelSum &sum, int64_t limit) {
   // The complement, -1 - x, turns a falling function into a rising one.
   int32_t flip = sum.scale < 0.0f ? -1 : 0;
   int64_t low = -limit - 1, high = limit + 1;
@@ -69,8 +69,8 @@ static std::vector<float> takeConstants(LowBitComputeOpInterface op, Value &valu
 }
 
 /// The scaled sum of each channel that `value` is in the epilogue of `op`, if they are finite.
-static std::optional<std::vector<ScaledSum>> matchScaledSums(LowBitComputeOpInterface op,
-                                                             Value value) {
+static std::optional<std::vector<ChannelSum>> matchChannelSums(LowBitComputeOpInterface op,
+                                                               Value value) {
   std::vector<float> biases = takeConstants<arith::AddFOp>(op, value, 0.0f);
   std::vector<float> scales = takeConstants<arith::MulFOp>(op, value, 1.0f);
   auto conversion = value.getDefiningOp<arith::SIToFPOp>();
@@ -80,7 +80,7 @@ static std::optional<std::vector<ScaledSum>> matchScaledSums(LowBitComputeOpInte
   size_t channels = cast<ShapedType>(op->getResult(0).getType()).getShape().back();
   scales.resize(channels, scales.front());
   biases.resize(channels, biases.front());
-  std::vector<ScaledSum> sums;
+  std::vector<ChannelSum> sums;
   for (auto [scale, bias] : llvm::zip_equal(scales, biases)) {
     if (!std::isfinite(scale) || !std::isfinite(bias))
       return std::nullopt;
@@ -101,13 +101,13 @@ struct CompareIntegerSums : OpInterfaceRewritePattern<LowBitComputeOpInterface> 
     if (!comparison || comparison.getPredicate() != arith::CmpFPredicate::UGE ||
         !matchPattern(comparison.getRhs(), m_AnyZeroFloat()))
       return failure();
-    std::optional<std::vector<ScaledSum>> sums = matchScaledSums(op, comparison.getLhs());
+    std::optional<std::vector<ChannelSum>> sums = matchChannelSums(op, comparison.getLhs());
     if (!sums)
       return rewriter.notifyMatchFailure(op, "not a sign of a scaled sum");
 
-    int64_t limit = 255 * int64_t(op.getAlphabet().getMaxMagnitude()) * op.getReductionLength();
+    int64_t limit = getMaxSum(op);
     std::vector<int32_t> flips, thresholds;
-    for (const ScaledSum &sum : *sums) {
+    for (const ChannelSum &sum : *sums) {
       Threshold threshold = findThreshold(sum, limit);
       flips.push_back(threshold.flip);
       thresholds.push_back(threshold.least);

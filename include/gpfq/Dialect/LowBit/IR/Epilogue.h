@@ -19,6 +19,10 @@ Value addFusedOperand(LowBitComputeOpInterface op, Value operand);
 /// values.
 Value getFusedOperand(LowBitComputeOpInterface op, Value argument);
 
+/// The largest magnitude that the integer accumulator of `op` can have: that of codes up to 255 and
+/// the largest level.
+int64_t getMaxSum(LowBitComputeOpInterface op);
+
 /// The terminator of the epilogue.
 YieldOp getYield(LowBitComputeOpInterface op);
 
