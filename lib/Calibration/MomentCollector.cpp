@@ -62,6 +62,11 @@ GramAccumulator::Shape MomentCollector::getMomentShape(const Layer &layer, const
   return shape;
 }
 
+/// Many megabytes: the threads that fill them touch them first.
+static std::unique_ptr<float[]> makeUninitialized(size_t count) {
+  return std::unique_ptr<float[]>(new float[count]);
+}
+
 MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Options &options)
     : options(options),
       training(getMomentShape(inputLayers.front(), options), inputLayers.front().weights),
@@ -93,7 +98,7 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
   for (LayerRows &rows : layers) {
     for (unsigned side = 0; side < (options.sharedInputs ? 1u : 2u); ++side)
       for (auto &kind : rows.rows)
-        kind[side].resize(size_t(batch * rows.rowsPerSample * rowElements));
+        kind[side] = makeUninitialized(size_t(batch * rows.rowsPerSample * rowElements));
     if (options.hasShortcut)
       for (unsigned kind = 0; kind < 2; ++kind)
         for (std::vector<float> *values : {&rows.shifts[kind], &rows.shortcuts[kind]})
@@ -112,11 +117,11 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
                              : rows.rowsPerSample * (rowElements + 2 * channels);
   double needed = double(options.samples) * double(sampleFloats) * sizeof(float);
   kept.samples = SampleFraction(std::min(1.0, double(options.keptBytes) / needed));
-  auto keptRows = size_t(kept.samples.countBefore(options.samples) * rows.rowsPerSample);
-  kept.inputs.reserve(keptRows * rowElements);
-  kept.targets.reserve(keptRows / (options.isPooled ? rows.rowsPerSample : 1) * channels);
+  auto most = size_t(kept.samples.countBefore(options.samples));
+  kept.inputs = makeUninitialized(most * rows.rowsPerSample * rowElements);
+  kept.targets = makeUninitialized(most * (options.isPooled ? 1 : rows.rowsPerSample) * channels);
   if (options.hasShortcut)
-    kept.offsets.reserve(keptRows * channels);
+    kept.offsets = makeUninitialized(most * rows.rowsPerSample * channels);
   if (!rows.layer.isDepthwise)
     kept.weights = packConvWeights(shape, rows.layer.weights);
 }
@@ -137,7 +142,7 @@ void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsi
           : choosePositions(rows.positions(), rows.rowsPerSample, seed);
   if (side == Float || !options.sharedInputs)
     gatherPatches(rows.sampled, input, positions.data(), int64_t(positions.size()),
-                  rows.rows[isHeldOut][side].data() + slot * rows.rowsPerSample * rowElements,
+                  rows.rows[isHeldOut][side].get() + slot * rows.rowsPerSample * rowElements,
                   rows.layer.isDepthwise);
   if (options.hasShortcut)
     gatherShortcut(rows, isHeldOut, slot, side, positions, shortcut);
@@ -169,7 +174,7 @@ void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const Parallel
     auto add = [&](GramAccumulator &gram, bool isHeldOut, int64_t samples) {
       auto &sides = rows.rows[isHeldOut];
       if (samples > 0)
-        gram.add(sides[Float].data(), options.sharedInputs ? nullptr : sides[Quantized].data(),
+        gram.add(sides[Float].get(), options.sharedInputs ? nullptr : sides[Quantized].get(),
                  samples * rows.rowsPerSample, parallelFor,
                  options.targetsShortcut ? rows.shifts[isHeldOut].data() : nullptr);
     };
@@ -202,87 +207,84 @@ void MomentCollector::computeOutputs(const float *x, int64_t rows, float *output
 }
 
 void MomentCollector::keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor) {
-  LayerRows &rows = layers.front();
-  int64_t channels = rows.layer.shape.outputChannels, slot = 0;
-  const std::vector<float> &x = rows.rows[0][Float],
-                           &xq = rows.rows[0][options.sharedInputs ? Float : Quantized];
+  const LayerRows &rows = layers.front();
+  // In the batch, of each sample that is kept.
+  std::vector<int64_t> firstRows;
+  int64_t firstRow = 0;
   for (int64_t sample = batchBegin; sample < batchBegin + count; ++sample) {
     if (options.heldOut.contains(sample))
       continue;
-    int64_t row = slot++ * rows.rowsPerSample;
-    if (!kept.samples.contains(sample))
-      continue;
-    auto append = [&](std::vector<float> &to, const std::vector<float> &from, int64_t width) {
-      to.insert(to.end(), from.begin() + row * width,
-                from.begin() + (row + rows.rowsPerSample) * width);
-    };
-    append(kept.inputs, xq, rowElements);
-    size_t size = size_t(rows.rowsPerSample * channels);
-    if (options.hasShortcut) {
-      append(kept.offsets, rows.shortcuts[0], channels);
-      for (size_t i = kept.offsets.size() - size; options.bias && i < kept.offsets.size(); ++i)
-        kept.offsets[i] += options.bias[i % channels];
-    }
-    if (options.isPooled) {
-      keepMeans(rows, row, parallelFor);
-      continue;
-    }
-    size_t first = kept.targets.size();
-    kept.targets.resize(first + size);
-    computeOutputs(x.data() + row * rowElements, rows.rowsPerSample, kept.targets.data() + first,
-                   parallelFor);
-    for (size_t i = 0; options.targetsShortcut && i < size; ++i)
-      kept.targets[first + i] += rows.shifts[0][row * channels + i];
+    if (kept.samples.contains(sample))
+      firstRows.push_back(firstRow);
+    firstRow += rows.rowsPerSample;
   }
+  runParallel(parallelFor, int64_t(firstRows.size()),
+              [&](int64_t i) { keepSample(kept.count + i, firstRows[i], parallelFor); });
+  kept.count += int64_t(firstRows.size());
 }
 
-void MomentCollector::keepMeans(const LayerRows &rows, int64_t first,
-                                const ParallelFor &parallelFor) {
+void MomentCollector::keepSample(int64_t index, int64_t firstRow, const ParallelFor &parallelFor) {
+  const LayerRows &rows = layers.front();
+  int64_t channels = rows.layer.shape.outputChannels, perSample = rows.rowsPerSample;
+  int64_t outputs = perSample * channels;
+  std::copy_n(rows.rows[0][options.sharedInputs ? Float : Quantized].get() + firstRow * rowElements,
+              perSample * rowElements, kept.inputs.get() + index * perSample * rowElements);
+  float *offsets = options.hasShortcut ? kept.offsets.get() + index * outputs : nullptr;
+  if (offsets) {
+    std::copy_n(rows.shortcuts[0].data() + firstRow * channels, outputs, offsets);
+    for (int64_t i = 0; options.bias && i < outputs; ++i)
+      offsets[i] += options.bias[i % channels];
+  }
+  std::vector<float> means(options.isPooled ? outputs : 0);
+  float *targets = options.isPooled ? means.data() : kept.targets.get() + index * outputs;
+  computeOutputs(rows.rows[0][Float].get() + firstRow * rowElements, perSample, targets,
+                 parallelFor);
+  for (int64_t i = 0; options.targetsShortcut && i < outputs; ++i)
+    targets[i] += rows.shifts[0][firstRow * channels + i];
+  if (options.isPooled)
+    keepMeans(targets, offsets, kept.targets.get() + index * channels);
+}
+
+void MomentCollector::keepMeans(const float *outputs, const float *offsets, float *means) const {
+  const LayerRows &rows = layers.front();
   int64_t channels = rows.layer.shape.outputChannels;
-  std::vector<float> outputs(size_t(rows.rowsPerSample * channels));
   std::vector<double> sums(channels, 0.0);
-  computeOutputs(rows.rows[0][Float].data() + first * rowElements, rows.rowsPerSample,
-                 outputs.data(), parallelFor);
-  const float *offsets =
-      options.hasShortcut ? kept.offsets.data() + kept.offsets.size() - outputs.size() : nullptr;
-  for (size_t i = 0; i < outputs.size(); ++i) {
+  for (int64_t i = 0; i < rows.rowsPerSample * channels; ++i) {
     float z = outputs[i];
-    if (options.targetsShortcut)
-      z += rows.shifts[0][first * channels + i];
     if (offsets)
       z += offsets[i];
     else if (options.bias)
       z += options.bias[i % channels];
     sums[i % channels] += z < options.low ? options.low : z > options.high ? options.high : z;
   }
-  for (double sum : sums)
-    kept.targets.push_back(static_cast<float>(sum / double(rows.rowsPerSample)));
+  for (int64_t c = 0; c < channels; ++c)
+    means[c] = static_cast<float>(sums[c] / double(rows.rowsPerSample));
 }
 
 PooledRows MomentCollector::keptSamples() const {
   const LayerRows &rows = layers.front();
   PooledRows result;
   result.positions = rows.rowsPerSample;
-  result.samples = int64_t(kept.inputs.size()) / (rowElements * rows.rowsPerSample);
+  result.samples = kept.count;
   result.low = options.low;
   result.high = options.high;
-  result.inputs = kept.inputs.data();
-  result.targets = kept.targets.data();
-  result.offsets = options.hasShortcut ? kept.offsets.data() : nullptr;
+  result.inputs = kept.inputs.get();
+  result.targets = kept.targets.get();
+  result.offsets = options.hasShortcut ? kept.offsets.get() : nullptr;
   result.bias = options.hasShortcut ? nullptr : options.bias;
   return result;
 }
 
 ClippedRows MomentCollector::keptRows() const {
-  const Layer &layer = layers.front().layer;
+  const LayerRows &rows = layers.front();
   ClippedRows result;
   result.low = options.low;
   result.high = options.high;
-  result.rows = int64_t(kept.inputs.size()) / rowElements;
-  result.layout = layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
-  result.inputs = kept.inputs.data();
-  result.targets = kept.targets.data();
-  result.offsets = options.hasShortcut ? kept.offsets.data() : nullptr;
+  result.rows = kept.count * rows.rowsPerSample;
+  result.layout = rows.layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
+  result.inputs = kept.inputs.get();
+  result.targets = kept.targets.get();
+  result.offsets = options.hasShortcut ? kept.offsets.get() : nullptr;
   result.bias = options.hasShortcut ? nullptr : options.bias;
   return result;
 }

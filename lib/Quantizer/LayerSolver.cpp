@@ -53,7 +53,7 @@ void gpfq::solveLayer(const LayerContext &context, LayerSolution &solution) {
   forEachLanePanel(context, solution,
                    [&](PanelSolver &solver, const Lanes &lanes, int64_t channel) {
                      solver.solve(lanes);
-                     solver.search(int64_t(lanes.size()));
+                     solver.search(int64_t(lanes.size()), context.parallelFor);
                      solver.store(int64_t(lanes.size()),
                                   solution.levels.data() + channel * context.problem.columns);
                    });
@@ -201,7 +201,7 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
   std::vector<double> after(before.size());
   forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
     solver.sweeps();
-    solver.search(count);
+    solver.search(count, context.parallelFor);
     solver.store(count, candidate.levels.data() + channel * n);
     std::copy_n(solver.objectives().begin(), count, after.begin() + channel);
   });

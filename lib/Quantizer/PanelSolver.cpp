@@ -105,13 +105,13 @@ void PanelSolver::sweeps() {
     ;
 }
 
-void PanelSolver::search(int64_t count) {
+void PanelSolver::search(int64_t count, const ParallelFor &parallelFor) {
   if (spec.method == Method::Msq || spec.tabuMoves == 0)
     return;
   const GroupMoments &moments = system.training;
   int64_t n = system.columns.count;
   multiply(moments, differences);
-  for (int64_t lane = 0; lane < count; ++lane) {
+  runParallel(parallelFor, count, [&](int64_t lane) {
     NeuronLevels neuron{std::vector<int8_t>(n), std::vector<float>(n), AlignedBuffer<float>(n)};
     for (int64_t t = 0; t < n; ++t) {
       neuron.levels[t] = level(t, lane);
@@ -121,7 +121,7 @@ void PanelSolver::search(int64_t count) {
     searchLevels(spec, moments, system.columns.firstChannel + lanes[lane].neuron, neuron);
     for (int64_t t = 0; t < n; ++t)
       setLevel(t, lane, neuron.levels[t]);
-  }
+  });
 }
 
 void PanelSolver::quantizeNearest() {

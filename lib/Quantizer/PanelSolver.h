@@ -40,8 +40,9 @@ public:
   void start(const std::vector<Lane> &lanes, const int8_t *levels);
   /// Coordinate descent, as the spec says.
   void sweeps();
-  /// Tabu search in the first `count` lanes, as the spec says.
-  void search(int64_t count);
+  /// Tabu search in the first `count` lanes, as the spec says; each lane on its own, since a narrow
+  /// layer has one panel.
+  void search(int64_t count, const ParallelFor &parallelFor);
   /// Writes the levels of the first `count` lanes as start() reads them.
   void store(int64_t count, int8_t *levels) const;
   /// ||T - X~q||^2 of each lane on the given rows, at least 0.

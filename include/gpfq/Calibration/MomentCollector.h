@@ -9,6 +9,8 @@
 
 #include "gpfq/Calibration/FloatKernels.h"
 #include "gpfq/Quantizer/LayerQuantizer.h"
+#include <limits>
+#include <memory>
 #include <vector>
 
 namespace gpfq {
@@ -129,7 +131,7 @@ private:
 
     int64_t positions() const { return sampled.outputHeight() * sampled.outputWidth(); }
     /// By held out or not, and by side: the rows of the batch in the order of the samples.
-    std::vector<float> rows[2][2];
+    std::unique_ptr<float[]> rows[2][2];
     /// By held out or not: r - r~ where it is part of the target, and r~.
     std::vector<float> shifts[2], shortcuts[2];
   };
@@ -137,15 +139,20 @@ private:
   struct KeptRows {
     SampleFraction samples{0.0};
     PackedWeights weights;
-    std::vector<float> inputs, targets, offsets;
+    /// Samples so far.
+    int64_t count = 0;
+    /// With room for all samples that are kept.
+    std::unique_ptr<float[]> inputs, targets, offsets;
   };
 
   void gatherShortcut(LayerRows &rows, bool isHeldOut, int64_t slot, Side side,
                       const std::vector<int64_t> &positions, const float *shortcut);
   void keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor);
-  /// Appends the mean over rows of clamp(target + shift + offset) for each channel; `first` is that
-  /// of the sample in LayerRows.
-  void keepMeans(const LayerRows &rows, int64_t first, const ParallelFor &parallelFor);
+  /// Keeps the sample whose rows begin with `firstRow` of the batch as the one of that index.
+  void keepSample(int64_t index, int64_t firstRow, const ParallelFor &parallelFor);
+  /// The mean over the rows of a sample of clamp(output + offset) for each channel; the offset is
+  /// the bias where there are no offsets.
+  void keepMeans(const float *outputs, const float *offsets, float *means) const;
   void computeOutputs(const float *x, int64_t rows, float *outputs,
                       const ParallelFor &parallelFor) const;
 
