@@ -4,8 +4,12 @@
 
 #include "gpfq/Compiler/Codegen.h"
 
+#include "mlir/IR/Threading.h"
 #include "mlir/Target/LLVMIR/Dialect/All.h"
 #include "mlir/Target/LLVMIR/Export.h"
+#include "llvm/ADT/StringSet.h"
+#include "llvm/Bitcode/BitcodeReader.h"
+#include "llvm/Bitcode/BitcodeWriter.h"
 #include "llvm/IR/LegacyPassManager.h"
 #include "llvm/IR/Module.h"
 #include "llvm/MC/TargetRegistry.h"
@@ -14,9 +18,15 @@
 #include "llvm/Support/TargetSelect.h"
 #include "llvm/Target/TargetMachine.h"
 #include "llvm/TargetParser/Host.h"
+#include "llvm/Transforms/IPO/DeadArgumentElimination.h"
+#include "llvm/Transforms/IPO/SCCP.h"
+#include "llvm/Transforms/Utils/SplitModule.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
+
+/// Enough for the threads to finish together, and the same on every machine, as are the bytes.
+static constexpr unsigned partsPerLibrary = 16;
 
 static FailureOr<std::unique_ptr<llvm::TargetMachine>>
 createTargetMachine(const MachineOptions &machine, Location loc) {
@@ -77,69 +87,122 @@ FailureOr<std::unique_ptr<llvm::Module>> mlir::gpfq::translateToLLVM(ModuleOp mo
   return result;
 }
 
-static void optimize(llvm::Module &module, llvm::TargetMachine &targetMachine, unsigned level) {
+/// Runs the passes that `build` makes with the builder.
+static void runPasses(llvm::Module &module, llvm::TargetMachine *targetMachine,
+                      llvm::PipelineTuningOptions tuning,
+                      llvm::function_ref<llvm::ModulePassManager(llvm::PassBuilder &)> build) {
   llvm::LoopAnalysisManager loops;
   llvm::FunctionAnalysisManager functions;
   llvm::CGSCCAnalysisManager callGraph;
   llvm::ModuleAnalysisManager modules;
-  llvm::PipelineTuningOptions tuning;
-  tuning.LoopVectorization = tuning.SLPVectorization = level >= 2;
-  llvm::PassBuilder builder(&targetMachine, tuning);
+  llvm::PassBuilder builder(targetMachine, tuning);
   builder.registerModuleAnalyses(modules);
   builder.registerCGSCCAnalyses(callGraph);
   builder.registerFunctionAnalyses(functions);
   builder.registerLoopAnalyses(loops);
   builder.crossRegisterProxies(loops, functions, callGraph, modules);
-  llvm::OptimizationLevel optimization = level >= 3   ? llvm::OptimizationLevel::O3
-                                         : level == 2 ? llvm::OptimizationLevel::O2
-                                                      : llvm::OptimizationLevel::O1;
-  llvm::ModulePassManager passes = level == 0
-                                       ? builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0)
-                                       : builder.buildPerModuleDefaultPipeline(optimization);
-  passes.run(module, modules);
+  build(builder).run(module, modules);
 }
 
-/// Symbols that the object expects from others must be in every C library, or `allowed`.
-static LogicalResult checkUndefinedSymbols(StringRef object, ArrayRef<StringLiteral> allowed,
-                                           Location loc) {
-  auto file = llvm::object::ObjectFile::createObjectFile(llvm::MemoryBufferRef(object, "object"));
-  if (!file)
-    return emitError(loc) << "cannot read back the object: " << llvm::toString(file.takeError());
-  for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
-    llvm::Expected<uint32_t> flags = symbol.getFlags();
-    llvm::Expected<StringRef> name = symbol.getName();
-    if (!flags || !name)
-      return emitError(loc) << "cannot read the symbols of the object: "
-                            << llvm::toString(flags ? name.takeError() : flags.takeError());
-    if (!(*flags & llvm::object::SymbolRef::SF_Undefined) || name->empty())
-      continue;
-    if (!llvm::is_contained({"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}, *name) &&
-        !llvm::is_contained(allowed, *name))
-      return emitError(loc) << "the compiled code calls '" << *name
-                            << "', which a library without dependencies does not have; an op of "
-                               "the network has no "
-                               "expansion for this target";
-  }
-  return success();
+static void optimize(llvm::Module &module, llvm::TargetMachine &targetMachine, unsigned level) {
+  llvm::PipelineTuningOptions tuning;
+  tuning.LoopVectorization = tuning.SLPVectorization = level >= 2;
+  runPasses(module, &targetMachine, tuning, [&](llvm::PassBuilder &builder) {
+    if (level == 0)
+      return builder.buildO0DefaultPipeline(llvm::OptimizationLevel::O0);
+    return builder.buildPerModuleDefaultPipeline(level >= 3   ? llvm::OptimizationLevel::O3
+                                                 : level == 2 ? llvm::OptimizationLevel::O2
+                                                              : llvm::OptimizationLevel::O1);
+  });
 }
 
-FailureOr<SmallVector<char, 0>> mlir::gpfq::emitObject(llvm::Module &module,
-                                                       const MachineOptions &machine,
-                                                       ArrayRef<StringLiteral> allowedSymbols,
-                                                       Location loc) {
+/// Optimises the module and generates its code.
+static FailureOr<Object> generateCode(llvm::Module &module, const MachineOptions &machine,
+                                      Location loc) {
   FailureOr<std::unique_ptr<llvm::TargetMachine>> targetMachine = createTargetMachine(machine, loc);
   if (failed(targetMachine))
     return failure();
   optimize(module, **targetMachine, machine.optimization);
 
-  SmallVector<char, 0> object;
+  Object object;
   llvm::raw_svector_ostream stream(object);
   llvm::legacy::PassManager emitter;
   if ((*targetMachine)
           ->addPassesToEmitFile(emitter, stream, nullptr, llvm::CodeGenFileType::ObjectFile))
     return emitError(loc, "LLVM cannot write objects for this target");
   emitter.run(module);
-  if (failed(checkUndefinedSymbols(StringRef(object.data(), object.size()), allowedSymbols, loc)))
+  return object;
+}
+
+/// Symbols that the objects expect from others must be in every C library, or `allowed`.
+static LogicalResult checkUndefinedSymbols(ArrayRef<Object> objects,
+                                           ArrayRef<StringLiteral> allowed, Location loc) {
+  llvm::StringSet<> defined, undefined;
+  for (const Object &object : objects) {
+    auto file = llvm::object::ObjectFile::createObjectFile(
+        llvm::MemoryBufferRef(StringRef(object.data(), object.size()), "object"));
+    if (!file)
+      return emitError(loc) << "cannot read back the object: " << llvm::toString(file.takeError());
+    for (const llvm::object::SymbolRef &symbol : (*file)->symbols()) {
+      llvm::Expected<uint32_t> flags = symbol.getFlags();
+      llvm::Expected<StringRef> name = symbol.getName();
+      if (!flags || !name)
+        return emitError(loc) << "cannot read the symbols of the object: "
+                              << llvm::toString(flags ? name.takeError() : flags.takeError());
+      (*flags & llvm::object::SymbolRef::SF_Undefined ? undefined : defined).insert(*name);
+    }
+  }
+  for (StringRef name : undefined.keys())
+    if (!name.empty() && !defined.contains(name) && !llvm::is_contained(allowed, name) &&
+        !llvm::is_contained({"memcpy", "memmove", "memset", "_GLOBAL_OFFSET_TABLE_"}, name))
+      return emitError(loc) << "the compiled code calls '" << name
+                            << "', which a library without dependencies does not have; an op of "
+                               "the network has no "
+                               "expansion for this target";
+  return success();
+}
+
+FailureOr<Object> mlir::gpfq::emitObject(llvm::Module &module, const MachineOptions &machine,
+                                         ArrayRef<StringLiteral> allowedSymbols, Location loc) {
+  FailureOr<Object> object = generateCode(module, machine, loc);
+  if (failed(object) || failed(checkUndefinedSymbols(*object, allowedSymbols, loc)))
     return failure();
   return object;
+}
+
+FailureOr<SmallVector<Object>> mlir::gpfq::emitObjects(llvm::Module &module,
+                                                       const MachineOptions &machine,
+                                                       ArrayRef<StringLiteral> allowedSymbols,
+                                                       Location loc) {
+  // What callers know of the many parameters of a kernel is not seen any more in another part.
+  if (machine.optimization > 0)
+    runPasses(module, nullptr, llvm::PipelineTuningOptions(), [](llvm::PassBuilder &) {
+      llvm::ModulePassManager passes;
+      passes.addPass(llvm::IPSCCPPass());
+      passes.addPass(llvm::DeadArgumentEliminationPass());
+      return passes;
+    });
+  // A context is for one thread: the parts reach theirs as bitcode.
+  SmallVector<Object> parts;
+  llvm::SplitModule(module, partsPerLibrary, [&](std::unique_ptr<llvm::Module> part) {
+    llvm::raw_svector_ostream stream(parts.emplace_back());
+    llvm::WriteBitcodeToFile(*part, stream);
+  });
+  if (failed(failableParallelForEach(loc.getContext(), parts, [&](Object &part) -> LogicalResult {
+        llvm::LLVMContext context;
+        auto own = llvm::parseBitcodeFile(
+            llvm::MemoryBufferRef(StringRef(part.data(), part.size()), "part"), context);
+        if (!own)
+          return emitError(loc) << "cannot read back a part of the module: "
+                                << llvm::toString(own.takeError());
+        FailureOr<Object> object = generateCode(**own, machine, loc);
+        if (failed(object))
+          return failure();
+        part = std::move(*object);
+        return success();
+      })))
+    return failure();
+  if (failed(checkUndefinedSymbols(parts, allowedSymbols, loc)))
+    return failure();
+  return parts;
 }

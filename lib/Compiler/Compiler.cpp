@@ -169,16 +169,25 @@ LogicalResult mlir::gpfq::writeLibrary(ArrayRef<LoweredNetwork> networks,
   if (failed(llvmModule) || failed(addAbi(**llvmModule, variants, interface,
                                           /*isSharedLibrary=*/extension == ".so", loc)))
     return failure();
-  FailureOr<SmallVector<char, 0>> object =
-      emitObject(**llvmModule, machine, getRequiredSymbols(**llvmModule, interface), loc);
-  if (failed(object))
-    return failure();
+  SmallVector<StringLiteral> required = getRequiredSymbols(**llvmModule, interface);
+  SmallVector<Object> objects;
+  if (extension == ".so") {
+    FailureOr<SmallVector<Object>> parts = emitObjects(**llvmModule, machine, required, loc);
+    if (failed(parts))
+      return failure();
+    objects = std::move(*parts);
+  } else {
+    FailureOr<Object> object = emitObject(**llvmModule, machine, required, loc);
+    if (failed(object))
+      return failure();
+    objects.push_back(std::move(*object));
+  }
 
-  StringRef bytes(object->data(), object->size());
   std::string headerText;
   llvm::raw_string_ostream stream(headerText);
   writeHeader(stream, interface);
-  LogicalResult written = extension == ".so" ? linkSharedLibrary(bytes, *library, loc)
+  StringRef bytes(objects.front().data(), objects.front().size());
+  LogicalResult written = extension == ".so" ? linkSharedLibrary(objects, *library, loc)
                           : extension == ".a"
                               ? writeStaticLibrary(bytes, interface.symbol + ".o", *library, loc)
                               : library->write(bytes);

@@ -57,26 +57,27 @@ LogicalResult OutputFile::keep() {
   return success();
 }
 
-LogicalResult mlir::gpfq::linkSharedLibrary(StringRef object, OutputFile &output, Location loc) {
-  FailureOr<OutputFile> objectFile = OutputFile::create((output.getPath() + ".o").str(), loc);
-  if (failed(objectFile) || failed(objectFile->write(object)))
-    return failure();
-  std::string objectPath = objectFile->getTemporaryPath().str(),
-              outputPath = output.getTemporaryPath().str();
+LogicalResult mlir::gpfq::linkSharedLibrary(ArrayRef<Object> objects, OutputFile &output,
+                                            Location loc) {
+  SmallVector<OutputFile> objectFiles;
+  for (auto [i, object] : llvm::enumerate(objects)) {
+    FailureOr<OutputFile> file =
+        OutputFile::create((output.getPath() + "." + Twine(i) + ".o").str(), loc);
+    if (failed(file) || failed(file->write(StringRef(object.data(), object.size()))))
+      return failure();
+    objectFiles.push_back(std::move(*file));
+  }
+  std::string outputPath = output.getTemporaryPath().str();
   std::string soname = ("-soname=" + llvm::sys::path::filename(output.getPath())).str();
-  std::vector<const char *> arguments = {"ld.lld",
-                                         "-shared",
-                                         soname.c_str(),
-                                         "--gc-sections",
-                                         "--hash-style=gnu",
-                                         "-z",
-                                         "noexecstack",
-                                         "-z",
-                                         "now",
-                                         "-s",
-                                         objectPath.c_str(),
-                                         "-o",
-                                         outputPath.c_str()};
+  std::vector<std::string> paths;
+  for (const OutputFile &file : objectFiles)
+    paths.push_back(file.getTemporaryPath().str());
+  std::vector<const char *> arguments = {
+      "ld.lld", "-shared",         soname.c_str(), "--gc-sections", "--hash-style=gnu",
+      "-z",     "noexecstack",     "-z",           "now",           "-s",
+      "-o",     outputPath.c_str()};
+  for (const std::string &path : paths)
+    arguments.push_back(path.c_str());
   std::string messages;
   llvm::raw_string_ostream stream(messages);
   lld::Result result = lld::lldMain(arguments, stream, stream, {{lld::Gnu, &lld::elf::link}});

@@ -34,13 +34,19 @@ struct MachineOptions {
 FailureOr<std::unique_ptr<llvm::Module>>
 translateToLLVM(ModuleOp module, const MachineOptions &machine, llvm::LLVMContext &context);
 
-/// Runs LLVM's optimisation pipeline and gives the position-independent object file. Fails, with a
-/// diagnostic at `loc`, if the object needs symbols other than memcpy, memmove and memset and
-/// `allowedSymbols`.
-FailureOr<llvm::SmallVector<char, 0>> emitObject(llvm::Module &module,
-                                                 const MachineOptions &machine,
-                                                 ArrayRef<StringLiteral> allowedSymbols,
-                                                 Location loc);
+/// The bytes of a position-independent object file.
+using Object = llvm::SmallVector<char, 0>;
+
+/// Runs LLVM's optimisation pipeline and generates code. Fails, with a diagnostic at `loc`, if the
+/// object needs symbols other than memcpy, memmove and memset and `allowedSymbols`.
+FailureOr<Object> emitObject(llvm::Module &module, const MachineOptions &machine,
+                             ArrayRef<StringLiteral> allowedSymbols, Location loc);
+
+/// The same in parts, on the threads of the context of `loc`. Internal symbols become hidden ones,
+/// so the objects have to be linked with each other before they meet those of other models. The
+/// functions of the module are taken apart as they are: none is inlined into one of another part.
+FailureOr<SmallVector<Object>> emitObjects(llvm::Module &module, const MachineOptions &machine,
+                                           ArrayRef<StringLiteral> allowedSymbols, Location loc);
 
 } // namespace mlir::gpfq
 

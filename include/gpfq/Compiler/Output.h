@@ -5,6 +5,7 @@
 #ifndef GPFQ_COMPILER_OUTPUT_H
 #define GPFQ_COMPILER_OUTPUT_H
 
+#include "gpfq/Compiler/Codegen.h"
 #include "mlir/IR/Location.h"
 #include "mlir/Support/LLVM.h"
 #include "llvm/Support/FileSystem.h"
@@ -37,8 +38,8 @@ private:
   Location loc;
 };
 
-/// Links `object` into a shared library at `output`, by lld within this process.
-LogicalResult linkSharedLibrary(StringRef object, OutputFile &output, Location loc);
+/// Links the objects into a shared library at `output`, by lld within this process.
+LogicalResult linkSharedLibrary(ArrayRef<Object> objects, OutputFile &output, Location loc);
 
 /// Writes a static library with the one member `memberName`.
 LogicalResult writeStaticLibrary(StringRef object, StringRef memberName, OutputFile &output,
