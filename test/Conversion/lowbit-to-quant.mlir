@@ -43,3 +43,11 @@ func.func @not_uniform(%l: tensor<2x8xi8>, %t: tensor<1xf32>) -> (tensor<2x8xf32
   %v = lowbit.dequantize %l, %t alphabet <mid_tread, [7]> : tensor<2x8xi8>, tensor<1xf32> -> tensor<2x8xf32>
   return %w, %v : tensor<2x8xf32>, tensor<2x8xf32>
 }
+
+// CHECK-LABEL: func @rows
+func.func @rows(%q: tensor<4x8xi8>, %s: tensor<4x1xf32>, %z: tensor<4x1xi32>) -> tensor<4x8xf32> {
+  // CHECK: lowbit.dequantize_rows
+  // expected-remark @+1 {{has no quant form: its scales are computed when it runs}}
+  %x = lowbit.dequantize_rows %q, %s, %z : tensor<4x8xi8>, tensor<4x1xf32>, tensor<4x1xi32> -> tensor<4x8xf32>
+  return %x : tensor<4x8xf32>
+}

@@ -215,7 +215,8 @@ def LowBitToQuantPass : Pass<"lowbit-to-quant"> {
   let description = [{
     For interchange. Each `lowbit.dequantize` with constant scales, of unsigned codes or of an alphabet of
     consecutive levels, becomes a `quant.scast` and a `quant.dcast`; the name of the layer is kept as their
-    location. Other ops, `lowbit.quantize` among them, stay, and a `dequantize` that does is remarked on.
+    location. Other ops, `lowbit.quantize` among them, stay, and a `dequantize` or `dequantize_rows` that does is
+    remarked on.
     `quant.qcast` is never made: upstream folds `dcast(qcast(x))` to `x`.
 
     ```mlir
@@ -228,7 +229,7 @@ def LowBitToQuantPass : Pass<"lowbit-to-quant"> {
     ```
   }];
   let dependentDialects = ["quant::QuantDialect"];
-  let statistics = [Statistic<"numLeft", "left", "Number of lowbit.dequantize ops that have no quant form">];
+  let statistics = [Statistic<"numLeft", "left", "Number of lowbit.dequantize and lowbit.dequantize_rows ops that have no quant form">];
 }
 
 def QuantToLowBitPass : Pass<"quant-to-lowbit"> {

@@ -160,7 +160,7 @@ struct LayerSpec {
            accumulator.bits == 0;
   }
   /// Are rows needed, and not only moments?
-  bool usesRows() const { return clipRounds > 0 || poolRounds > 0; }
+  bool usesRows() const { return clipRounds > 0 || fitsMeans(); }
 };
 
 } // namespace gpfq
