@@ -158,6 +158,11 @@ static FailureOr<std::pair<int64_t, int64_t>> verifyWindow(ConvOp op, int64_t ke
     return op.emitOpError("strides and dilations must be positive");
   if (llvm::any_of(padding, [](int64_t v) { return v < 0; }))
     return op.emitOpError("padding must not be negative");
+  auto isTooLarge = [](int64_t size) { return size > maxSize; };
+  if (llvm::any_of(llvm::concat<const int64_t>(strides, dilations, padding), isTooLarge))
+    return op.emitOpError("strides, dilations and padding must be at most ") << maxSize;
+  if (failed(verifySizes([&] { return op.emitOpError(); }, "input", inputType.getShape())))
+    return failure();
   if (int32_t(op.getPaddingValue()) < 0 || op.getPaddingValue() > maxCode)
     return op.emitOpError("padding value ")
            << int32_t(op.getPaddingValue()) << " is not an 8-bit code";
@@ -180,10 +185,10 @@ template <typename ComputeOp> static SmallVector<int64_t> kernelShape(ComputeOp 
   return llvm::to_vector(cast<ShapedType>(op.getWeights().getType()).getShape());
 }
 
-static LogicalResult verifyKernelRank(LowBitComputeOpInterface op, size_t rank, StringRef form) {
-  if (op.getKernelShape().size() == rank)
-    return success();
-  return op->emitOpError("weights must be ") << form << ", got " << op.getWeights().getType();
+static LogicalResult verifyKernel(LowBitComputeOpInterface op, size_t rank, StringRef form) {
+  if (op.getKernelShape().size() != rank)
+    return op->emitOpError("weights must be ") << form << ", got " << op.getWeights().getType();
+  return verifySizes([&] { return op->emitOpError(); }, "weights", op.getKernelShape());
 }
 
 SmallVector<int64_t> Conv2DOp::getKernelShape() { return kernelShape(*this); }
@@ -195,7 +200,7 @@ int64_t Conv2DOp::getReductionLength() {
 
 LogicalResult Conv2DOp::verify() {
   LowBitComputeOpInterface compute(*this);
-  if (failed(verifyKernelRank(compute, 4, "OC x KH x KW x C/groups")))
+  if (failed(verifyKernel(compute, 4, "OC x KH x KW x C/groups")))
     return failure();
   SmallVector<int64_t> kernel = getKernelShape();
   FailureOr<std::pair<int64_t, int64_t>> size = verifyWindow(*this, kernel[1], kernel[2]);
@@ -227,7 +232,7 @@ int64_t DepthwiseConv2DOp::getReductionLength() {
 
 LogicalResult DepthwiseConv2DOp::verify() {
   LowBitComputeOpInterface compute(*this);
-  if (failed(verifyKernelRank(compute, 3, "KH x KW x C")))
+  if (failed(verifyKernel(compute, 3, "KH x KW x C")))
     return failure();
   SmallVector<int64_t> kernel = getKernelShape();
   FailureOr<std::pair<int64_t, int64_t>> size = verifyWindow(*this, kernel[0], kernel[1]);
@@ -251,7 +256,7 @@ int64_t MatmulOp::getReductionLength() { return getKernelShape()[1]; }
 
 LogicalResult MatmulOp::verify() {
   LowBitComputeOpInterface compute(*this);
-  if (failed(verifyKernelRank(compute, 2, "N x K")))
+  if (failed(verifyKernel(compute, 2, "N x K")))
     return failure();
   auto inputType = cast<ShapedType>(getInput().getType());
   if ((inputType.getRank() != 2 && inputType.getRank() != 3) || !inputType.hasStaticShape())
@@ -301,6 +306,8 @@ LogicalResult BatchMatmulOp::verify() {
   if (getLayoutAttr() && getLayoutAttr().getKernel().size() != 2)
     return emitOpError("layout needs a kernel of [N, K], got ") << getLayoutAttr();
   SmallVector<int64_t> kernel = getKernelShape();
+  if (failed(verifySizes([&] { return emitOpError(); }, "weights", kernel)))
+    return failure();
   if (inputType.getShape().back() != kernel[1])
     return emitOpError("weights reduce over ")
            << kernel[1] << " elements, the input has " << inputType.getShape().back();

@@ -2,6 +2,7 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
+#include "OpChecks.h"
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 
@@ -191,11 +192,14 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
                                  int64_t lanes, int64_t vectors, FieldEncoding encoding,
                                  int64_t run, ArrayRef<int64_t> kernel, ArrayRef<int64_t> border,
                                  ArrayRef<int64_t> tile) {
-  if (lanes < 1 || vectors < 1 || run < 1)
-    return emitError() << "lanes, vectors and run must be positive";
+  constexpr int64_t mostLanes = 64, mostVectors = 64;
+  if (lanes < 1 || lanes > mostLanes || vectors < 1 || vectors > mostVectors || run < 1)
+    return emitError() << "run must be positive, lanes and vectors from 1 to 64";
   if (kernel.size() < 2 || kernel.size() > 4 ||
       llvm::any_of(kernel, [](int64_t size) { return size < 1; }))
     return emitError() << "kernel must have 2 to 4 positive sizes";
+  if (failed(verifySizes(emitError, "kernel", kernel)))
+    return failure();
   size_t tileRank = kernel.size() == 3 ? 2 : 1;
   if (!tile.empty() && (tile.size() != tileRank ||
                         llvm::any_of(tile, [](int64_t size) { return size < 1 || size > 64; })))
@@ -203,9 +207,11 @@ LogicalResult LayoutAttr::verify(function_ref<InFlightDiagnostic()> emitError, S
   bool hasSigns = encoding == FieldEncoding::Signs;
   if (hasSigns && kernel.size() == 3)
     return emitError() << "a depthwise kernel has no signs";
-  if (!border.empty() && (!hasSigns || kernel.size() != 4 || border.size() != 4 ||
-                          llvm::any_of(border, [](int64_t size) { return size < 0; })))
-    return emitError() << "border is four sizes, of a convolution of signs";
+  if (!border.empty() &&
+      (!hasSigns || kernel.size() != 4 || border.size() != 4 ||
+       llvm::any_of(border, [](int64_t size) { return size < 0 || size > maxSignBorder; })))
+    return emitError() << "border is four sizes from 0 to " << maxSignBorder
+                       << ", of a convolution of signs";
   SmallVector<int64_t> stored = ::getStoredKernel(kernel, encoding);
   int64_t outputs = kernel.size() == 3 ? kernel.back() : kernel.front();
   if (ShapedType::getNumElements(stored) / outputs % run != 0)

@@ -68,6 +68,20 @@ OpFoldResult QuantizeOp::fold(FoldAdaptor) {
   return {};
 }
 
+LogicalResult mlir::lowbit::verifySizes(function_ref<InFlightDiagnostic()> emitError,
+                                        StringRef what, ArrayRef<int64_t> sizes) {
+  int64_t elements = 1;
+  for (int64_t size : sizes) {
+    if (ShapedType::isDynamic(size))
+      return emitError() << what << " must have static sizes";
+    if (size > maxSize || (size > 0 && elements > maxElements / size))
+      return emitError() << what << " of sizes [" << sizes << "] must have at most " << maxSize
+                         << " in a dimension and " << maxElements << " elements";
+    elements *= size;
+  }
+  return success();
+}
+
 LogicalResult mlir::lowbit::verifyLevels(Operation *op, Value weights, AlphabetAttr alphabet) {
   Attribute attribute;
   if (!matchPattern(weights, m_Constant(&attribute)))

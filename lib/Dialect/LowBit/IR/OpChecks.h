@@ -12,6 +12,13 @@
 namespace mlir::lowbit {
 
 inline constexpr int64_t maxCode = 255;
+/// Of one dimension, a stride, a dilation or a padding; and of a tensor. Sums and products of these
+/// fit 64 bits.
+inline constexpr int64_t maxSize = INT32_MAX, maxElements = int64_t(1) << 40;
+
+/// Checks that `sizes` are static and within these bounds; `what` has them.
+LogicalResult verifySizes(function_ref<InFlightDiagnostic()> emitError, StringRef what,
+                          ArrayRef<int64_t> sizes);
 
 /// Checks constant levels against the alphabet.
 LogicalResult verifyLevels(Operation *op, Value weights, AlphabetAttr alphabet);

@@ -63,8 +63,11 @@ std::string mlir::lowbit::explainByteSigns(LowBitComputeOpInterface op,
   if (auto conv = dyn_cast<Conv2DOp>(op.getOperation())) {
     if (conv.getGroups() != 1)
       return "it has groups";
+    SmallVector<int64_t> border = getSignBorder(op);
+    if (llvm::any_of(border, [](int64_t size) { return size > maxSignBorder; }))
+      return "more than " + std::to_string(maxSignBorder) + " pixels at an edge read padding";
     // Its tables would not be even.
-    if (channels % 2 != 0 && conv.getPaddingValue() % 2 != 0 && !getSignBorder(op).empty())
+    if (channels % 2 != 0 && conv.getPaddingValue() % 2 != 0 && !border.empty())
       return "it pads an odd number of input channels";
   }
   if (!target.getSignTile(1))

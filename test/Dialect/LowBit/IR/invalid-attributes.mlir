@@ -40,7 +40,7 @@
 
 // -----
 
-// expected-error @+1 {{lanes, vectors and run must be positive}}
+// expected-error @+1 {{run must be positive, lanes and vectors from 1 to 64}}
 #layout = #lowbit.layout<"avx2", lanes = 0, vectors = 1, offset, run = 8, kernel = [4, 8]>
 
 // -----
@@ -72,3 +72,13 @@
 
 // expected-error @below {{tile must have 2 sizes from 1 to 64}}
 #layout = #lowbit.layout<"avx2", lanes = 8, vectors = 4, offset, run = 9, kernel = [3, 3, 8] tile = [2, 65]>
+
+// -----
+
+// expected-error @below {{run must be positive, lanes and vectors from 1 to 64}}
+#layout = #lowbit.layout<"avx2", lanes = 8, vectors = 9223372036854775807, offset, run = 8, kernel = [4, 8]>
+
+// -----
+
+// expected-error @below {{kernel of sizes [2147483647, 2147483647] must have at most 2147483647 in a dimension and 1099511627776 elements}}
+#layout = #lowbit.layout<"avx2", lanes = 8, vectors = 1, offset, run = 2147483647, kernel = [2147483647, 2147483647]>

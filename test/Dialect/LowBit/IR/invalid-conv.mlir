@@ -165,3 +165,39 @@ func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<3x3x5xi8>, %init: tensor<1x4x4x8
   } -> tensor<1x4x4x8xi32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{strides, dilations and padding must be at most 2147483647}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding = array<i64: 0, 9223372036854775807, 0, 0>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<?x3x3x4xi8>, %init: tensor<1x4x4x?xi32>) {
+  // expected-error @+1 {{weights must have static sizes}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<?x3x3x4xi8>) outs(%init : tensor<1x4x4x?xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x?xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x5000000000x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4999999998x4x8xi32>) {
+  // expected-error @+1 {{input of sizes [1, 5000000000, 6, 4] must have at most 2147483647 in a dimension}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x5000000000x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4999999998x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4999999998x4x8xi32>
+  return
+}

@@ -69,7 +69,7 @@ func.func @result_type(%x: tensor<2x48xf32>, %b: tensor<2x8xi8>) -> tensor<2x4xi
 
 // -----
 
-// expected-error @+1 {{border is four sizes, of a convolution of signs}}
+// expected-error @+1 {{border is four sizes from 0 to 32767, of a convolution of signs}}
 #layout = #lowbit.layout<"avx2", lanes = 8, vectors = 2, signs, run = 4, kernel = [32, 32], border = [0, 0, 0, 0]>
 
 // -----

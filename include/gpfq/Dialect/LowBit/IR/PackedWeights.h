@@ -154,6 +154,8 @@ inline constexpr int64_t maxShiftedLevel = 64;
 
 /// Layers with fewer input channels multiply signs as bytes: most of a word would be empty.
 inline constexpr int64_t minSignChannels = 16;
+/// Pixels at an edge of the result whose windows go over padding and have tables of their own.
+inline constexpr int64_t maxSignBorder = 32767;
 
 /// Bytes that hold the signs of `channels` channels: whole words of 32 bits.
 inline int64_t getSignBytes(int64_t channels) { return 4 * llvm::divideCeil(channels, 32); }
