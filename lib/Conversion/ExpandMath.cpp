@@ -5,6 +5,7 @@
 #include "gpfq/Conversion/Passes.h"
 
 #include "mlir/Dialect/Math/Transforms/Passes.h"
+#include "mlir/IR/ImplicitLocOpBuilder.h"
 #include "mlir/Transforms/GreedyPatternRewriteDriver.h"
 
 namespace mlir::gpfq {
@@ -72,6 +73,58 @@ struct ExpandRounding : OpRewritePattern<OpTy> {
   }
 };
 
+/// fma(a, b, c) in f64, where a * b is exact. The sum, rounded to odd, has bits enough that another
+/// rounding, to f32, gives what one would have given (Boldo and Melquiond, "Emulation of a FMA and
+/// correctly rounded sums: proved algorithms using rounding to odd", IEEE Trans. Computers 57(4),
+/// 2008).
+struct ExpandFma : OpRewritePattern<math::FmaOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(math::FmaOp op, PatternRewriter &rewriter) const override {
+    if (!getElementTypeOrSelf(op.getType()).isF32())
+      return failure();
+    ImplicitLocOpBuilder b(op.getLoc(), rewriter);
+    auto withElement = [&](Type element) -> Type {
+      auto shaped = dyn_cast<ShapedType>(op.getType());
+      return shaped ? Type(shaped.clone(element)) : element;
+    };
+    Type doubles = withElement(b.getF64Type()), integers = withElement(b.getI64Type());
+    auto constant = [&](TypedAttr element) -> Value {
+      auto shaped = dyn_cast<ShapedType>(withElement(element.getType()));
+      return arith::ConstantOp::create(
+          b, shaped ? TypedAttr(DenseElementsAttr::get(shaped, Attribute(element))) : element);
+    };
+    auto widen = [&](Value x) -> Value { return arith::ExtFOp::create(b, doubles, x); };
+    auto add = [&](Value x, Value y) -> Value { return arith::AddFOp::create(b, x, y); };
+    auto subtract = [&](Value x, Value y) -> Value { return arith::SubFOp::create(b, x, y); };
+
+    Value product = arith::MulFOp::create(b, widen(op.getA()), widen(op.getB()));
+    Value addend = widen(op.getC()), sum = add(product, addend);
+    // What rounding has taken from the sum, without an error (Knuth's TwoSum).
+    Value part = subtract(sum, product);
+    Value error = add(subtract(product, subtract(sum, part)), subtract(addend, part));
+    Value sumBits = arith::BitcastOp::create(b, integers, sum);
+    Value errorBits = arith::BitcastOp::create(b, integers, error);
+    Value none = constant(b.getI64IntegerAttr(0)), one = constant(b.getI64IntegerAttr(1));
+    auto compare = [&](arith::CmpIPredicate predicate, Value x, Value y) -> Value {
+      return arith::CmpIOp::create(b, predicate, x, y);
+    };
+    // Of an inexact sum the neighbour on the side of the error, if that is the odd one. The error
+    // of an infinite sum is NaN.
+    Value isInexact = arith::CmpFOp::create(b, arith::CmpFPredicate::ONE, error,
+                                            constant(b.getF64FloatAttr(0.0)));
+    Value isEven = compare(arith::CmpIPredicate::eq, arith::AndIOp::create(b, sumBits, one), none);
+    Value isBeyond =
+        compare(arith::CmpIPredicate::sge, arith::XOrIOp::create(b, sumBits, errorBits), none);
+    Value step = arith::SelectOp::create(b, isBeyond, one, constant(b.getI64IntegerAttr(-1)));
+    Value odd = arith::SelectOp::create(b, arith::AndIOp::create(b, isInexact, isEven),
+                                        arith::AddIOp::create(b, sumBits, step), sumBits);
+    rewriter.replaceOpWithNewOp<arith::TruncFOp>(op, op.getType(),
+                                                 arith::BitcastOp::create(b, doubles, odd));
+    return success();
+  }
+};
+
 struct ExpandMath : mlir::gpfq::impl::GPFQExpandMathBase<ExpandMath> {
   using GPFQExpandMathBase::GPFQExpandMathBase;
 
@@ -85,6 +138,8 @@ struct ExpandMath : mlir::gpfq::impl::GPFQExpandMathBase<ExpandMath> {
                    ExpandRounding<math::FloorOp, &FloatBuilder::floor>,
                    ExpandRounding<math::CeilOp, &FloatBuilder::ceil>,
                    ExpandRounding<math::TruncOp, &FloatBuilder::trunc>>(&getContext());
+    if (fma)
+      patterns.add<ExpandFma>(&getContext());
     if (failed(applyPatternsGreedily(getOperation(), std::move(patterns))))
       signalPassFailure();
   }

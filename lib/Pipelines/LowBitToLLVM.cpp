@@ -24,6 +24,7 @@ static void addCleanup(OpPassManager &pm) {
 
 void mlir::gpfq::buildLowBitIntegerPipeline(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
+  pm.addPass(createGPFQDecomposeAggregates());
   pm.addPass(createGPFQRemoveAsserts());
   addCleanup(pm);
   pm.addPass(createLowBitFusePass());
@@ -76,7 +77,7 @@ void mlir::gpfq::buildLowBitKernelPipeline(OpPassManager &pm, const LowBitToLLVM
 
 void mlir::gpfq::buildLowBitLowerPipeline(OpPassManager &pm, const LowBitToLLVMOptions &options) {
   GPFQExpandMathOptions math;
-  math.round = options.target == "generic";
+  math.round = math.fma = options.target == "generic";
   pm.addPass(createGPFQExpandMath(math));
   GPFQLinalgToLoopsOptions loops;
   loops.maxChunks = getMaxChunks(options);

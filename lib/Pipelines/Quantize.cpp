@@ -14,6 +14,7 @@ using namespace mlir::gpfq;
 /// One function of static shapes.
 static void addShapePasses(OpPassManager &pm) {
   pm.addPass(createInlinerPass());
+  pm.addPass(createGPFQDecomposeAggregates());
   pm.addNestedPass<func::FuncOp>(createGPFQSpecializeBatch());
   pm.addPass(createCanonicalizerPass());
   pm.addPass(createCSEPass());

@@ -80,6 +80,28 @@ private:
 };
 } // namespace
 
+namespace {
+/// tensor.concat of tensors that have become static, which are cast to their old types.
+struct MakeConcatStatic : OpRewritePattern<tensor::ConcatOp> {
+  using OpRewritePattern::OpRewritePattern;
+
+  LogicalResult matchAndRewrite(tensor::ConcatOp op, PatternRewriter &rewriter) const override {
+    if (!isDynamic(op.getType()))
+      return failure();
+    SmallVector<Value> inputs(op.getInputs());
+    for (Value &input : inputs) {
+      if (auto cast = input.getDefiningOp<tensor::CastOp>())
+        input = cast.getSource();
+      if (isDynamic(input.getType()))
+        return failure();
+    }
+    Value joined = tensor::ConcatOp::create(rewriter, op.getLoc(), op.getDim(), inputs);
+    rewriter.replaceOpWithNewOp<tensor::CastOp>(op, op.getType(), joined);
+    return success();
+  }
+};
+} // namespace
+
 /// Runs the canonicalisations of all dialects, which carry static sizes through the body.
 static LogicalResult canonicalize(func::FuncOp func) {
   MLIRContext *context = func.getContext();
@@ -88,7 +110,7 @@ static LogicalResult canonicalize(func::FuncOp func) {
     dialect->getCanonicalizationPatterns(patterns);
   for (RegisteredOperationName op : context->getRegisteredOperations())
     op.getCanonicalizationPatterns(patterns, context);
-  patterns.add<MakeReshapeStatic>(context);
+  patterns.add<MakeReshapeStatic, MakeConcatStatic>(context);
   return applyPatternsGreedily(func, std::move(patterns));
 }
 

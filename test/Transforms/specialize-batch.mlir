@@ -82,3 +82,12 @@ func.func @reshape(%x: tensor<?x4x2x3xf32>) -> tensor<?x4x6xf32> {
   %y = tensor.reshape %x(%shape) : (tensor<?x4x2x3xf32>, tensor<3xi64>) -> tensor<?x4x6xf32>
   return %y : tensor<?x4x6xf32>
 }
+
+// CHECK-LABEL: func.func @joined(
+// CHECK-SAME: %[[X:.*]]: tensor<1x2x4xf32>) -> tensor<1x4x4xf32>
+// CHECK: %[[JOINED:.*]] = tensor.concat dim(1) %[[X]], %[[X]] : (tensor<1x2x4xf32>, tensor<1x2x4xf32>) -> tensor<1x4x4xf32>
+// CHECK: return %[[JOINED]]
+func.func @joined(%x: tensor<?x2x4xf32>) -> tensor<?x4x4xf32> {
+  %y = tensor.concat dim(1) %x, %x : (tensor<?x2x4xf32>, tensor<?x2x4xf32>) -> tensor<?x4x4xf32>
+  return %y : tensor<?x4x4xf32>
+}

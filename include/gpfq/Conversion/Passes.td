@@ -194,7 +194,8 @@ def GPFQExpandMath : Pass<"gpfq-expand-math"> {
   let description = [{
     Replaces transcendental functions of f32 by upstream's polynomial approximations, and the rest by
     expressions of them, so that compiled code calls no libm. With `round`, rounding functions are
-    expanded too, for targets without an instruction for them.
+    expanded too, and with `fma` the fused multiply-add of f32, into f64 and to the same bit: for targets without
+    instructions for them.
 
     ```mlir
     %y = math.rsqrt %x : f32
@@ -205,7 +206,8 @@ def GPFQExpandMath : Pass<"gpfq-expand-math"> {
   }];
   let options = [
     Option<"round", "round", "bool", /*default=*/"false",
-           "Expand floor, ceil, trunc and roundeven">
+           "Expand floor, ceil, trunc and roundeven">,
+    Option<"fma", "fma", "bool", /*default=*/"false", "Expand fma">
   ];
   let dependentDialects = ["arith::ArithDialect", "math::MathDialect", "vector::VectorDialect"];
 }

@@ -239,6 +239,27 @@ def GPFQWriteInPlace : Pass<"gpfq-write-in-place", "func::FuncOp"> {
                            "::mlir::linalg::LinalgDialect", "::mlir::tensor::TensorDialect"];
 }
 
+def GPFQDecomposeAggregates : Pass<"gpfq-decompose-aggregates"> {
+  let summary = "Aggregates of linalg to the ops they stand for";
+  let description = [{
+    Some linalg ops have no loops of their own but stand for several that have, `linalg.softmax` for one. Calibration,
+    fusion and lowering work on those.
+
+    ```mlir
+    %y = linalg.softmax dimension(1) ins(%x : tensor<4x100xf32>) outs(%e : tensor<4x100xf32>) -> tensor<4x100xf32>
+    // becomes
+    %max = linalg.generic ... ins(%x) ... { arith.maxnumf }
+    %exp = linalg.generic ... ins(%x, %max) ... { arith.subf, math.exp }
+    %sum = linalg.generic ... ins(%exp) ... { arith.addf }
+    %y = linalg.generic ... ins(%exp, %sum) ... { arith.divf }
+    ```
+  }];
+  let dependentDialects = [
+    "::mlir::arith::ArithDialect", "::mlir::linalg::LinalgDialect", "::mlir::math::MathDialect",
+    "::mlir::tensor::TensorDialect"
+  ];
+}
+
 def GPFQRemoveAsserts : Pass<"gpfq-remove-asserts"> {
   let summary = "Remove run-time assertions";
   let description = [{
