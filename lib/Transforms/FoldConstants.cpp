@@ -7,20 +7,31 @@
 #include "AffineEvaluator.h"
 #include "ConstantView.h"
 #include "gpfq/Support/Constants.h"
+#include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Linalg/IR/Linalg.h"
+#include "mlir/Dialect/Tensor/IR/Tensor.h"
+#include "mlir/IR/Matchers.h"
 #include "mlir/Interfaces/SideEffectInterfaces.h"
 
 using namespace mlir;
 using namespace mlir::gpfq;
 
-/// The value of `op` as a new constant before it; null if it has none.
-static Value evaluateGeneric(linalg::GenericOp op) {
+/// The type of the result if `op` computes each element of a static f32 tensor on its own; null if
+/// not.
+static RankedTensorType getElementwiseType(linalg::GenericOp op) {
   auto type =
       op.getNumResults() == 1 ? dyn_cast<RankedTensorType>(op.getResultTypes()[0]) : nullptr;
   if (!type || !type.getElementType().isF32() || !type.hasStaticShape() ||
-      op.getNumParallelLoops() != op.getNumLoops() || op.getNumDpsInputs() == 0 ||
-      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity() ||
-      op.getBlock()->without_terminator().empty())
+      op.getNumParallelLoops() != op.getNumLoops() ||
+      !op.getMatchingIndexingMap(op.getDpsInitOperand(0)).isIdentity())
+    return nullptr;
+  return type;
+}
+
+/// The value of `op` as a new constant before it; null if it has none.
+static Value evaluateGeneric(linalg::GenericOp op) {
+  RankedTensorType type = getElementwiseType(op);
+  if (!type || op.getNumDpsInputs() == 0 || op.getBlock()->without_terminator().empty())
     return nullptr;
 
   SmallVector<ConstantView> inputs;
@@ -64,15 +75,78 @@ static Value evaluateGeneric(linalg::GenericOp op) {
   return createFloatConstant(builder, op.getLoc(), type.getShape(), values);
 }
 
+/// An index as a sum of multiples of the loops of a linalg op, and a constant; nothing if it is
+/// none.
+static AffineExpr getIndexExpr(Value value) {
+  MLIRContext *context = value.getContext();
+  IntegerAttr constant;
+  if (matchPattern(value, m_Constant(&constant)))
+    return getAffineConstantExpr(constant.getInt(), context);
+  Operation *op = value.getDefiningOp();
+  if (auto index = dyn_cast_or_null<linalg::IndexOp>(op))
+    return getAffineDimExpr(index.getDim(), context);
+  if (isa_and_nonnull<arith::IndexCastOp>(op))
+    return getIndexExpr(op->getOperand(0));
+  if (!isa_and_nonnull<arith::AddIOp, arith::SubIOp, arith::MulIOp>(op))
+    return {};
+  AffineExpr first = getIndexExpr(op->getOperand(0)), second = getIndexExpr(op->getOperand(1));
+  if (!first || !second)
+    return {};
+  if (isa<arith::AddIOp>(op))
+    return first + second;
+  if (isa<arith::SubIOp>(op))
+    return first - second;
+  // Other products are not sums.
+  return first.isSymbolicOrConstant() || second.isSymbolicOrConstant() ? first * second
+                                                                       : AffineExpr();
+}
+
+/// The same of a generic that reads one element of a constant for each of its own, as the flipped
+/// weights of a transposed convolution do.
+static Value evaluateGather(linalg::GenericOp op) {
+  RankedTensorType type = getElementwiseType(op);
+  auto extract =
+      type ? op.getBlock()->getTerminator()->getOperand(0).getDefiningOp<tensor::ExtractOp>()
+           : tensor::ExtractOp();
+  std::optional<ConstantView> view = extract ? getConstantView(extract.getTensor()) : std::nullopt;
+  if (!view || size_t(type.getNumElements()) > view->values.size())
+    return nullptr;
+  SmallVector<AffineExpr> indices;
+  for (Value index : extract.getIndices()) {
+    indices.push_back(getIndexExpr(index));
+    if (!indices.back())
+      return nullptr;
+  }
+  std::vector<float> values;
+  values.reserve(type.getNumElements());
+  AffineMap map = AffineMap::get(type.getRank(), 0, indices, op.getContext());
+  forEachIndex(type.getShape(), [&](ArrayRef<int64_t> index) {
+    SmallVector<int64_t> source = map.compose(index);
+    bool isInside = llvm::all_of(llvm::zip_equal(source, view->shape), [](auto pair) {
+      return std::get<0>(pair) >= 0 && std::get<0>(pair) < std::get<1>(pair);
+    });
+    if (isInside)
+      values.push_back(view->at(source));
+  });
+  if (int64_t(values.size()) != type.getNumElements())
+    return nullptr;
+  OpBuilder builder(op);
+  return createFloatConstant(builder, op.getLoc(), type.getShape(), values, view->name);
+}
+
 int64_t mlir::gpfq::foldConstantGenerics(func::FuncOp func) {
   int64_t folded = 0;
   for (Block &block : func.getBody())
-    for (auto op : llvm::make_early_inc_range(block.getOps<linalg::GenericOp>()))
-      if (Value constant = evaluateGeneric(op)) {
+    for (auto op : llvm::make_early_inc_range(block.getOps<linalg::GenericOp>())) {
+      Value constant = evaluateGeneric(op);
+      if (!constant)
+        constant = evaluateGather(op);
+      if (constant) {
         op.getResult(0).replaceAllUsesWith(constant);
         op.erase();
         ++folded;
       }
+    }
   return folded;
 }
 

@@ -264,3 +264,32 @@ func.func @assertion() -> tensor<2x2xf32> {
   } -> tensor<2x2xf32>
   return %0 : tensor<2x2xf32>
 }
+
+// The flipped weights of a transposed convolution; an index outside of them stays an error at run time.
+// CHECK-LABEL: func.func @flipped(
+// CHECK: %[[W:.*]] = arith.constant dense<{{\[\[}}3.000000e+00, 2.000000e+00, 1.000000e+00], [6.000000e+00, 5.000000e+00, 4.000000e+00]]>
+// CHECK: %[[OUTSIDE:.*]] = linalg.generic
+// CHECK: tensor.extract
+// CHECK: return %[[W]], %[[OUTSIDE]]
+func.func @flipped() -> (tensor<2x3xf32>, tensor<2x3xf32>) {
+  %c = arith.constant dense<[[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]> : tensor<3x2xf32>
+  %last = arith.constant 2 : index
+  %e = tensor.empty() : tensor<2x3xf32>
+  %0 = linalg.generic {indexing_maps = [#identity], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<2x3xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = arith.subi %last, %j : index
+    %x = tensor.extract %c[%k, %i] : tensor<3x2xf32>
+    linalg.yield %x : f32
+  } -> tensor<2x3xf32>
+  %1 = linalg.generic {indexing_maps = [#identity], iterator_types = ["parallel", "parallel"]} outs(%e : tensor<2x3xf32>) {
+  ^bb0(%out: f32):
+    %i = linalg.index 0 : index
+    %j = linalg.index 1 : index
+    %k = arith.addi %last, %j : index
+    %x = tensor.extract %c[%k, %i] : tensor<3x2xf32>
+    linalg.yield %x : f32
+  } -> tensor<2x3xf32>
+  return %0, %1 : tensor<2x3xf32>, tensor<2x3xf32>
+}

@@ -118,6 +118,21 @@ def test_batch_norms_that_torch_cannot_fold_are_left_to_the_compiler(tmp_path: P
         np.testing.assert_allclose(run_compiled(file, x), ByPython().eval()(x).numpy(), rtol=1e-5, atol=1e-5)
 
 
+def test_transposed_convolutions_are_quantised(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(2, 8, 3, stride=2), torch.nn.ReLU(), torch.nn.ConvTranspose2d(8, 4, 3, stride=2)
+    ).eval()
+    file = gpfq.import_torch(network, torch.zeros(1, 2, 9, 9), tmp_path / "net.mlir")
+    x = torch.randn(64, 2, 9, 9)
+    done = gpfq.compile(file, tmp_path / "libnet.so", calibration=x.numpy(), weight_bits=8, report=tmp_path / "r.json")
+    assert [layer["name"] for layer in done.report["layers"]] == ["0", "2"]
+    with torch.no_grad():
+        expected = network(x[:1]).numpy()
+    error = np.linalg.norm(gpfq.load(done.output)(x[:1].numpy()) - expected) / np.linalg.norm(expected)
+    assert error < 0.02
+
+
 def test_non_persistent_buffers(tmp_path: Path) -> None:
     class Shifted(Net):
         def __init__(self) -> None:

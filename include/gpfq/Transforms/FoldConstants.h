@@ -10,8 +10,9 @@
 namespace mlir::gpfq {
 
 /// Replaces elementwise `linalg.generic`s of constant f32 tensors by their values, with the
-/// assertions in them if they hold. Copies stay (`getConstantFloats` looks through them), and so
-/// does what would take more memory than its inputs. Returns the number of ops replaced.
+/// assertions in them if they hold, and those that extract elements of one at places that are
+/// affine in their own. Copies stay (`getConstantFloats` looks through them), and so does what
+/// would take more memory than its inputs. Returns the number of ops replaced.
 int64_t foldConstantGenerics(func::FuncOp func);
 
 /// Erases the ops in the body of `func` that nothing needs.

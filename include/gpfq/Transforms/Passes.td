@@ -109,7 +109,8 @@ def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
 
     First, elementwise generics of constants are computed (`1 / sqrt(variance + eps)`), with the arithmetic of their
     bodies, so a channel of variance 0 gets 1 / sqrt(eps). An assertion in the body of one is dropped if it
-    holds; if it does not, the op stays.
+    holds; if it does not, the op stays. So are generics that extract elements of a constant at places that are affine
+    in their own, which makes the flipped weights of a transposed convolution constant.
 
     The filter must be constant, directly or through transposes, broadcasts and changes of shape; the init
     operand zero or a constant that varies along the output channels only. Anything else is left alone.
