@@ -11,7 +11,6 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 using llvm::Constant;
-using llvm::ConstantInt;
 using llvm::ConstantStruct;
 using llvm::GlobalValue;
 
