@@ -22,6 +22,7 @@ static void addShapePasses(OpPassManager &pm) {
 
 /// Layers in the forms that have kernels.
 static void addLayerPasses(OpPassManager &pm) {
+  pm.addNestedPass<func::FuncOp>(createGPFQSequencesToImages());
   pm.addNestedPass<func::FuncOp>(createGPFQFoldBatchNorm());
   pm.addNestedPass<func::FuncOp>(createGPFQChannelsLast());
   pm.addPass(createCanonicalizerPass());

@@ -118,15 +118,32 @@ def test_batch_norms_that_torch_cannot_fold_are_left_to_the_compiler(tmp_path: P
         np.testing.assert_allclose(run_compiled(file, x), ByPython().eval()(x).numpy(), rtol=1e-5, atol=1e-5)
 
 
-def test_transposed_convolutions_are_quantised(tmp_path: Path) -> None:
-    torch.manual_seed(0)
-    network = torch.nn.Sequential(
-        torch.nn.Conv2d(2, 8, 3, stride=2), torch.nn.ReLU(), torch.nn.ConvTranspose2d(8, 4, 3, stride=2)
-    ).eval()
-    file = gpfq.import_torch(network, torch.zeros(1, 2, 9, 9), tmp_path / "net.mlir")
-    x = torch.randn(64, 2, 9, 9)
+IMAGES = [torch.nn.Conv2d(2, 8, 3, stride=2), torch.nn.ReLU(), torch.nn.ConvTranspose2d(8, 4, 3, stride=2)]
+SEQUENCES = [
+    torch.nn.Conv1d(2, 8, 3, padding=1),
+    torch.nn.BatchNorm1d(8),
+    torch.nn.ReLU(),
+    torch.nn.MaxPool1d(2),
+    torch.nn.Conv1d(8, 8, 5, padding=4, dilation=2, groups=2),
+    torch.nn.Hardswish(),
+    torch.nn.Conv1d(8, 8, 3, groups=8),
+    torch.nn.ConvTranspose1d(8, 4, 3, stride=2),
+]
+
+
+@pytest.mark.parametrize(
+    ("modules", "shape", "layers"),
+    [(IMAGES, (2, 9, 9), ["0", "2"]), (SEQUENCES, (2, 40), ["0", "4", "6", "7"])],
+    ids=["images", "sequences"],
+)
+def test_layers_in_other_forms_are_quantised(
+    modules: list[torch.nn.Module], shape: tuple[int, ...], layers: list[str], tmp_path: Path
+) -> None:
+    network = torch.nn.Sequential(*modules).eval()
+    file = gpfq.import_torch(network, torch.zeros(1, *shape), tmp_path / "net.mlir")
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal((64, *shape)).astype(np.float32))
     done = gpfq.compile(file, tmp_path / "libnet.so", calibration=x.numpy(), weight_bits=8, report=tmp_path / "r.json")
-    assert [layer["name"] for layer in done.report["layers"]] == ["0", "2"]
+    assert [layer["name"] for layer in done.report["layers"]] == layers
     with torch.no_grad():
         expected = network(x[:1]).numpy()
     error = np.linalg.norm(gpfq.load(done.output)(x[:1].numpy()) - expected) / np.linalg.norm(expected)
