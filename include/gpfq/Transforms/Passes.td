@@ -140,9 +140,9 @@ def GPFQFoldBatchNorm : Pass<"gpfq-fold-batch-norm", "func::FuncOp"> {
 }
 
 def GPFQSequencesToImages : Pass<"gpfq-sequences-to-images", "func::FuncOp"> {
-  let summary = "Compute sequences as images of one column";
+  let summary = "Compute sequences as images of one row";
   let description = [{
-    Level 0. Convolutions and poolings of sequences, N x C x W or N x W x C, become those of images of one column,
+    Level 0. Convolutions and poolings of sequences, N x C x W or N x W x C, become those of images of one row,
     for which there are kernels:
 
     | from | to |
@@ -152,16 +152,17 @@ def GPFQSequencesToImages : Pass<"gpfq-sequences-to-images", "func::FuncOp"> {
     | `depthwise_conv_1d_ncw_cw`, `depthwise_conv_1d_nwc_wc` | `depthwise_conv_2d_nchw_chw`, `depthwise_conv_2d_nhwc_hwc` |
     | `pooling_ncw_{max,sum}`, `pooling_nwc_{max,sum}` | `pooling_nchw_{max,sum}`, `pooling_nhwc_{max,sum}` |
 
-    The changes of shape before and after them move through elementwise ops, reductions and padding until they meet, so
+    So do convolutions of NCHW images of one column, which torch-mlir makes of sequences with groups: taps of a kernel row are
+    adjacent in memory, those of a column are not. The changes of shape before and after them move through elementwise ops, reductions and padding until they meet, so
     that what follows a layer still follows it directly.
 
     ```mlir
     // Before
     %y = linalg.conv_1d_ncw_fcw ins(%x, %w : tensor<1x3x8xf32>, tensor<4x3x3xf32>) outs(%i : tensor<1x4x6xf32>) -> tensor<1x4x6xf32>
     // After
-    %a = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [1, 3, 8, 1] : tensor<1x3x8xf32> into tensor<1x3x8x1xf32>
-    %b = linalg.conv_2d_nchw_fchw ins(%a, %v : tensor<1x3x8x1xf32>, tensor<4x3x3x1xf32>) outs(%j : tensor<1x4x6x1xf32>) -> tensor<1x4x6x1xf32>
-    %y = tensor.collapse_shape %b [[0], [1], [2, 3]] : tensor<1x4x6x1xf32> into tensor<1x4x6xf32>
+    %a = tensor.expand_shape %x [[0], [1], [2, 3]] output_shape [1, 3, 1, 8] : tensor<1x3x8xf32> into tensor<1x3x1x8xf32>
+    %b = linalg.conv_2d_nchw_fchw ins(%a, %v : tensor<1x3x1x8xf32>, tensor<4x3x1x3xf32>) outs(%j : tensor<1x4x1x6xf32>) -> tensor<1x4x1x6xf32>
+    %y = tensor.collapse_shape %b [[0], [1], [2, 3]] : tensor<1x4x1x6xf32> into tensor<1x4x6xf32>
     ```
   }];
   let dependentDialects = ["::mlir::affine::AffineDialect", "::mlir::linalg::LinalgDialect",

@@ -11,10 +11,11 @@ class RewritePatternSet;
 
 namespace mlir::gpfq {
 
-/// 1-D convolutions and poolings become 2-D ones, between changes of shape.
+/// 1-D convolutions and poolings become 2-D ones of images of one row, between changes of shape;
+/// those of NCHW images of one column too.
 void populateSequenceLayerPatterns(RewritePatternSet &patterns);
 
-/// Changes of shape between a sequence and an image of one column move through elementwise ops,
+/// Changes of shape between a sequence and an image of one row move through elementwise ops,
 /// reductions and padding until they meet.
 void populateSequencePropagationPatterns(RewritePatternSet &patterns);
 
