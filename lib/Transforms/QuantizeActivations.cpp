@@ -102,7 +102,7 @@ static SmallVector<Activation> collectActivations(MutableArrayRef<QuantizableOp>
     if ((dequantize && dequantize.getInput().getDefiningOp<lowbit::QuantizeOp>()) ||
         value.getDefiningOp<lowbit::DequantizeRowsOp>())
       continue;
-    auto known = llvm::find_if(result, [&](const Activation &a) { return a.value == value; });
+    auto *known = llvm::find_if(result, [&](const Activation &a) { return a.value == value; });
     if (known == result.end())
       result.push_back({value, {unsigned(i)}});
     else
