@@ -235,8 +235,9 @@ void MomentCollector::keepSample(int64_t index, int64_t firstRow, const Parallel
     for (int64_t i = 0; options.bias && i < outputs; ++i)
       offsets[i] += options.bias[i % channels];
   }
-  std::vector<float> means(options.isPooled ? outputs : 0);
-  float *targets = options.isPooled ? means.data() : kept.targets.get() + index * outputs;
+  // Of those of a pooled sample the means are kept.
+  std::vector<float> pooled(options.isPooled ? outputs : 0);
+  float *targets = options.isPooled ? pooled.data() : kept.targets.get() + index * outputs;
   computeOutputs(rows.rows[0][Float].get() + firstRow * rowElements, perSample, targets,
                  parallelFor);
   for (int64_t i = 0; options.targetsShortcut && i < outputs; ++i)

@@ -87,7 +87,7 @@ template <typename ConvOp> struct ConvertColumn : OpRewritePattern<ConvOp> {
                                getRowSizes(rewriter, op.getDilations()));
     Value result = conv.getResult(0);
     if (type.getRank() == 5)
-      result = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), result, mergedGroups);
+      result = tensor::CollapseShapeOp::create(rewriter, op.getLoc(), result, getMergedGroups());
     result = eraseDim(rewriter, result, 2);
     rewriter.replaceOpWithNewOp<tensor::ExpandShapeOp>(op, type, result, getSequenceDims(type));
     return success();
@@ -110,10 +110,10 @@ private:
       return row;
     SmallVector<int64_t> shape(type.getShape());
     std::swap(shape[3], shape[4]);
-    return tensor::ExpandShapeOp::create(builder, loc, type.clone(shape), row, mergedGroups);
+    return tensor::ExpandShapeOp::create(builder, loc, type.clone(shape), row, getMergedGroups());
   }
 
-  inline static const SmallVector<ReassociationIndices> mergedGroups = {{0}, {1, 2}, {3}, {4}};
+  static SmallVector<ReassociationIndices> getMergedGroups() { return {{0}, {1, 2}, {3}, {4}}; }
 };
 
 /// Padding of the height of an image of one column that is a sequence pads the sequence.

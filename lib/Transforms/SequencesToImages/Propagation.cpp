@@ -44,11 +44,10 @@ struct GeneralizeElementwise : OpInterfaceRewritePattern<linalg::LinalgOp> {
   using OpInterfaceRewritePattern::OpInterfaceRewritePattern;
 
   LogicalResult matchAndRewrite(linalg::LinalgOp op, PatternRewriter &rewriter) const override {
-    bool isNextToReshape = llvm::any_of(op->getOperands(),
-                                        [](Value operand) {
-                                          return operand.getDefiningOp<tensor::CollapseShapeOp>();
-                                        }) ||
-                           llvm::any_of(op->getUsers(), llvm::IsaPred<tensor::ExpandShapeOp>);
+    bool isNextToReshape =
+        llvm::any_of(op->getOperands(),
+                     [](Value operand) { return changesRow(operand.getDefiningOp()); }) ||
+        llvm::any_of(op->getUsers(), changesRow);
     if (isa<linalg::GenericOp, linalg::FillOp, linalg::BroadcastOp, linalg::TransposeOp>(op) ||
         !op.hasPureTensorSemantics() || !linalg::isElementwise(op) || !isNextToReshape)
       return failure();
