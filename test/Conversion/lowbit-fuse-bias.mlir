@@ -1,6 +1,6 @@
 // RUN: gpfq-opt %s --lowbit-fuse -split-input-file | FileCheck %s
 
-// The bias of a layer that ends in codes is an integer, in units of the accumulator.
+// The bias of a layer that ends in codes of 8 bits is an integer, in units of the accumulator.
 
 // Units of 1/64 of a code: at most 1/128 of a code is lost.
 
@@ -129,4 +129,43 @@ func.func @float_result(%q: tensor<1x2xi8>) -> tensor<1x2xf32> {
   %bias = arith.constant dense<[[0.4, 10.0]]> : tensor<1x2xf32>
   %y = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%bias : tensor<1x2xf32>) -> tensor<1x2xf32>
   return %y : tensor<1x2xf32>
+}
+
+// -----
+
+// Codes of 4 bits, and of 8 bits that a clip before the rounding leaves 15 of, as some tools write them: the bias stays.
+
+// CHECK-LABEL: func @few_codes
+// CHECK-NOT: arith.addi
+// CHECK: arith.addf
+// CHECK: math.roundeven
+// CHECK-NOT: arith.addi
+// CHECK: arith.addf
+// CHECK: lowbit.matmul
+// CHECK-NOT: arith.addi
+// CHECK: arith.addf
+// CHECK: math.roundeven
+func.func @few_codes(%q: tensor<1x2xi8>) -> (tensor<1x2xi8>, tensor<1x2xi8>) {
+  %s = arith.constant dense<1.0> : tensor<1xf32>
+  %so = arith.constant dense<1.0> : tensor<1xf32>
+  %zero = arith.constant 0.0 : f32
+  %most = arith.constant 15.0 : f32
+  %l = arith.constant dense<[[1, 2], [-3, 4]]> : tensor<2x2xi8>
+  %ws = arith.constant dense<[0.015625, 0.015625]> : tensor<2xf32>
+  %w = lowbit.dequantize %l, %ws axis 1 alphabet <mid_tread, [7]> layer "fc" : tensor<2x2xi8>, tensor<2xf32> -> tensor<2x2xf32>
+  %x = lowbit.dequantize %q, %s : tensor<1x2xi8>, tensor<1xf32> -> tensor<1x2xf32>
+  %bias = arith.constant dense<[[5.2, -0.33]]> : tensor<1x2xf32>
+  %y = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%bias : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %r = lowbit.quantize %y, %so zero_point 3 bits 4 : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
+  %z = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%bias : tensor<1x2xf32>) -> tensor<1x2xf32>
+  %e = tensor.empty() : tensor<1x2xf32>
+  %c = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}
+      ins(%z : tensor<1x2xf32>) outs(%e : tensor<1x2xf32>) {
+  ^bb0(%in: f32, %out: f32):
+    %0 = arith.maximumf %in, %zero : f32
+    %1 = arith.minimumf %0, %most : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x2xf32>
+  %t = lowbit.quantize %c, %so : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
+  return %r, %t : tensor<1x2xi8>, tensor<1x2xi8>
 }

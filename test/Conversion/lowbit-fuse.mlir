@@ -1,18 +1,18 @@
 // RUN: gpfq-opt %s --lowbit-fuse -split-input-file | FileCheck %s
 
 // Pad, bias, ReLU6 and the quantisation of the result move into the op. The offset is
-// (bias - zero point * scale * sum of levels) / result scale: (1 - 3 * 0.25 * 81) / 0.25 = -239 for channel 0,
-// -113.5 for channel 1, which is -227 times its scale.
+// (bias - zero point * scale * sum of levels) / result scale: (1 - 3 * 0.25 * 81) / 0.03125 = -1912 for channel 0,
+// which is -239 times its scale, and -908 for channel 1, -227 times its scale.
 
 #id = affine_map<(n, h, w, c) -> (n, h, w, c)>
 // CHECK-LABEL: func @conv_relu6
-// CHECK-DAG: %[[SCALE:.*]] = arith.constant dense<[1.000000e+00, 5.000000e-01]> : tensor<2xf32>
+// CHECK-DAG: %[[SCALE:.*]] = arith.constant dense<[8.000000e+00, 4.000000e+00]> : tensor<2xf32>
 // CHECK-DAG: %[[BIAS:.*]] = arith.constant dense<[-239, -227]> : tensor<2xi32>
 // CHECK: %[[Q:.*]] = lowbit.quantize
 // CHECK: %[[R:.*]] = lowbit.conv_2d ins(%[[Q]], %{{.*}} : tensor<1x8x8x3xi8>, tensor<2x3x3x3xi8>) fused(%[[BIAS]], %[[SCALE]] : tensor<2xi32>, tensor<2xf32>)
 // CHECK-SAME: layer = "conv1", padding = array<i64: 1, 0, 1, 1>, padding_value = 3 : i32
 // CHECK-NEXT: ^bb0(%[[ACC:.*]]: i32, %[[B:.*]]: i32, %[[S:.*]]: f32):
-// CHECK-DAG: %[[SIX:.*]] = arith.constant 2.400000e+01 : f32
+// CHECK-DAG: %[[SIX:.*]] = arith.constant 1.920000e+02 : f32
 // CHECK-DAG: %[[ZERO:.*]] = arith.constant 0.000000e+00 : f32
 // CHECK: %[[T:.*]] = arith.addi %[[ACC]], %[[B]]
 // CHECK: %[[F:.*]] = arith.sitofp %[[T]]
@@ -24,7 +24,7 @@
 // CHECK: lowbit.yield %{{.*}} : i8
 func.func @conv_relu6(%arg: tensor<1x8x8x3xf32>) -> tensor<1x7x8x2xf32> {
   %s = arith.constant dense<0.5> : tensor<1xf32>
-  %so = arith.constant dense<0.25> : tensor<1xf32>
+  %so = arith.constant dense<0.03125> : tensor<1xf32>
   %c0 = arith.constant 0.0 : f32
   %c6 = arith.constant 6.0 : f32
   %q = lowbit.quantize %arg, %s zero_point 3 : tensor<1x8x8x3xf32>, tensor<1xf32> -> tensor<1x8x8x3xi8>

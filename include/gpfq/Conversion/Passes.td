@@ -22,7 +22,7 @@ def LowBitFusePass : Pass<"lowbit-fuse"> {
       slices, reshapes and transposes, so that codes are what is live between layers.
     - Constants of the epilogue are collected in one multiplication and one addition; the division by the
       scale of the result moves through ReLU and clips into them.
-    - Where the result is codes the bias is rounded to an integer in units of the accumulator, perhaps of the
+    - Where the result is codes of 8 bits the bias is rounded to an integer in units of the accumulator, perhaps of the
       accumulator shifted to the left, so that kernels start from it; not where that would cost more than 1/16
       of a code and 1/32 of what the rounding of the input can change.
     - Where the result is signs (`lowbit.quantize` with `sign`), the accumulator is compared with an integer a channel, the least sum

@@ -7,12 +7,14 @@
 #include "gpfq/Dialect/LowBit/IR/LowBit.h"
 #include "gpfq/Dialect/LowBit/IR/PackedWeights.h"
 #include "gpfq/Dialect/LowBit/Transforms/Patterns.h"
+#include "gpfq/Support/Clip.h"
 #include "gpfq/Support/Constants.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
 #include "mlir/Dialect/Math/IR/Math.h"
 #include "mlir/IR/PatternMatch.h"
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 using namespace mlir;
 using namespace mlir::lowbit;
@@ -21,6 +23,10 @@ using namespace mlir::lowbit;
 static constexpr double maxCodes = 1.0 / 16.0;
 /// The same as part of what the rounding of the input to codes can change it by.
 static constexpr double maxPartOfInput = 1.0 / 32.0;
+/// Codes must have 8 bits; a ReLU6 may leave some of them out. Of fewer bits as many move by one,
+/// each of which is a larger part of the result: 5 % of the norm of the outputs of a network with
+/// 3-bit weights and 4-bit codes.
+static constexpr float leastLargestCode = 128.0f;
 
 namespace {
 
@@ -62,14 +68,36 @@ static std::optional<ScaledSum> matchScaledSum(LowBitComputeOpInterface op) {
   return ScaledSum{addition, product, *scale, *bias};
 }
 
-/// True if `value` becomes a code by sums, clips and a rounding, so that its unit is that of codes.
-static bool isInUnitsOfCodes(Value value) {
+/// The bound from above of the clamp that the epilogue ends with, to codes; infinity if it does
+/// not.
+static float getClampBound(LowBitComputeOpInterface op) {
+  auto convert = getYield(op).getValue().getDefiningOp<arith::FPToUIOp>();
+  Value value = convert ? convert.getIn() : Value();
+  // Behind the clamp there may be a test for NaN.
+  for (int i = 0; i < 2 && value; ++i) {
+    auto select = value.getDefiningOp<arith::SelectOp>();
+    value = select ? select.getFalseValue() : Value();
+    if (std::optional<float> bound = value ? gpfq::getConstantFloat(value) : std::nullopt)
+      return *bound;
+  }
+  return std::numeric_limits<float>::infinity();
+}
+
+/// The largest code that `value` can become, by sums, clips and a rounding, so that its unit is
+/// that of codes; 0 if it does not become one.
+static float getLargestCode(LowBitComputeOpInterface op, Value value) {
+  float largest = getClampBound(op);
   while (true) {
     Operation *user = value.hasOneUse() ? *value.user_begin() : nullptr;
     if (!isa_and_nonnull<arith::AddFOp>(user))
       user = getOnlyStep(value);
-    if (!user || isa<math::RoundEvenOp>(user))
-      return user != nullptr;
+    if (!user)
+      return 0.0f;
+    if (isa<math::RoundEvenOp>(user))
+      return largest;
+    std::optional<gpfq::Clip> clip = gpfq::matchClip(user);
+    if (clip && !clip->isMax)
+      largest = std::min(largest, clip->bound);
     value = user->getResult(0);
   }
 }
@@ -140,8 +168,8 @@ struct MoveBiasToAccumulator : OpInterfaceRewritePattern<LowBitComputeOpInterfac
     if (!op.hasIntegerAccumulator() || isa<BatchMatmulOp>(op))
       return failure();
     std::optional<ScaledSum> sum = matchScaledSum(op);
-    if (!sum || !isInUnitsOfCodes(sum->addition))
-      return failure();
+    if (!sum || getLargestCode(op, sum->addition) < leastLargestCode)
+      return rewriter.notifyMatchFailure(op, "does not end in codes of 8 bits");
     std::optional<IntegerBias> rounded = roundBias(op, *sum);
     if (!rounded)
       return rewriter.notifyMatchFailure(op, "rounding the bias would change codes");

@@ -25,8 +25,8 @@ void populateFuseEpiloguePatterns(RewritePatternSet &patterns);
 /// differently from what they replace: by a few ulp, so that a code can differ by one.
 void populateCollectLinearFormsPatterns(RewritePatternSet &patterns);
 
-/// Patterns that round the bias of an epilogue that ends in codes to an integer, which is added to
-/// the accumulator, so that kernels can start from it: float(acc) * scale + bias becomes
+/// Patterns that round the bias of an epilogue that ends in codes of 8 bits to an integer, which is
+/// added to the accumulator, so that kernels can start from it: float(acc) * scale + bias becomes
 /// float((acc << k) + round(bias / unit)) * unit with unit = scale / 2^k and the least k for which
 /// that is well below the rounding to codes of the input or the result.
 void populateIntegerBiasPatterns(RewritePatternSet &patterns);
