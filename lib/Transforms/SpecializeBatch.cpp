@@ -78,9 +78,7 @@ private:
     return {llvm::to_vector<2>(llvm::seq<int64_t>(rank))};
   }
 };
-} // namespace
 
-namespace {
 /// tensor.concat of tensors that have become static, which are cast to their old types.
 struct MakeConcatStatic : OpRewritePattern<tensor::ConcatOp> {
   using OpRewritePattern::OpRewritePattern;

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from fractions import Fraction
 from pathlib import Path
 
@@ -13,7 +12,6 @@ import numpy as np
 import pytest
 
 import gpfq
-from gpfq.tools import find_tool
 
 COUNT = 4096
 ELEMENTS = f"tensor<{COUNT}xf32>"
@@ -34,10 +32,8 @@ func.func @net(%a: {ELEMENTS}, %b: {ELEMENTS}, %c: {ELEMENTS}) -> {ELEMENTS} {{
 
 def compile_float(source: str, folder: Path, target: str) -> gpfq.CompiledModel:
     (folder / "net.mlir").write_text(source)
-    library = folder / f"libnet_{target}.so"
-    command = [find_tool("gpfq-compile"), folder / "net.mlir", "--float", f"--target={target}", "-o", library]
-    subprocess.run(command, check=True, capture_output=True)
-    return gpfq.load(library)
+    done = gpfq.compile(folder / "net.mlir", folder / f"libnet_{target}.so", extra=["--float", f"--target={target}"])
+    return gpfq.load(done.output)
 
 
 def make_operands(seed: int) -> list[np.ndarray]:

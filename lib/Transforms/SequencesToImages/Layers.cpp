@@ -11,17 +11,18 @@
 using namespace mlir;
 using namespace mlir::gpfq;
 
-/// An init operand as one of `type` if it is a bias, whose channels are at `dims` and will be at
-/// `newDims`; null if it is none.
-static Value convertBias(OpBuilder &builder, Value init, RankedTensorType type,
-                         ArrayRef<int64_t> dims, ArrayRef<int64_t> newDims) {
+/// `init`, an init operand, in the shape of `reshaped`, which is a change of its shape: that, or a
+/// new bias if it is one, whose channels are at `dims` and will be at `newDims`.
+static Value convertInit(OpBuilder &builder, Value init, Value reshaped, ArrayRef<int64_t> dims,
+                         ArrayRef<int64_t> newDims) {
+  auto type = cast<RankedTensorType>(reshaped.getType());
   ChannelDims channels{llvm::to_vector(dims), {}};
   for (int64_t dim : newDims)
     channels.sizes.push_back(type.getDimSize(dim));
   std::optional<ChannelBias> bias =
       init.getDefiningOp<linalg::FillOp>() ? std::nullopt : getChannelBias(init, channels);
   if (!bias)
-    return nullptr;
+    return reshaped;
   channels.dims = llvm::to_vector(newDims);
   return createChannelBias(builder, init.getLoc(), type, channels, *bias);
 }
@@ -44,12 +45,10 @@ template <typename FromOp, typename ToOp> struct ConvertLayer : OpRewritePattern
       return rewriter.notifyMatchFailure(op, "not on tensors of static shape");
     Value input = insertDim(rewriter, op.getInputs()[0], row);
     Value window = insertDim(rewriter, op.getInputs()[1], windowRow);
-    Value init = insertDim(rewriter, op.getOutputs()[0], row);
     // N x C x W or N x W x C.
     int64_t channels = row == 2 ? 1 : 2, newChannels = row == 2 ? 1 : 3;
-    if (Value bias = convertBias(rewriter, op.getOutputs()[0],
-                                 cast<RankedTensorType>(init.getType()), channels, newChannels))
-      init = bias;
+    Value init = op.getOutputs()[0];
+    init = convertInit(rewriter, init, insertDim(rewriter, init, row), channels, newChannels);
     auto layer = ToOp::create(rewriter, op.getLoc(), init.getType(), ValueRange{input, window},
                               ValueRange{init}, getRowSizes(rewriter, op.getStrides()),
                               getRowSizes(rewriter, op.getDilations()));
@@ -76,12 +75,10 @@ template <typename ConvOp> struct ConvertColumn : OpRewritePattern<ConvOp> {
     Value filter = op.getInputs()[1];
     int64_t last = cast<ShapedType>(filter.getType()).getRank() - 1;
     filter = insertDim(rewriter, eraseDim(rewriter, filter, last), last - 1);
-    Value input = toRow(rewriter, op.getInputs()[0]), init = toRow(rewriter, op.getOutputs()[0]);
+    Value input = toRow(rewriter, op.getInputs()[0]), init = op.getOutputs()[0];
     SmallVector<int64_t> channels =
         type.getRank() == 5 ? SmallVector<int64_t>{1, 2} : SmallVector<int64_t>{1};
-    if (Value bias = convertBias(rewriter, op.getOutputs()[0],
-                                 cast<RankedTensorType>(init.getType()), channels, channels))
-      init = bias;
+    init = convertInit(rewriter, init, toRow(rewriter, init), channels, channels);
     auto conv = ConvOp::create(rewriter, op.getLoc(), init.getType(), ValueRange{input, filter},
                                ValueRange{init}, getRowSizes(rewriter, op.getStrides()),
                                getRowSizes(rewriter, op.getDilations()));

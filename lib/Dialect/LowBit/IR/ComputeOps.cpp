@@ -305,15 +305,16 @@ LogicalResult BatchMatmulOp::verify() {
            << inputType << ", got " << weightsType;
   if (getLayoutAttr() && getLayoutAttr().getKernel().size() != 2)
     return emitOpError("layout needs a kernel of [N, K], got ") << getLayoutAttr();
-  SmallVector<int64_t> kernel = getKernelShape();
-  if (failed(verifySizes([&] { return emitOpError(); }, "weights", kernel)))
+  LowBitComputeOpInterface compute(*this);
+  if (failed(verifyKernel(compute, 2, "N x K")))
     return failure();
+  SmallVector<int64_t> kernel = getKernelShape();
   if (inputType.getShape().back() != kernel[1])
     return emitOpError("weights reduce over ")
            << kernel[1] << " elements, the input has " << inputType.getShape().back();
   SmallVector<int64_t> shape = llvm::to_vector(inputType.getShape());
   shape.back() = kernel[0];
-  return verifyCompute(LowBitComputeOpInterface(*this), shape);
+  return verifyCompute(compute, shape);
 }
 
 void BatchMatmulOp::getEffects(

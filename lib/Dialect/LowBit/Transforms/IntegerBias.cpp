@@ -71,16 +71,17 @@ static std::optional<ScaledSum> matchScaledSum(LowBitComputeOpInterface op) {
 /// The bound from above of the clamp that the epilogue ends with, to codes; infinity if it does
 /// not.
 static float getClampBound(LowBitComputeOpInterface op) {
+  constexpr float none = std::numeric_limits<float>::infinity();
   auto convert = getYield(op).getValue().getDefiningOp<arith::FPToUIOp>();
-  Value value = convert ? convert.getIn() : Value();
-  // Behind the clamp there may be a test for NaN.
-  for (int i = 0; i < 2 && value; ++i) {
-    auto select = value.getDefiningOp<arith::SelectOp>();
-    value = select ? select.getFalseValue() : Value();
-    if (std::optional<float> bound = value ? gpfq::getConstantFloat(value) : std::nullopt)
-      return *bound;
-  }
-  return std::numeric_limits<float>::infinity();
+  Operation *last = convert ? convert.getIn().getDefiningOp() : nullptr;
+  if (!last)
+    return none;
+  std::optional<gpfq::Clip> clip = gpfq::matchClip(last);
+  // Where there is a zero point a test for NaN is behind the clamp.
+  if (auto test = dyn_cast<arith::SelectOp>(last); test && !clip)
+    if (Operation *clamp = test.getFalseValue().getDefiningOp())
+      clip = gpfq::matchClip(clamp);
+  return clip && !clip->isMax ? clip->bound : none;
 }
 
 /// The largest code that `value` can become, by sums, clips and a rounding, so that its unit is
