@@ -114,6 +114,13 @@ def alphabet(bits: int) -> tuple[str, np.ndarray]:
     return f"<mid_tread, [{k}]>", np.arange(-k, k + 1)
 
 
+def get_input_max(layer: Layer, bits: int, element: str) -> int:
+    """The largest code of the input: as gpfq-quantize-activations leaves room for the sum of a code and a level."""
+    _, levels = alphabet(bits)
+    span = int(levels[-1] - levels[0])
+    return 255 - span if element == "i8" and layer.kind != "depthwise" and span <= 30 else 255
+
+
 def write_module(layer: Layer, bits: int, element: str, output: str) -> str:
     """A function of one compute op; the input has its padding."""
     random = np.random.default_rng(0)
@@ -129,6 +136,7 @@ def write_module(layer: Layer, bits: int, element: str, output: str) -> str:
             op, weights = "conv_2d", (layer.oc, layer.kernel, layer.kernel, layer.c)
         else:
             op, weights = "depthwise_conv_2d", (layer.kernel, layer.kernel, layer.c)
+    input_max = f", input_max = {get_input_max(layer, bits, element)} : i32" if layer.kind != "depthwise" else ""
     strides = "" if layer.kind == "matmul" else f"strides = array<i64: {layer.stride}, {layer.stride}>, "
     is_integer = element != "f32"
     out = "i8" if is_integer else "f32"
@@ -204,7 +212,7 @@ func.func @layer({typed(arguments)}) -> {returned_type} {{
   {signs}
   %0 = lowbit.{op} ins({source}, %w : {codes}, {tensor(weights, "i8")})
     fused({", ".join(n for n, _ in fused)} : {", ".join(t for _, t in fused)}) outs(%init : {tensor(result, out)})
-    {{{strides}alphabet = #lowbit.alphabet{spelling}}} epilogue {{
+    {{{strides}alphabet = #lowbit.alphabet{spelling}{input_max}}} epilogue {{
   ^bb0({typed(blocks)}):
     {newline.join(constants + body)}
     lowbit.yield {value} : {out}
@@ -239,11 +247,11 @@ class Stopwatch:
 
 
 def choose_chain(target: str, element: str, bits: int) -> str:
-    if element == "signs" and target == "avx512vpopcntdq":
+    if element == "signs" and target in ("znver4", "avx512vpopcntdq"):
         return "signs512"
     if element == "f32":
         return "fma"
-    if target in ("avx512vpopcntdq", "avx512vnni", "avxvnni"):
+    if target in ("znver4", "avx512vpopcntdq", "avx512vnni", "avxvnni"):
         return "vnni256" if target == "avxvnni" else "vnni512"
     return "words" if bits == 8 else "bytes"
 
@@ -293,7 +301,13 @@ def allocate(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 
 def measure(
-    model: gpfq.CompiledModel, stopwatch: Stopwatch, chain: str, seconds: float, weight_bytes: int, threads: int = 1
+    model: gpfq.CompiledModel,
+    stopwatch: Stopwatch,
+    chain: str,
+    seconds: float,
+    weight_bytes: int,
+    input_max: int = 255,
+    threads: int = 1,
 ) -> Times:
     """Alternate bursts of calls, of the chain and of reading `weight_bytes`, then calls on `threads` pinned threads."""
     random = np.random.default_rng(1)
@@ -301,7 +315,7 @@ def measure(
     for info in model.inputs:
         is_float = info.dtype == np.float32
         arrays.append(allocate(info.shape, np.float32 if is_float else np.uint8))
-        arrays[-1][...] = random.standard_normal(info.shape) if is_float else random.integers(0, 256, info.shape)
+        arrays[-1][...] = random.standard_normal(info.shape) if is_float else random.integers(0, input_max + 1, info.shape)
     outputs = [allocate(info.shape, info.dtype) for info in model.outputs]
     workspace = allocate((model.workspace_bytes,), np.uint8)
     pointers = lambda values: (ctypes.c_void_p * len(values))(*(a.ctypes.data for a in values))  # noqa: E731
@@ -360,7 +374,10 @@ def main() -> None:
                 chain = choose_chain(model.target, options.input, bits)
                 is_row = layer.kind == "matmul" and layer.h * layer.w == 1
                 weight_bytes = layer.c * layer.oc * bits // 8 if is_row else 0
-                times = measure(model, stopwatch, chain, options.seconds, weight_bytes, options.threads)
+                input_max = get_input_max(layer, bits, options.input)
+                times = measure(
+                    model, stopwatch, chain, options.seconds, weight_bytes, input_max, options.threads
+                )
                 rate = layer.operations / times.call * 1e-9
                 line = {
                     "layer": layer.name,

@@ -61,7 +61,8 @@ static llvm::json::Object describe(const QuantizedWeights &layer) {
   if (layer.input)
     input = llvm::json::Object{{"scale", layer.input->scale},
                                {"zero_point", layer.input->zeroPoint},
-                               {"bits", layer.input->bits}};
+                               {"max", layer.input->max},
+                               {"sign", layer.input->isSign}};
   return llvm::json::Object{{"name", layer.name},
                             {"alphabet", layer.alphabet},
                             {"bits", layer.bits},

@@ -69,8 +69,8 @@ void RangeObserver::merge(const RangeObserver &other) {
     significands[i] += other.significands[i];
 }
 
-ActivationScale gpfq::activationScale(double low, double high, int bits) {
-  double levels = double((1 << bits) - 1);
+ActivationScale gpfq::activationScale(double low, double high, int maxCode) {
+  double levels = maxCode;
   ActivationScale result;
   if (high <= low)
     return result;
@@ -110,9 +110,9 @@ std::vector<RangeObserver::Bin> RangeObserver::sortedBins() const {
   return bins;
 }
 
-ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int bits) const {
+ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int maxCode) const {
   if (rule == RangeRule::MinMax || histogram.empty() || high <= low)
-    return activationScale(low, high, bits);
+    return activationScale(low, high, maxCode);
   std::vector<Bin> bins = sortedBins();
   double total = 0.0;
   for (const Bin &bin : bins)
@@ -131,15 +131,15 @@ ActivationScale RangeObserver::scale(RangeRule rule, double percentile, int bits
     };
     double upper = cut(bins.rbegin(), bins.rend(), double(high));
     double lower = low < 0.0f ? cut(bins.begin(), bins.end(), double(low)) : 0.0;
-    return activationScale(std::min(lower, 0.0), std::max(upper, 0.0), bits);
+    return activationScale(std::min(lower, 0.0), std::max(upper, 0.0), maxCode);
   }
 
   // The extremes shrink together; a grid of 100 fractions is finer than the error is sensitive to.
   ActivationScale best;
   double bestError = std::numeric_limits<double>::infinity();
-  double levels = double((1 << bits) - 1);
+  double levels = maxCode;
   for (int step = 100; step > 0; --step) {
-    ActivationScale candidate = activationScale(low * step / 100.0, high * step / 100.0, bits);
+    ActivationScale candidate = activationScale(low * step / 100.0, high * step / 100.0, maxCode);
     double error = 0.0;
     for (const Bin &bin : bins) {
       double code = std::nearbyint(bin.value / candidate.scale) + candidate.zeroPoint;
@@ -169,12 +169,12 @@ ActivationScale RangeObserver::signScale() const {
   return result;
 }
 
-ActivationUse RangeObserver::describe(ActivationScale scale, int bits) const {
+ActivationUse RangeObserver::describe(ActivationScale scale, int maxCode) const {
   ActivationUse use;
   if (histogram.empty())
     return use;
   constexpr int parts = 16, numValues = 64;
-  double last = scale.isSign ? 2.0 : double((1 << bits) - 1), span = double(high) - double(low);
+  double last = scale.isSign ? 2.0 : double(maxCode), span = double(high) - double(low);
   double total = 0.0, clipped = 0.0, energy = 0.0, change = 0.0;
   use.codes.assign(size_t(last) + 1, 0.0);
   use.values.assign(numValues, 0.0);

@@ -4,6 +4,7 @@
 
 #include "gpfq/Conversion/LinalgToLowBit.h"
 
+#include "CodeRange.h"
 #include "QuantizedLayer.h"
 #include "gpfq/Dialect/LowBit/IR/Arithmetic.h"
 #include "mlir/Dialect/Arith/IR/Arith.h"
@@ -68,16 +69,19 @@ static Operation *createComputeOp(OpBuilder &builder, linalg::LinalgOp op,
   AlphabetAttr alphabet = DequantizeOp(layer.weights).getAlphabetAttr();
   StringAttr name = DequantizeOp(layer.weights).getLayerAttr();
   Type type = init.getType();
+  uint32_t inputMax = layer.isInteger ? std::max<uint32_t>(getMaxCode(input), layer.inputZeroPoint)
+                                      : maxCode;
   if (layer.kind == LayerKind::Matmul)
     return MatmulOp::create(builder, loc, type, input, weights, fused, init, alphabet, name,
-                            LayoutAttr());
+                            LayoutAttr(), inputMax);
   SmallVector<int64_t> strides = getWindow(op, "strides"), dilations = getWindow(op, "dilations");
   int32_t zero = layer.inputZeroPoint;
   if (layer.kind == LayerKind::DepthwiseConv2D)
     return DepthwiseConv2DOp::create(builder, loc, type, input, weights, fused, init, strides,
                                      dilations, layer.padding, zero, alphabet, name, LayoutAttr());
   return Conv2DOp::create(builder, loc, type, input, weights, fused, init, strides, dilations,
-                          layer.padding, zero, layer.groups, alphabet, name, LayoutAttr());
+                          layer.padding, zero, layer.groups, alphabet, name, LayoutAttr(),
+                          inputMax);
 }
 
 namespace {

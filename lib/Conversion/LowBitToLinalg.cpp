@@ -78,7 +78,7 @@ struct LowerQuantize : OpRewritePattern<QuantizeOp> {
                                              if (op.getSign())
                                                return buildQuantizeSign(builder, op.getLoc(), x);
                                              return buildQuantize(builder, op.getLoc(), x, scale,
-                                                                  op.getZeroPoint(), op.getBits());
+                                                                  op.getZeroPoint(), op.getMax());
                                            }));
     return success();
   }

@@ -66,6 +66,7 @@ static GPFQQuantizeActivationsOptions getActivationOptions(const QuantizeOptions
   result.mode = options.activations;
   result.symmetric = options.symmetric;
   result.bits = options.activationBits;
+  result.max = options.activationMax;
   result.range = options.range;
   result.percentile = options.percentile;
   result.threads = options.threads;

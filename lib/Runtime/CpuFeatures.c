@@ -40,6 +40,7 @@ static const gpfq_cpu_feature features[] = {
     {"avxvnni", GPFQ_CPU_LEAF7_1_EAX, 1u << 4, YMM},
     {"avxvnniint8", GPFQ_CPU_LEAF7_1_EDX, 1u << 4, YMM},
     {"lzcnt", GPFQ_CPU_EXTENDED_ECX, 1u << 5, 0},
+    {"sse4a", GPFQ_CPU_EXTENDED_ECX, 1u << 6, 0},
     {"dotprod", GPFQ_CPU_HWCAP, 1u << 20, 0},
     {"i8mm", GPFQ_CPU_HWCAP2, 1u << 13, 0},
 };

@@ -18,6 +18,7 @@ Value splat(OpBuilder &builder, Location loc, Type type, int64_t value);
 
 const KernelTarget &getAvx512VnniTarget();
 const KernelTarget &getAvx512VpopcntdqTarget();
+const KernelTarget &getZnver4Target();
 const KernelTarget &getAvxVnniTarget();
 const KernelTarget &getAvx2Target();
 const KernelTarget &getAArch64I8mmTarget();

@@ -166,23 +166,6 @@ struct WeightsToLowBit : OpRewritePattern<linalg::GenericOp> {
 // Activations
 //===----------------------------------------------------------------------===//
 
-/// min(value, bound)
-static Value createUpperBound(OpBuilder &builder, Location loc, Value value, float bound) {
-  auto type = cast<RankedTensorType>(value.getType());
-  SmallVector<AffineMap> maps(2, builder.getMultiDimIdentityMap(type.getRank()));
-  SmallVector<utils::IteratorType> iterators(type.getRank(), utils::IteratorType::parallel);
-  Value empty = tensor::EmptyOp::create(builder, loc, type.getShape(), type.getElementType());
-  Value limit = arith::ConstantOp::create(builder, loc, builder.getF32FloatAttr(bound));
-  auto clip =
-      linalg::GenericOp::create(builder, loc, type, value, empty, maps, iterators,
-                                [&](OpBuilder &builder, Location loc, ValueRange arguments) {
-                                  Value least =
-                                      arith::MinimumFOp::create(builder, loc, arguments[0], limit);
-                                  linalg::YieldOp::create(builder, loc, least);
-                                });
-  return clip.getResult(0);
-}
-
 /// Why there is no lowbit form of `codes`; empty if there is.
 static std::string explainCodes(const FakeQuantization &codes) {
   for (int32_t zeroPoint : {codes.inputZeroPoint, codes.zeroPoint})
@@ -206,15 +189,11 @@ struct FakeQuantizationToLowBit : OpRewritePattern<linalg::GenericOp> {
       return failure();
     Location loc = op.getLoc();
     // The least code becomes 0.
-    unsigned bits = std::max(1u, llvm::Log2_32_Ceil(codes->high - codes->low + 1));
     Value input = codes->input;
-    if (codes->high - codes->low + 1 != 1 << bits)
-      input = createUpperBound(rewriter, loc, input,
-                               float(codes->high - codes->inputZeroPoint) * codes->inputScale);
     auto type = cast<RankedTensorType>(input.getType());
     Value quantized = QuantizeOp::create(rewriter, loc, type.clone(rewriter.getI8Type()), input,
                                          createFloatConstant(rewriter, loc, {1}, codes->inputScale),
-                                         codes->inputZeroPoint - codes->low, bits);
+                                         codes->inputZeroPoint - codes->low, codes->high - codes->low);
     rewriter.replaceOpWithNewOp<DequantizeOp>(
         op, type, quantized, createFloatConstant(rewriter, loc, {1}, codes->scale),
         codes->zeroPoint - codes->low, IntegerAttr(), IntegerAttr(), AlphabetAttr(), StringAttr());

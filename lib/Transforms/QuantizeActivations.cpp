@@ -57,12 +57,13 @@ private:
                         MutableArrayRef<RangeObserver> observers);
   void quantizeRows(const Activation &activation);
   void quantizeProducts(func::FuncOp function);
-  /// Signs where these can be all that the layers need, else codes of `getCodeBits()` bits.
+  /// Signs where these can be all that the layers need, else codes up to `getMaxCode()`.
   ActivationScale chooseScale(const Activation &activation, MutableArrayRef<QuantizableOp> layers,
                               const RangeObserver &observer, RangeRule rule);
-  /// Bits of codes that are not signs.
-  int getCodeBits() const { return bits == 1 ? 8 : int(bits); }
-  void quantize(const Activation &activation, const RangeObserver &observer, ActivationScale scale);
+  /// The largest code, if codes are not signs.
+  int getMaxCode(const Activation &activation, MutableArrayRef<QuantizableOp> layers) const;
+  void quantize(const Activation &activation, const RangeObserver &observer, ActivationScale scale,
+                int maxCode);
   void writeReport(func::FuncOp function, llvm::json::Array entries);
 };
 } // namespace
@@ -72,6 +73,9 @@ FailureOr<bool> QuantizeActivationsPass::isDynamic() {
     return getOperation().emitError("mode=") << mode << " is not static or dynamic";
   if (mode == "dynamic" && bits != 8)
     return getOperation().emitError("mode=dynamic has codes of 8 bits, got bits=") << int64_t(bits);
+  if (max != 0 && (max < 1 || max > 255 || bits != 8))
+    return getOperation().emitError("max=")
+           << int64_t(max) << " is not in 1 to 255, with bits=8, or 0";
   if (mode == "static" && symmetric)
     return getOperation().emitError("symmetric is for mode=dynamic");
   return mode == "dynamic";
@@ -152,16 +156,17 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
 /// An entry of the report.
 static llvm::json::Object describe(const Activation &activation,
                                    MutableArrayRef<QuantizableOp> layers,
-                                   const RangeObserver &observer, ActivationScale scale, int bits) {
+                                   const RangeObserver &observer, ActivationScale scale, int maxCode) {
   llvm::json::Array names;
   for (unsigned layer : activation.layers)
     names.push_back(layers[layer].name());
-  ::gpfq::ActivationUse use = observer.describe(scale, bits);
+  ::gpfq::ActivationUse use = observer.describe(scale, maxCode);
   return llvm::json::Object{
       {"layers", std::move(names)},
       {"scale", scale.scale},
       {"zero_point", scale.zeroPoint},
-      {"bits", bits},
+      {"max", scale.isSign ? 2 : maxCode},
+      {"sign", scale.isSign},
       {"error", use.error},
       {"clipped", use.clipped},
       {"codes", llvm::json::Array(use.codes)},
@@ -195,12 +200,31 @@ static std::string explainCodes(QuantizableOp &layer) {
   return "";
 }
 
+int QuantizeActivationsPass::getMaxCode(const Activation &activation,
+                                        MutableArrayRef<QuantizableOp> layers) const {
+  if (max != 0)
+    return int(max);
+  if (bits != 8)
+    return bits == 1 ? lowbit::maxCode : (1 << bits) - 1;
+  // Levels of up to five bits leave most codes, and depthwise kernels have no use for it.
+  constexpr int mostReserved = 30;
+  int reserved = 0;
+  for (unsigned layer : activation.layers) {
+    lowbit::AlphabetAttr alphabet = layers[layer].layer.getAlphabet();
+    int span = alphabet.getSpan();
+    if (!layers[layer].isDepthwise && span <= mostReserved)
+      reserved = std::max(reserved, span);
+  }
+  return lowbit::maxCode - reserved;
+}
+
 ActivationScale QuantizeActivationsPass::chooseScale(const Activation &activation,
                                                      MutableArrayRef<QuantizableOp> layers,
                                                      const RangeObserver &observer,
                                                      RangeRule rule) {
+  int maxCode = getMaxCode(activation, layers);
   if (bits != 1)
-    return observer.scale(rule, percentile, getCodeBits());
+    return observer.scale(rule, percentile, maxCode);
   std::string reason;
   for (unsigned layer : activation.layers)
     if (reason.empty())
@@ -213,11 +237,11 @@ ActivationScale QuantizeActivationsPass::chooseScale(const Activation &activatio
   }
   ++numNotSigns;
   emitRemark(activation.value.getLoc(), "keeps 8 bits: ") << reason;
-  return observer.scale(rule, percentile, getCodeBits());
+  return observer.scale(rule, percentile, maxCode);
 }
 
 void QuantizeActivationsPass::quantize(const Activation &activation, const RangeObserver &observer,
-                                       ActivationScale scale) {
+                                       ActivationScale scale, int maxCode) {
   Value value = activation.value;
   if (observer.min() == 0.0f && observer.max() == 0.0f)
     emitRemark(value.getLoc(), "is 0 in all calibration data; its scale is set to 1");
@@ -228,7 +252,7 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
   Value scaleValue = createFloatConstant(builder, loc, {1}, {scale.scale});
   auto codes = lowbit::QuantizeOp::create(builder, loc, type.clone(builder.getI8Type()), value,
                                           scaleValue, uint32_t(scale.zeroPoint),
-                                          scale.isSign ? 8 : uint32_t(getCodeBits()), scale.isSign);
+                                          scale.isSign ? lowbit::maxCode : maxCode, scale.isSign);
   auto floats = lowbit::DequantizeOp::create(
       builder, loc, type, codes, scaleValue, builder.getI32IntegerAttr(scale.zeroPoint),
       IntegerAttr(), IntegerAttr(), lowbit::AlphabetAttr(), StringAttr());
@@ -331,10 +355,10 @@ void QuantizeActivationsPass::runOnOperation() {
       return signalPassFailure();
     }
     ActivationScale scale = chooseScale(activation, *layers, observer, *rule);
-    quantize(activation, observer, scale);
+    int maxCode = getMaxCode(activation, *layers);
+    quantize(activation, observer, scale, maxCode);
     if (!report.empty())
-      entries.push_back(
-          describe(activation, *layers, observer, scale, scale.isSign ? 1 : getCodeBits()));
+      entries.push_back(describe(activation, *layers, observer, scale, maxCode));
   }
   writeReport(*function, std::move(entries));
 }

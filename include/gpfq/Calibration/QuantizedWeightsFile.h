@@ -19,7 +19,10 @@ struct QuantizedWeights {
   struct Input {
     float scale = 1.0f;
     int32_t zeroPoint = 0;
-    unsigned bits = 8;
+    /// The largest code.
+    uint32_t max = 255;
+    /// True if the codes are 0 and 2 (see lowbit.quantize).
+    bool isSign = false;
   };
 
   std::string name, alphabet;
@@ -39,9 +42,8 @@ struct QuantizedWeights {
 /// Writes NAME.levels (I8; O x I x H x W, or O x I), NAME.scales (F32; one, O, or O x groups) and,
 /// where the bias changes, NAME.bias_delta (F32; O) for each layer. The metadata "layers" is a JSON
 /// array of {"name", "alphabet", "bits", "method", "input": null | {"scale", "zero_point",
-/// "bits"}}: weight = level * scale, input = (code - zero_point) * scale, with the codes 0
-/// and 2 where there is 1 bit. Written to a temporary
-/// file and renamed.
+/// "max", "sign"}}: weight = level * scale, input = (code - zero_point) * scale, with codes from 0
+/// to max, or of signs 0 and 2. Written to a temporary file and renamed.
 ::gpfq::Failure writeQuantizedWeights(const std::string &path, ArrayRef<QuantizedWeights> layers);
 
 } // namespace mlir::gpfq

@@ -24,11 +24,11 @@ enum class RangeRule {
   Mse
 };
 
-/// Affine quantisation x = (code - zeroPoint) * scale with codes 0 to 2^bits - 1.
+/// Affine quantisation x = (code - zeroPoint) * scale with codes from 0 to a largest one.
 struct ActivationScale {
   float scale = 1.0f;
   int32_t zeroPoint = 0;
-  /// The codes are 0 for negative values and 2 for others, whatever the bits.
+  /// The codes are 0 for negative values and 2 for others, whatever the largest one.
   bool isSign = false;
 };
 
@@ -63,14 +63,14 @@ public:
   bool hasNonFinite() const { return nonFinite; }
 
   /// `percentile` in (50, 100]. The scale is 1 when all values are 0.
-  ActivationScale scale(RangeRule rule, double percentile, int bits) const;
+  ActivationScale scale(RangeRule rule, double percentile, int maxCode) const;
 
   /// The scale of signs with the least squared error, the mean magnitude: exact but for one
   /// rounding. Needs a histogram.
   ActivationScale signScale() const;
 
   /// Of the histogram, the values of a bin being spread evenly over it. Empty without one.
-  ActivationUse describe(ActivationScale scale, int bits) const;
+  ActivationUse describe(ActivationScale scale, int maxCode) const;
 
 private:
   struct Bin {
@@ -91,7 +91,7 @@ private:
 
 /// Scale and zero point of the range [low, high], low <= 0 <= high; the zero point is 0 when low is
 /// 0.
-ActivationScale activationScale(double low, double high, int bits);
+ActivationScale activationScale(double low, double high, int maxCode);
 
 } // namespace gpfq
 

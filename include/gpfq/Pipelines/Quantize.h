@@ -55,6 +55,9 @@ struct QuantizeOptions : PassPipelineOptions<QuantizeOptions> {
       *this, "activation-bits", llvm::cl::init(8),
       llvm::cl::desc("Bits of an activation, 1 to 8, 1: signs for layers with weights of 1 "
                      "bit; 0 leaves activations in float")};
+  PassOptions::Option<int64_t> activationMax{
+      *this, "activation-max", llvm::cl::init(0),
+      llvm::cl::desc("Largest code of an activation of 8 bits; 0: 255 less what layers leave")};
   PassOptions::Option<std::string> activations{
       *this, "activations", llvm::cl::init("static"),
       llvm::cl::desc("Scales of activations: static, from the data, or dynamic, for each row")};

@@ -74,6 +74,14 @@ public:
   /// less than 8 bits take less time in place than unpacked (see LayoutAttr).
   virtual bool prefersInPlace() const { return false; }
 
+  /// The time of half the products of quads, of sums of codes and levels (the encoding `paired` of
+  /// LayoutAttr), in that of all products; 1 if the additions take what the products save.
+  virtual double getPairedTime() const { return 1.0; }
+  /// Rows of a tile of `vectors` vectors for such products.
+  virtual int64_t getPairedTileRows(int64_t vectors) const {
+    llvm_unreachable("target without products of sums");
+  }
+
   /// acc + sum over the four bytes of each lane of codes (unsigned) * levels (signed).
   /// `acc` is `vector<lanes x i32>`, `codes` and `levels` are `vector<4*lanes x i8>`;
   /// `maxMagnitude` bounds |levels|. The result is exact modulo 2^32.

@@ -178,6 +178,10 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     %p = tensor.pad %d low[0, 1, 1, 0] high[0, 1, 1, 0] ...
     ```
 
+    Codes of 8 bits go from 0 to 255, but those of inputs of convolutions and matrix products whose weights have up to five
+    bits leave room at the end: as many codes as there are from the least to the largest level, 14 of four bits. Kernels may
+    then add a code and a level in a byte (`paired` in `#lowbit.layout`). `max=255` takes all codes.
+
     `bits=1` makes signs of the values that feed nothing but layers whose levels are -1 and 1: the codes 0 and 2 with
     zero point 1 (`lowbit.quantize` with `sign`), and the scale with the least squared error, the mean of |x|. A value
     keeps 8 bits, with a remark, if a layer that reads it has other levels, groups, one filter a channel or fewer than 16
@@ -225,6 +229,7 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     Option<"symmetric", "symmetric", "bool", "false", "For mode=dynamic: zero points are 128">,
     Option<"bits", "bits", "int64_t", "8",
            "Bits of a code, 1 to 8, 1: signs for layers with weights of 1 bit; 8 for mode=dynamic">,
+    Option<"max", "max", "int64_t", "0", "The largest code of 8 bits, 1 to 255; 0: 255 less what layers leave room for">,
     Option<"range", "range", "std::string", "\"minmax\"", "minmax, percentile or mse">,
     Option<"percentile", "percentile", "double", "99.99", "Share of the values inside of the range, in percent">,
     Option<"threads", "threads", "unsigned", "0", "Number of threads; 0 means one for each CPU">,

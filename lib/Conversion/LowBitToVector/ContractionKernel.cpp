@@ -48,18 +48,33 @@ static int64_t getWordBytes(const PackedGeometry &g) {
   return 2 * g.getTotalQuads() * g.vectors * g.getRegisterBytes();
 }
 
-int64_t mlir::gpfq::getWordPanelBytes(LowBitComputeOpInterface op, const KernelTarget &target) {
+static int64_t getPairBytes(const PackedGeometry &g) {
+  int64_t steps = g.runs * llvm::divideCeil(g.getQuads(), 2) + llvm::divideCeil(g.getSharedQuads(), 2);
+  return 2 * steps * g.vectors * g.getRegisterBytes();
+}
+
+int64_t mlir::gpfq::getPanelBufferBytes(LowBitComputeOpInterface op, const KernelTarget &target) {
   PackedGeometry g(op);
   int32_t magnitude = op.getAlphabet().getMaxMagnitude() << g.getShift();
-  int64_t bytes = getWordBytes(g);
-  bool usesWorkspace = op.hasIntegerAccumulator() && !g.hasSigns() &&
-                       target.widensLevels(magnitude) && bytes > maxPanelStackBytes &&
-                       bytes <= maxWorkspaceBytes &&
-                       hasTilesToUnpack(target, {getPixels(op), g.getTotalQuads(), g.bits});
-  return usesWorkspace ? bytes : 0;
+  bool usesWords = op.hasIntegerAccumulator() && !g.hasSigns() && target.widensLevels(magnitude) &&
+                   hasTilesToUnpack(target, {getPixels(op), g.getTotalQuads(), g.bits});
+  int64_t bytes = g.isPaired() ? getPairBytes(g) : usesWords ? getWordBytes(g) : 0;
+  return bytes > maxPanelStackBytes && bytes <= maxWorkspaceBytes ? bytes : 0;
+}
+
+int64_t mlir::gpfq::getCodeSumBytes(LowBitComputeOpInterface op) {
+  constexpr int64_t maxStackBytes = 4096;
+  int64_t bytes = PackedGeometry(op).isPaired() ? 4 * getPixels(op) : 0;
+  return bytes > maxStackBytes ? llvm::alignTo(bytes, 64) : 0;
+}
+
+bool ContractionKernel::usesPairs() const {
+  return g.isPaired() && !byElement && g.getPairs() > 0 && b.target.getPairedTime() < 1.0;
 }
 
 bool ContractionKernel::unpacksOnce() const {
+  if (usesPairs())
+    return b.hasPanelBuffer() || getPairBytes(g) <= maxPanelStackBytes;
   if (!b.isInteger || g.isInPlace() || !hasTilesToUnpack(b.target, getShape()))
     return false;
   if (b.widensLevels())
@@ -78,8 +93,10 @@ int64_t ContractionKernel::getTileRows() const {
     return b.target.getFloatTile(pixels).rows;
   if (g.hasSigns())
     return b.target.getSignTile(pixels)->rows;
-  if (usesWords)
+  if (panelForm == PanelForm::Words)
     return b.target.getWordTileRows(g.vectors);
+  if (panelForm == PanelForm::Pairs)
+    return b.target.getPairedTileRows(g.vectors);
   if (pixels > 1 && (isUnpackedOnce || g.bits == 8))
     return b.target.getByteTileRows(getShape(), g.vectors);
   // Panels were chosen before the batch became rows, which may ask for others.
@@ -92,10 +109,21 @@ int64_t ContractionKernel::getTileRows() const {
 void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange tiles) {
   PackedBuffer packed = b.weights;
   if (isUnpackedOnce) {
-    b.weights = b.unpackPanel(place.panelStart, llvm::divideCeil(channels, g.lanes),
-                              b.getBiasShift().value_or(0), usesWords);
+    int64_t vectors = llvm::divideCeil(channels, g.lanes);
+    bool isPaired = panelForm == PanelForm::Pairs;
+    b.weights = b.unpackPanel(place.panelStart, vectors, panelForm,
+                              isPaired ? 0 : b.getBiasShift().value_or(0));
     place.panelStart = b.getUnpackedStart();
+    if (isPaired)
+      levelSums = buildLevelSums(vectors);
   }
+  buildTiles(place, tiles,
+             [&](const TilePlace &at, ArrayRef<TileRow> rows) { buildTile(at, rows, channels); });
+  b.weights = packed;
+}
+
+void ContractionKernel::buildTiles(TilePlace place, IndexRange tiles,
+                                   function_ref<void(const TilePlace &, ArrayRef<TileRow>)> body) {
   IndexRange rowTiles = height > 1 ? tiles : IndexRange(),
              columnTiles = height > 1 ? IndexRange() : tiles;
   b.buildTileLoops(rowRanges, rowTiles, [&](Value y, int64_t rowCount) {
@@ -106,10 +134,9 @@ void ContractionKernel::buildPanel(TilePlace place, int64_t channels, IndexRange
           rows.push_back({dy, dx});
       place.y = y;
       place.x = x;
-      buildTile(place, rows, channels);
+      body(place, rows);
     });
   });
-  b.weights = packed;
 }
 
 void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange tiles) {
@@ -121,6 +148,8 @@ void ContractionKernel::buildPanels(Value batchIndex, Value group, IndexRange ti
   TilePlace place = {batchIndex, group, b.index(0), b.index(0), {}, {}};
   if (g.isInPlace() && height * width == 1)
     offsetSum = buildOffsetSum(place, {0, 0});
+  if (panelForm == PanelForm::Pairs)
+    buildCodeSums(place, tiles);
   b.buildTileLoops(panelRanges, panelChunk, [&](Value channel, int64_t channels) {
     place.panelStart = b.add(groupStart, b.scale(channel, channelBytes));
     place.channel = b.add(groupChannel, channel);
@@ -133,7 +162,10 @@ void ContractionKernel::build() {
     b.input = memref::CollapseShapeOp::create(b, b.input, mergeColumnsAndChannels);
   mergesPixels = b.mergePixels();
   isUnpackedOnce = unpacksOnce();
-  usesWords = isUnpackedOnce && b.widensLevels();
+  if (isUnpackedOnce && usesPairs())
+    panelForm = PanelForm::Pairs;
+  else if (isUnpackedOnce && b.widensLevels())
+    panelForm = PanelForm::Words;
   int64_t limit = getTileRows();
   // Narrow images: a tile spans several output rows.
   rowRanges = getBalancedTiles(height, std::max<int64_t>(1, limit / width));

@@ -68,8 +68,21 @@ private:
   void buildBlocks(function_ref<void(IndexRange)> body);
   void buildPanels(Value batchIndex, Value group, IndexRange tiles);
   void buildPanel(TilePlace place, int64_t channels, IndexRange tiles);
+  /// Builds `body` in loops over the tiles in `tiles`, of those of the outer dimension.
+  void buildTiles(TilePlace place, IndexRange tiles,
+                  function_ref<void(const TilePlace &, ArrayRef<TileRow>)> body);
   void buildTile(TilePlace place, ArrayRef<TileRow> rows, int64_t channels);
   SmallVector<Value> buildRun(const RunPlace &run, ValueRange accumulators);
+  /// `buildRun` by products of sums of codes and levels, for as many quads as make pairs.
+  SmallVector<Value> buildPairedRun(const RunPlace &run, ValueRange accumulators);
+  /// Stores what accumulators of each pixel in `tiles` begin with for the products of codes alone.
+  void buildCodeSums(TilePlace place, IndexRange tiles);
+  /// What accumulators of each vector begin with for the products of levels alone.
+  SmallVector<Value> buildLevelSums(int64_t vectors);
+  /// Where the i32 of a pixel is in `codeSums`.
+  Value getCodeSumPlace(const TilePlace &place, TileRow row);
+  /// Adds to accumulators what they begin with for products of pairs.
+  void addPairSums(const TilePlace &place, ArrayRef<TileRow> rows, MutableArrayRef<Value> sums);
   /// True if blocks of narrow sums are longer than a run, of which there are few.
   bool hasShortRuns() const;
   /// All products of a tile in such blocks.
@@ -95,6 +108,12 @@ private:
   void addProducts(const QuadInput &input, ArrayRef<Value> levels, MutableArrayRef<Value> sums);
   void addWordProducts(const QuadInput &input, Value stepStart, MutableArrayRef<Value> sums);
   Value emitCodes(const QuadInput &input, int64_t pixel);
+  /// `word` in each lane, as bytes.
+  Value broadcastWord(Value word);
+  /// As many of `codes` as there are `levels`.
+  Value getFactor(Value codes, Value levels);
+  /// Byte of the weights at which a step of a run starts.
+  Value getStepStart(const RunPlace &run, Value step);
 
   SmallVector<Value> getInputIndices(const TilePlace &place, TileRow row, Value tapRow,
                                      Value tapColumn, Value element);
@@ -124,6 +143,8 @@ private:
   ContractionShape getShape() const { return {height * width, g.getTotalQuads(), g.bits}; }
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.
   bool unpacksOnce() const;
+  /// True if quads are multiplied in pairs, once unpacked.
+  bool usesPairs() const;
 
   KernelBuilder &b;
   const lowbit::PackedGeometry &g;
@@ -131,8 +152,10 @@ private:
   /// True if codes are made signed, for which sums of the levels make up.
   bool sumsLevels;
   bool isUnpackedOnce = false;
-  /// True if it is unpacked to words.
-  bool usesWords = false;
+  PanelForm panelForm = PanelForm::Bytes;
+  /// Of pairs: the bytes of an i32 for each pixel, and `buildLevelSums` of the panel.
+  Value codeSums, codeSumsStart;
+  SmallVector<Value> levelSums;
   /// True if results of pixels side by side are stored as one.
   bool mergesPixels = false;
   /// `buildOffsetSum` of the only row of an element of the batch.

@@ -76,11 +76,21 @@ static Value gatherWord(KernelBuilder &b, const QuadInput &input, int64_t pixel)
   return codes;
 }
 
-/// The codes of a quad in each lane.
-Value ContractionKernel::emitCodes(const QuadInput &input, int64_t pixel) {
-  Value word = input.loadWord ? input.loadWord(pixel) : gatherWord(b, input, pixel);
+Value ContractionKernel::broadcastWord(Value word) {
   Value lanes = vector::BroadcastOp::create(b, b.getVectorType(b.getI32Type()), word);
   return vector::BitCastOp::create(b, VectorType::get(4 * g.lanes, b.getI8Type()), lanes);
+}
+
+/// The codes of a quad in each lane.
+Value ContractionKernel::emitCodes(const QuadInput &input, int64_t pixel) {
+  return broadcastWord(input.loadWord ? input.loadWord(pixel) : gatherWord(b, input, pixel));
+}
+
+Value ContractionKernel::getFactor(Value codes, Value levels) {
+  int64_t bytes = cast<VectorType>(levels.getType()).getNumElements();
+  if (bytes == 4 * g.lanes)
+    return codes;
+  return vector::ExtractStridedSliceOp::create(b, codes, int64_t(0), bytes, int64_t(1));
 }
 
 /// Adds the products of a quad of each pixel with `levels`, a register for each vector.
@@ -107,11 +117,7 @@ void ContractionKernel::addProducts(const QuadInput &input, ArrayRef<Value> leve
       codes = b.emitSignedCodes(codes);
     for (int64_t v = 0; v < vectors; ++v) {
       Value &sum = sums[m * vectors + v];
-      int64_t bytes = cast<VectorType>(levels[v].getType()).getNumElements();
-      Value factor =
-          bytes == 4 * g.lanes
-              ? codes
-              : vector::ExtractStridedSliceOp::create(b, codes, int64_t(0), bytes, int64_t(1));
+      Value factor = getFactor(codes, levels[v]);
       sum =
           sumsLevels ? b.emitSignedDot(sum, factor, levels[v]) : b.emitDot(sum, factor, levels[v]);
     }
@@ -160,6 +166,12 @@ SmallVector<Value> ContractionKernel::loadLevels(const TilePlace &place, Value s
   return levels;
 }
 
+Value ContractionKernel::getStepStart(const RunPlace &run, Value step) {
+  Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
+  Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
+  return b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(run.tile.vectors)));
+}
+
 /// Products of `quads` quads of step `step` from the quad `firstQuad` in it. `firstStep` is the
 /// least value of `step`, which may be a loop's variable.
 SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step, int64_t firstStep,
@@ -168,10 +180,7 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
   SmallVector<Value> acc(accumulators);
   if (quads == 0)
     return acc;
-  Value runIndex = b.add(b.scale(run.tapRow, tapColumns), run.tapColumn);
-  Value stepIndex = b.add(b.scale(runIndex, g.getSteps()), step);
-  Value stepStart =
-      b.add(run.tile.panelStart, b.scale(stepIndex, g.getStepBytes(run.tile.vectors)));
+  Value stepStart = getStepStart(run, step);
   Value firstElement = b.scale(step, 4 * g.quadsPerStep);
   SmallVector<SmallVector<Value>> places;
   for (TileRow row : run.rows)
@@ -194,7 +203,7 @@ SmallVector<Value> ContractionKernel::buildQuads(const RunPlace &run, Value step
       input.loadWord = word;
     // Fields in place have sums for each place in a byte.
     int64_t sums = acc.size() / g.getPlaces().size();
-    if (usesWords)
+    if (panelForm == PanelForm::Words)
       addWordProducts(input, stepStart, acc);
     else
       addProducts(input, loadLevels(run.tile, stepStart, q, cache),
@@ -218,7 +227,7 @@ void ContractionKernel::addSharedQuad(const TilePlace &place, ArrayRef<TileRow> 
   QuadInput input = {int64_t(rows.size()), first, end, element, {}};
   if (inStep == 0)
     cache.clear();
-  if (usesWords)
+  if (panelForm == PanelForm::Words)
     addWordProducts(input, stepStart, sums);
   else
     addProducts(input, loadLevels(place, stepStart, inStep, cache), sums);
@@ -267,6 +276,8 @@ SmallVector<Value> ContractionKernel::buildRunsInOrder(const TilePlace &place,
 SmallVector<Value> ContractionKernel::buildRun(const RunPlace &run, ValueRange accumulators) {
   if (b.getNarrowQuads() > 0)
     return buildNarrowRun(run, accumulators);
+  if (panelForm == PanelForm::Pairs)
+    return buildPairedRun(run, accumulators);
   int64_t fullSteps = g.run / 4 / g.quadsPerStep;
   SmallVector<Value> acc =
       b.buildLoop(fullSteps, accumulators, [&](Value step, ValueRange stepAcc) {
@@ -350,6 +361,8 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
     for (int64_t i = 0; i < sums; ++i)
       acc[i] = bias[i % vectors];
   }
+  if (panelForm == PanelForm::Pairs)
+    addPairSums(place, rows, acc);
   VectorType fullType = b.getAccumulatorType();
   bool isHalved = place.lastLanes < g.lanes;
   if (isHalved) {

@@ -27,6 +27,17 @@ struct PackedBuffer {
   int64_t firstLane = 0;
 };
 
+/// What a panel is unpacked to.
+enum class PanelForm {
+  /// One quad after the other.
+  Bytes,
+  /// For each quad the words of the even bytes, and behind them those of the odd bytes.
+  Words,
+  /// Quads side by side in pairs, with the offsets that make the sums with codes an i8, if added to
+  /// the first quad of a pair, and a u8.
+  Pairs
+};
+
 /// An accumulator or what the epilogue makes of it: `vector` of its panel, with `valid` channels
 /// from `position` on, the indices of the first in the result. In an interleaved panel these are
 /// the position and channels of all its vectors.
@@ -72,6 +83,8 @@ public:
   const KernelTarget &target;
   const bool isInteger;
   Value input, init;
+  /// A buffer of bytes for `getCodeSumBytes`, and where in it they start.
+  Value codeSums, codeSumsStart;
   PackedBuffer weights;
 
   /// Lanes of the vectors that the kernel computes with; those of the layout, or half of them.
@@ -127,11 +140,17 @@ public:
   bool hasPanelBuffer() const { return bool(unpackedStart); }
   /// Where in its buffer an unpacked panel starts.
   Value getUnpackedStart() { return unpackedStart ? unpackedStart : index(0); }
-  /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer in the form of 8-bit
-  /// weights, shifted by `shift`; or of words, those of the even bytes of a register before those
-  /// of the odd ones.
-  PackedBuffer unpackPanel(Value panelStart, int64_t vectors, unsigned shift = 0,
-                           bool toWords = false);
+  /// Unpacks the panel of `vectors` vectors at byte `panelStart` to a buffer, in the form of 8-bit
+  /// weights shifted by `shift`.
+  PackedBuffer unpackPanel(Value panelStart, int64_t vectors, PanelForm form = PanelForm::Bytes,
+                           unsigned shift = 0);
+  /// acc + codes . levels of two quads that are a pair, less what `emitPairedCodes` gives for the
+  /// codes and what it is for codes of 0. Levels are those of `PanelForm::Pairs`.
+  Value emitPairedDot(Value acc, std::array<Value, 2> codes, std::array<Value, 2> levels);
+  /// acc + the products of the codes of two quads, or vectors of quads, with each other.
+  Value emitPairedCodes(Value acc, std::array<Value, 2> codes);
+  /// `emitPairedCodes` of one lane of codes of 0.
+  int64_t getPairedZero() const;
   /// The levels in byte `byte` of each lane of `levels` as f32.
   Value getFloatLevels(Value levels, int64_t byte);
   /// acc + codes . levels, or where these are signs acc - the ones in codes xor levels; the sum is
@@ -193,6 +212,10 @@ private:
   void storeBits(ArrayRef<StoredVector> elements);
   /// The largest |level| of unpacked bytes.
   int32_t getMaxMagnitude() const;
+  /// What the levels of the first or second quad of a pair are increased by.
+  int64_t getPairOffset(int64_t quadInPair) const;
+  /// `bytes + offset`, modulo 2^8.
+  Value addToBytes(Value bytes, int64_t offset);
   bool isInterleaved() const { return weights.geometry.isInterleaved(); }
   Value loadFused(int64_t operand, ArrayRef<Value> position, int64_t valid, int64_t size);
   /// The operand for each vector of a panel of `valid` channels.
@@ -237,9 +260,13 @@ double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);
 /// or an input whose runs do not lie side by side.
 bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
 
-/// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel in words that is too
-/// large for the stack, which `unpackTo` takes; 0 if there are none.
-int64_t getWordPanelBytes(lowbit::LowBitComputeOpInterface op, const KernelTarget &target);
+/// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel of words or pairs that
+/// is too large for the stack, which `unpackTo` takes; 0 if there are none.
+int64_t getPanelBufferBytes(lowbit::LowBitComputeOpInterface op, const KernelTarget &target);
+
+/// Bytes that it needs for sums of codes of all pixels, beyond what the stack takes, in
+/// `KernelBuilder::codeSums`.
+int64_t getCodeSumBytes(lowbit::LowBitComputeOpInterface op);
 
 /// Builds the body of a kernel at the insertion point of `builder`.
 void buildContractionKernel(KernelBuilder &builder, lowbit::Conv2DOp op);

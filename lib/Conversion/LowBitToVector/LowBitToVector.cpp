@@ -58,7 +58,7 @@ static std::optional<MatmulOp> flattenPointwise(Conv2DOp op) {
   auto matmul =
       MatmulOp::create(builder, op.getLoc(), TypeRange(), operands[0], operands[1],
                        ArrayRef<Value>(operands).drop_front(2).drop_back(), operands.back(),
-                       op.getAlphabetAttr(), op.getLayerAttr(), flatLayout);
+                       op.getAlphabetAttr(), op.getLayerAttr(), flatLayout, op.getInputMax());
   matmul.getEpilogue().takeBody(op.getEpilogue());
   op->erase();
   return matmul;
@@ -232,8 +232,10 @@ struct ConvertLowBitToVectorPass
     // Each chunk has a panel of its own.
     constexpr int64_t mostPanels = 8;
     int64_t panels = std::clamp<int64_t>(kernels.getMostChunks(countWork(op)), 1, mostPanels);
-    int64_t panelBytes = isa<DepthwiseConv2DOp>(op) ? 0 : getWordPanelBytes(op, **found);
-    int64_t workspaceBytes = panels * panelBytes;
+    bool isDepthwise = isa<DepthwiseConv2DOp>(op);
+    int64_t panelBytes = isDepthwise ? 0 : getPanelBufferBytes(op, **found);
+    int64_t sumBytes = isDepthwise ? 0 : getCodeSumBytes(op);
+    int64_t workspaceBytes = panels * (panelBytes + sumBytes);
     replaceByCall(
         op, kernels,
         [&](OpBuilder &bodyBuilder, ValueRange buffers, auto split) {
@@ -243,7 +245,12 @@ struct ConvertLowBitToVectorPass
           if (workspaceBytes > 0) {
             body.limitChunks(panels);
             Value part = body.isSplit() ? body.getChunk() : body.index(0);
-            body.unpackTo(buffers.back(), body.scale(part, panelBytes));
+            Value start = body.scale(part, panelBytes + sumBytes);
+            if (panelBytes > 0)
+              body.unpackTo(buffers.back(), start);
+            if (sumBytes > 0)
+              std::tie(body.codeSums, body.codeSumsStart) =
+                  std::pair(buffers.back(), body.add(start, panelBytes));
           }
           buildBody(body, op);
           return body.getNumChunks();

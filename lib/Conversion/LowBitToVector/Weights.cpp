@@ -53,7 +53,7 @@ Value KernelBuilder::loadLevels(Value stepStart, int64_t vector, int64_t quadInS
     field =
         arith::OrIOp::create(*this, field, splat(lanesType, (1 << (7 - g.bits)) * 0x01010101LL));
   Value bytes = vector::BitCastOp::create(*this, bytesType, field);
-  if (g.encoding == FieldEncoding::Offset) {
+  if (g.hasOffset() && !g.isInPlace()) {
     int64_t offset = g.odd ? (1 << g.bits) - 1 : 1 << (g.bits - 1);
     bytes = arith::SubIOp::create(*this, bytes, splat(bytesType, offset));
   }
@@ -123,18 +123,22 @@ Value KernelBuilder::allocate(int64_t elements, Type element) {
   return memref::AllocaOp::create(*this, type, getI64IntegerAttr(64));
 }
 
-PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsigned shift,
-                                        bool toWords) {
+PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, PanelForm form,
+                                        unsigned shift) {
   const PackedGeometry &packed = weights.geometry;
   PackedGeometry plain = getPlainGeometry(shift);
-  plain.isWidened = toWords;
+  plain.isWidened = form == PanelForm::Words;
+  if (form == PanelForm::Pairs)
+    plain.quadsPerStep = 2;
   if (!unpacked) {
     // Full panels come first: the last one is no larger.
     unpacked = allocate(plain.getPanelBytes(vectors), getI8Type());
   }
-  // `quads` quads of step `step`, of all runs, which go to the quads from `to` on.
-  // `getElements` gives the bytes of one that are elements.
-  auto unpackQuads = [&](Value step, Value to, int64_t quads, auto getElements) {
+  int64_t registers = plain.getRegistersPerStep(), registersOfQuad = plain.isWidened ? 2 : 1;
+  // `quads` quads of step `step`, of all runs, which go to the steps from `to` on. `getElements`
+  // gives the bytes of one that are elements.
+  auto unpackQuads = [&](Value step, Value to, int64_t quads, int64_t pairedQuads,
+                         auto getElements) {
     Value from = add(panelStart, scale(step, packed.getStepBytes(vectors)));
     to = add(getUnpackedStart(), scale(to, plain.getStepBytes(vectors)));
     RegisterCache cache;
@@ -146,6 +150,7 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
       auto [skip, end] = getElements(q);
       uint64_t filled =
           llvm::maskTrailingOnes<uint32_t>(8 * end) & ~llvm::maskTrailingOnes<uint32_t>(8 * skip);
+      int64_t stepOfQuad = q / plain.quadsPerStep, quadInStep = q % plain.quadsPerStep;
       for (int64_t v = 0; v < vectors; ++v) {
         Value levels = emitPlainLevels(loadLevels(from, v, q, cache), shift);
         if (packed.odd && filled != ~0u) {
@@ -155,9 +160,11 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
               *this, vector::BitCastOp::create(*this, lanes, levels), splat(lanes, filled));
           levels = vector::BitCastOp::create(*this, getBytesType(), masked);
         }
-        int64_t registers = plain.getRegistersPerStep();
-        Value at = add(to, (q * vectors + v) * registers * plain.getRegisterBytes());
-        if (toWords)
+        if (q < pairedQuads)
+          levels = addToBytes(levels, getPairOffset(quadInStep));
+        int64_t place = (stepOfQuad * vectors + v) * registers + quadInStep * registersOfQuad;
+        Value at = add(to, place * plain.getRegisterBytes());
+        if (plain.isWidened)
           storeLevelWords(levels, unpacked, at);
         else
           vector::StoreOp::create(*this, levels, unpacked, ValueRange(at));
@@ -165,10 +172,13 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
       }
     }
   };
+  int64_t plainSteps = packed.quadsPerStep / plain.quadsPerStep;
   auto unpackStep = [&](Value run, Value step, int64_t firstStep, int64_t quads) {
-    Value to = add(scale(run, packed.getQuads()), scale(step, packed.quadsPerStep));
-    unpackQuads(add(scale(run, packed.getSteps()), step), to, quads, [&](int64_t q) {
-      int64_t quad = firstStep * packed.quadsPerStep + q;
+    Value to = add(scale(run, plain.getSteps()), scale(step, plainSteps));
+    int64_t firstQuad = firstStep * packed.quadsPerStep;
+    int64_t pairedQuads = form == PanelForm::Pairs ? plain.getPairs() * 2 - firstQuad : 0;
+    unpackQuads(add(scale(run, packed.getSteps()), step), to, quads, pairedQuads, [&](int64_t q) {
+      int64_t quad = firstQuad + q;
       return std::pair(packed.getQuadSkip(quad), packed.getQuadEnd(quad));
     });
   };
@@ -180,8 +190,8 @@ PackedBuffer KernelBuilder::unpackPanel(Value panelStart, int64_t vectors, unsig
   });
   for (int64_t first = 0; first < packed.getSharedQuads(); first += packed.quadsPerStep)
     unpackQuads(index(packed.runs * packed.getSteps() + first / packed.quadsPerStep),
-                index(packed.runs * packed.getQuads() + first),
-                std::min(packed.quadsPerStep, packed.getSharedQuads() - first), [&](int64_t q) {
+                index(packed.runs * plain.getSteps() + first / plain.quadsPerStep),
+                std::min(packed.quadsPerStep, packed.getSharedQuads() - first), 0, [&](int64_t q) {
                   return std::pair(int64_t(0), packed.getSharedQuadSize(first + q));
                 });
   return {unpacked, plain};

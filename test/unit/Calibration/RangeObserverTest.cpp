@@ -14,13 +14,13 @@ TEST(RangeObserver, MinMaxContainsZero) {
   RangeObserver observer(/*withHistogram=*/false);
   std::vector<float> values = {2.0f, 5.1f, 3.0f};
   observer.add(values.data(), 3);
-  ActivationScale scale = observer.scale(RangeRule::MinMax, 99.99, 8);
+  ActivationScale scale = observer.scale(RangeRule::MinMax, 99.99, 255);
   EXPECT_EQ(scale.zeroPoint, 0);
   EXPECT_FLOAT_EQ(scale.scale, 5.1f / 255.0f);
 
   float negative = -5.1f;
   observer.add(&negative, 1);
-  scale = observer.scale(RangeRule::MinMax, 99.99, 8);
+  scale = observer.scale(RangeRule::MinMax, 99.99, 255);
   EXPECT_EQ(scale.zeroPoint, 128);
   EXPECT_FLOAT_EQ(scale.scale, 10.2f / 255.0f);
   EXPECT_FALSE(observer.hasNonFinite());
@@ -31,8 +31,8 @@ TEST(RangeObserver, ZeroTensorHasScaleOne) {
   std::vector<float> zeros(10, 0.0f);
   observer.add(zeros.data(), 10);
   for (RangeRule rule : {RangeRule::MinMax, RangeRule::Percentile, RangeRule::Mse}) {
-    EXPECT_EQ(observer.scale(rule, 99.9, 8).scale, 1.0f);
-    EXPECT_EQ(observer.scale(rule, 99.9, 8).zeroPoint, 0);
+    EXPECT_EQ(observer.scale(rule, 99.9, 255).scale, 1.0f);
+    EXPECT_EQ(observer.scale(rule, 99.9, 255).zeroPoint, 0);
   }
 }
 
@@ -40,7 +40,7 @@ TEST(RangeObserver, TinyRangeHasAPositiveScale) {
   RangeObserver observer(false);
   float tiny = 1e-45f;
   observer.add(&tiny, 1);
-  EXPECT_GT(observer.scale(RangeRule::MinMax, 99.9, 8).scale, 0.0f);
+  EXPECT_GT(observer.scale(RangeRule::MinMax, 99.9, 255).scale, 0.0f);
 }
 
 TEST(RangeObserver, SeesNonFiniteValues) {
@@ -76,9 +76,9 @@ TEST(RangeObserver, ScaleOfSignsIsTheMeanMagnitude) {
 TEST(RangeObserver, DescribesSigns) {
   RangeObserver observer(true);
   std::vector<float> values = {-0.0f, 0.0f, 2.0f, -2.0f, -2.0f, 2.0f, 2.0f, -2.0f};
-  observer.add(values.data(), 8);
+  observer.add(values.data(), 255);
   EXPECT_EQ(observer.signScale().scale, 1.5f);
-  ActivationUse use = observer.describe(observer.signScale(), 1);
+  ActivationUse use = observer.describe(observer.signScale(), 2);
   EXPECT_EQ(use.codes, (std::vector<double>{3.0, 0.0, 5.0}));
   EXPECT_EQ(use.clipped, 0.0);
   // Two values change by 1.5 and six by about 0.5.
@@ -97,10 +97,10 @@ TEST(RangeObserver, PercentileAndMseIgnoreAnOutlier) {
     values.push_back(float(i % 1000) / 1000.0f);
   values.push_back(4.0f);
   observer.add(values.data(), int64_t(values.size()));
-  EXPECT_FLOAT_EQ(observer.scale(RangeRule::MinMax, 99.9, 8).scale, 4.0f / 255.0f);
+  EXPECT_FLOAT_EQ(observer.scale(RangeRule::MinMax, 99.9, 255).scale, 4.0f / 255.0f);
   // The bins are 0.4 % wide.
-  EXPECT_NEAR(observer.scale(RangeRule::Percentile, 99.9, 8).scale * 255.0f, 1.0f, 0.01f);
-  EXPECT_LT(observer.scale(RangeRule::Mse, 99.9, 8).scale * 255.0f, 3.0f);
+  EXPECT_NEAR(observer.scale(RangeRule::Percentile, 99.9, 255).scale * 255.0f, 1.0f, 0.01f);
+  EXPECT_LT(observer.scale(RangeRule::Mse, 99.9, 255).scale * 255.0f, 3.0f);
 }
 
 TEST(RangeObserver, MergeEqualsOneObserver) {
@@ -111,8 +111,8 @@ TEST(RangeObserver, MergeEqualsOneObserver) {
   both.add(values.data(), 6);
   a.merge(b);
   for (RangeRule rule : {RangeRule::MinMax, RangeRule::Percentile, RangeRule::Mse}) {
-    EXPECT_EQ(a.scale(rule, 90.0, 8).scale, both.scale(rule, 90.0, 8).scale);
-    EXPECT_EQ(a.scale(rule, 90.0, 8).zeroPoint, both.scale(rule, 90.0, 8).zeroPoint);
+    EXPECT_EQ(a.scale(rule, 90.0, 255).scale, both.scale(rule, 90.0, 255).scale);
+    EXPECT_EQ(a.scale(rule, 90.0, 255).zeroPoint, both.scale(rule, 90.0, 255).zeroPoint);
   }
 }
 
@@ -123,8 +123,8 @@ TEST(RangeObserver, DescribesCodes) {
   RangeObserver observer(true);
   observer.add(values.data(), int64_t(values.size()));
   // Half of the values is above the range of the codes.
-  ActivationScale scale = activationScale(0.0, 0.5, 8);
-  ActivationUse use = observer.describe(scale, 8);
+  ActivationScale scale = activationScale(0.0, 0.5, 255);
+  ActivationUse use = observer.describe(scale, 255);
   double energy = 0.0, change = 0.0;
   for (float x : values) {
     double code = std::clamp(std::nearbyint(double(x) / scale.scale), 0.0, 255.0);
@@ -139,7 +139,7 @@ TEST(RangeObserver, DescribesCodes) {
   ASSERT_EQ(use.values.size(), 64u);
   for (double count : use.values)
     EXPECT_NEAR(count, 100000 / 64.0, 40);
-  EXPECT_TRUE(RangeObserver(false).describe(scale, 8).codes.empty());
+  EXPECT_TRUE(RangeObserver(false).describe(scale, 255).codes.empty());
 }
 
 TEST(RangeObserver, SamplesWithAStride) {
@@ -153,9 +153,9 @@ TEST(RangeObserver, SamplesWithAStride) {
     sample.add(values.data(), int64_t(values.size()));
     again.add(values.data(), int64_t(values.size()));
   }
-  ActivationScale scale = activationScale(0.0, 255.0, 8);
-  ActivationUse ofAll = all.describe(scale, 8), ofSample = sample.describe(scale, 8);
-  EXPECT_EQ(ofSample.codes, again.describe(scale, 8).codes);
+  ActivationScale scale = activationScale(0.0, 255.0, 255);
+  ActivationUse ofAll = all.describe(scale, 255), ofSample = sample.describe(scale, 255);
+  EXPECT_EQ(ofSample.codes, again.describe(scale, 255).codes);
   EXPECT_EQ(sample.max(), 9.0f);
   for (int code = 0; code < 10; ++code)
     EXPECT_NEAR(ofSample.codes[code] * 7 / ofAll.codes[code], 1.0, 0.05) << code;

@@ -26,13 +26,14 @@ std::string gpfq::test::getType(const char *form, const Shape &shape, const std:
   return os.str();
 }
 
-CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element) {
+CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element,
+                                  int64_t maxCode) {
   CaseBuffer buffer{shape, element, {}};
   int64_t count = buffer.getNumElements();
   if (element == "i8") {
     buffer.bytes.resize(count);
     for (uint8_t &byte : buffer.bytes)
-      byte = chance(20) ? 255 : chance(10) ? 0 : pick(0, 255);
+      byte = chance(20) ? maxCode : chance(10) ? 0 : pick(0, maxCode);
     return buffer;
   }
   buffer.bytes.resize(count * 4);
@@ -104,7 +105,7 @@ void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDe
   };
   os << ", strides = array<i64: " << list(stride) << ">, dilations = array<i64: " << list(dilation)
      << ">, padding = array<i64: " << list(padding)
-     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, result.quantizesSigns ? 2 : 255))
+     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, result.quantizesSigns ? 2 : inputMax))
      << " : i32";
   attributes += os.str();
   outputShape = {inputShape[0], output[0], output[1], 0};

@@ -26,6 +26,7 @@ public:
   KernelCase writeWinograd();
   KernelCase writeOneRow();
   KernelCase writeLong();
+  KernelCase writePaired();
 
 private:
   int64_t pick(int64_t low, int64_t high) {
@@ -60,7 +61,7 @@ private:
   std::string getSignCodes();
   std::string getSecondLayer(const std::string &inputType);
   std::string addFused(const Shape &shape, const std::string &element);
-  CaseBuffer makeBuffer(const Shape &shape, const std::string &element);
+  CaseBuffer makeBuffer(const Shape &shape, const std::string &element, int64_t maxCode = 255);
   std::string getWeights(const Shape &shape);
 
   std::mt19937 &random;
@@ -69,6 +70,8 @@ private:
   bool isSymmetric = false;
   /// Output channels of a second layer of signs; 0 without one.
   int64_t secondOutputs = 0;
+  /// Largest code of the input.
+  int64_t inputMax = 255;
   /// Channels of the stored input before those that are read.
   int64_t before = 0;
   KernelCase result;

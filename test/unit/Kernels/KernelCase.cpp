@@ -36,6 +36,23 @@ KernelCase CaseWriter::writeOneRow() {
 
 KernelCase CaseWriter::writeLong() { return writeOnCodes("matmul", &CaseWriter::drawLongMatmul); }
 
+/// Codes and levels whose sums fit a byte, if there are any for the width.
+KernelCase CaseWriter::writePaired() {
+  result.name = name;
+  result.floatInput = false;
+  result.kind = chance(50) ? "conv_2d" : "matmul";
+  drawAlphabet();
+  int64_t span = std::max(levels.back(), 0) - std::min(levels.front(), 0);
+  if (span < 255) {
+    inputMax = chance(70) ? 255 - span : pick(1, 255 - span);
+    attributes += ", input_max = " + std::to_string(inputMax) + " : i32";
+  }
+  result.kind == "matmul" ? drawMatmul() : drawConv();
+  drawInput();
+  drawEpilogue();
+  return finish();
+}
+
 KernelCase CaseWriter::writeOnCodes(const char *kind, void (CaseWriter::*drawShape)()) {
   result.name = name;
   result.floatInput = false;
@@ -54,7 +71,7 @@ void CaseWriter::drawInput() {
     before = pick(0, 3);
     storedShape.back() += before + pick(1, 4);
   }
-  result.inputs.push_back(makeBuffer(storedShape, result.floatInput ? "f32" : "i8"));
+  result.inputs.push_back(makeBuffer(storedShape, result.floatInput ? "f32" : "i8", inputMax));
 }
 
 KernelCase CaseWriter::finish() {
@@ -156,6 +173,10 @@ KernelCase gpfq::test::makeOneRowCase(std::mt19937 &random, unsigned index) {
 
 KernelCase gpfq::test::makeLongCase(std::mt19937 &random, unsigned index) {
   return CaseWriter(random, index).writeLong();
+}
+
+KernelCase gpfq::test::makePairedCase(std::mt19937 &random, unsigned index) {
+  return CaseWriter(random, index).writePaired();
 }
 
 KernelCase gpfq::test::makeRandomCase(std::mt19937 &random, unsigned index) {

@@ -58,6 +58,9 @@ KernelCase makeOneRowCase(std::mt19937 &random, unsigned index);
 /// A matmul of long sums and enough rows to unpack its weights once; the width follows from
 /// `index`.
 KernelCase makeLongCase(std::mt19937 &random, unsigned index);
+/// A convolution or a matmul whose codes leave room for the sums of codes and levels; the width
+/// follows from `index`.
+KernelCase makePairedCase(std::mt19937 &random, unsigned index);
 
 } // namespace gpfq::test
 

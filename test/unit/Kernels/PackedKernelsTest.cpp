@@ -95,10 +95,10 @@ bool canExecute(const mlir::gpfq::KernelTarget &target) {
 /// `isSplit` they compute their results in up to five parts.
 std::string getPackedPipeline(const mlir::gpfq::KernelTarget &target, bool isSplit,
                               bool emulatesDot, const std::string &tiles = "",
-                              const std::string &kernels = "") {
+                              const std::string &kernels = "", const std::string &packing = "") {
   std::string name = target.getName().str();
   return "func.func(lowbit-pack{target=" + name + (tiles.empty() ? "" : " tiles=" + tiles) +
-         "}),lowbit-to-linalg{elementwise-only=1},cse," + bufferize +
+         packing + "}),lowbit-to-linalg{elementwise-only=1},cse," + bufferize +
          ",convert-lowbit-to-vector{target=" + name + (emulatesDot ? " emulate-dot=1" : "") +
          (isSplit ? " max-chunks=5 chunk-work=1" : "") + kernels +
          "},func.func(gpfq-linalg-to-loops),cse";
@@ -157,7 +157,7 @@ protected:
   /// Compares cases of each width that `makeCase` makes on the targets that `isWanted` takes.
   void expectAllWidthsEqual(KernelCase (*makeCase)(std::mt19937 &, unsigned),
                             function_ref<bool(const mlir::gpfq::KernelTarget &)> isWanted,
-                            const std::string &kernels = "") {
+                            const std::string &kernels = "", const std::string &packing = "") {
     std::mt19937 random(getSeed());
     for (unsigned m = 0; m < getModules() / 2; ++m) {
       Batch batch;
@@ -171,7 +171,7 @@ protected:
           continue;
         std::string pipeline =
             getPackedPipeline(*target, /*isSplit=*/m % 2 == 1, /*emulatesDot=*/!canExecute(*target),
-                              /*tiles=*/"", kernels);
+                              /*tiles=*/"", kernels, packing);
         auto actual = compile(batch.source, pipeline, llvm::CodeGenOptLevel::Default);
         ASSERT_TRUE(actual);
         expectEqual(batch, *target, run(*actual, batch.cases));
@@ -239,6 +239,12 @@ TEST_F(RandomKernels, EqualReferenceByWinograd) {
 
 TEST_F(RandomKernels, EqualReferenceWithFieldsInPlace) {
   expectAllWidthsEqual(makeOneRowCase, [](const auto &target) { return target.prefersInPlace(); });
+}
+
+TEST_F(RandomKernels, EqualReferenceInPairs) {
+  auto multipliesPairs = [](const auto &target) { return target.getPairedTime() < 1.0; };
+  expectAllWidthsEqual(makePairedCase, multipliesPairs, "", " paired=always");
+  expectAllWidthsEqual(makeLongCase, multipliesPairs, "", " paired=always");
 }
 
 TEST_F(RandomKernels, EqualReferenceWithLongSums) {

@@ -26,15 +26,15 @@ std::optional<float> mlir::lowbit::getSplatFloat(Value tensor) {
   return elements.getSplatValue<float>();
 }
 
-int32_t mlir::lowbit::quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits) {
+int32_t mlir::lowbit::quantizeFloat(float x, float scale, int32_t zeroPoint, uint32_t max) {
   if (std::isnan(x))
     return zeroPoint;
   float code = std::nearbyint(x / scale);
-  return int32_t(std::clamp(code + float(zeroPoint), 0.0f, float((1 << bits) - 1)));
+  return int32_t(std::clamp(code + float(zeroPoint), 0.0f, float(max)));
 }
 
 Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale,
-                                  int32_t zeroPoint, unsigned bits) {
+                                  int32_t zeroPoint, uint32_t max) {
   Value code = arith::DivFOp::create(builder, loc, x, scale);
   code = math::RoundEvenOp::create(builder, loc, code);
   Value rounded = code, offset;
@@ -46,7 +46,7 @@ Value mlir::lowbit::buildQuantize(OpBuilder &builder, Location loc, Value x, Val
   Value low = buildFloat(builder, loc, 0.0f);
   Value isAbove = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OGT, code, low);
   code = arith::SelectOp::create(builder, loc, isAbove, code, low);
-  Value high = buildFloat(builder, loc, (1 << bits) - 1);
+  Value high = buildFloat(builder, loc, max);
   Value isBelow = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::OLT, code, high);
   code = arith::SelectOp::create(builder, loc, isBelow, code, high);
   if (zeroPoint != 0) {

@@ -87,6 +87,8 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
       return nested.emitOpError("is not an arith or math op; an epilogue takes no other");
 
   AlphabetAttr alphabet = op.getAlphabet();
+  if (op.getInputMax() < 1 || op.getInputMax() > maxCode)
+    return op->emitOpError("input_max is a code from 1 to 255, got ") << int32_t(op.getInputMax());
   if (op.hasSigns() && (!integer || !alphabet.isSigns()))
     return op->emitOpError("of signs takes bits and levels -1 and 1, got ")
            << inputType << " and " << alphabet;
@@ -104,6 +106,10 @@ static LogicalResult verifyCompute(LowBitComputeOpInterface op, ArrayRef<int64_t
       return op->emitOpError("fields in place are those of a matmul of codes and levels of 1 to 7 "
                              "bits, at most ")
              << getMaxReductionLength(-INT8_MIN) << " products long";
+    if (layout.getEncoding() == FieldEncoding::Paired && !hasRoomForSums(op))
+      return op->emitOpError("fields in pairs are those of a conv_2d or matmul of levels of 1 to 7 "
+                             "bits and codes whose sums fit a byte, got input_max = ")
+             << op.getInputMax() << " and " << alphabet;
     bool isBatched = isa<BatchMatmulOp>(op) && weightsType.getRank() == 2;
     if (weightsType.getRank() != (isBatched ? 2 : 1))
       return op->emitOpError("packed weights are a list of bytes, got ") << weightsType;
@@ -163,7 +169,7 @@ static FailureOr<std::pair<int64_t, int64_t>> verifyWindow(ConvOp op, int64_t ke
     return op.emitOpError("strides, dilations and padding must be at most ") << maxSize;
   if (failed(verifySizes([&] { return op.emitOpError(); }, "input", inputType.getShape())))
     return failure();
-  if (int32_t(op.getPaddingValue()) < 0 || op.getPaddingValue() > maxCode)
+  if (op.getPaddingValue() > maxCode)
     return op.emitOpError("padding value ")
            << int32_t(op.getPaddingValue()) << " is not an 8-bit code";
   if (inputType.getElementType().isF32() && op.getPaddingValue() != 0)

@@ -30,7 +30,7 @@ Value mlir::lowbit::getFusedOperand(LowBitComputeOpInterface op, Value argument)
 
 int64_t mlir::lowbit::getMaxSum(LowBitComputeOpInterface op) {
   int64_t largest = std::max(op.getAlphabet().getMaxMagnitude(), 1);
-  return maxCode * largest * op.getReductionLength();
+  return op.getInputMax() * largest * op.getReductionLength();
 }
 
 YieldOp mlir::lowbit::getYield(LowBitComputeOpInterface op) {

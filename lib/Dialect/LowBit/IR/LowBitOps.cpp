@@ -40,13 +40,13 @@ LogicalResult QuantizeOp::verify() {
     return emitOpError("input and result shapes differ");
   if (getScale().getType().getNumElements() != 1)
     return emitOpError("takes one scale for the whole tensor, got ") << getScale().getType();
-  if (getBits() < 1 || getBits() > 8)
-    return emitOpError("codes have 1 to 8 bits, got ") << getBits();
-  if (int32_t(getZeroPoint()) < 0 || getZeroPoint() >= (1u << getBits()))
+  if (getMax() < 1 || getMax() > maxCode)
+    return emitOpError("the largest code is 1 to 255, got ") << int32_t(getMax());
+  if (getZeroPoint() > getMax())
     return emitOpError("zero point ")
-           << int32_t(getZeroPoint()) << " is not a " << getBits() << "-bit code";
-  if (getSign() && (getZeroPoint() != 1 || getBits() != 8))
-    return emitOpError("of signs has zero point 1 and no bits of its own");
+           << int32_t(getZeroPoint()) << " is not a code from 0 to " << getMax();
+  if (getSign() && (getZeroPoint() != 1 || getMax() != maxCode))
+    return emitOpError("of signs has zero point 1 and no largest code of its own");
   return verifyScaleValues(*this, getScale());
 }
 
@@ -63,7 +63,7 @@ static bool isSameScale(Value a, Value b) {
 OpFoldResult QuantizeOp::fold(FoldAdaptor) {
   auto dequantize = getInput().getDefiningOp<DequantizeOp>();
   if (dequantize && !dequantize.getAlphabet() && isSameScale(dequantize.getScale(), getScale()) &&
-      dequantize.getZeroPoint() == getZeroPoint() && getBits() == 8 && !getSign())
+      dequantize.getZeroPoint() == getZeroPoint() && getMax() == maxCode && !getSign())
     return dequantize.getInput();
   return {};
 }

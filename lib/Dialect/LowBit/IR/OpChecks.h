@@ -11,7 +11,6 @@
 
 namespace mlir::lowbit {
 
-inline constexpr int64_t maxCode = 255;
 /// Of one dimension, a stride, a dilation or a padding; and of a tensor. Sums and products of these
 /// fit 64 bits.
 inline constexpr int64_t maxSize = INT32_MAX, maxElements = int64_t(1) << 40;

@@ -33,6 +33,12 @@ unsigned mlir::lowbit::getFieldBits(AlphabetAttr alphabet) {
   return bits;
 }
 
+bool mlir::lowbit::hasRoomForSums(LowBitComputeOpInterface op) {
+  AlphabetAttr alphabet = op.getAlphabet();
+  return isa<Conv2DOp, MatmulOp>(op) && op.hasIntegerAccumulator() && getFieldBits(alphabet) < 8 &&
+         op.getInputMax() + alphabet.getSpan() <= maxCode;
+}
+
 /// Elements at the end of each of `runs` runs that share quads: those that fill no quad, if that
 /// saves a tenth of all quads. Kernels gather them one by one, so there may not be many.
 static int64_t getSharedElements(int64_t runs, int64_t run) {

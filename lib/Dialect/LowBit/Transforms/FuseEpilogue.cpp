@@ -62,7 +62,7 @@ struct FuseQuantize : OpRewritePattern<QuantizeOp> {
     Value code = op.getSign() ? buildQuantizeSign(rewriter, loc, yield.getValue())
                               : buildQuantize(rewriter, loc, yield.getValue(),
                                               buildFloat(rewriter, loc, *scale), op.getZeroPoint(),
-                                              op.getBits());
+                                              op.getMax());
     replaceConsumer(rewriter, producer, code, op);
     return success();
   }

@@ -52,11 +52,33 @@ static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &
          bits < 8 && vectors * (places + 2) <= target.getVectorRegisters();
 }
 
+/// True if products of sums of codes and levels take less time than those of codes and levels. A
+/// sum of products of codes for each pixel comes in, by vectors along each run and a reduction.
+static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &target, int64_t vectors,
+                          PairedUse use) {
+  if (use == PairedUse::Never || target.getPairedTime() >= 1.0 || !hasRoomForSums(op))
+    return false;
+  constexpr int64_t minPixels = 32;
+  if (use == PairedUse::Always || vectors < 2 || getPixels(op) < minPixels)
+    return use == PairedUse::Always;
+  SmallVector<int64_t> kernel = op.getKernelShape();
+  int64_t run = getRun(op, kernel), runs = op.getReductionLength() / run, lanes = target.getLanes();
+  auto conv = dyn_cast<Conv2DOp>(op.getOperation());
+  int64_t groups = conv ? conv.getGroups() : 1;
+  double quads = double(runs) * (run / 8 * 2);
+  double products = quads * llvm::divideCeil(kernel[0] / groups, lanes);
+  constexpr double vectorTime = 2.5, reductionTime = 8.0, margin = 1.03;
+  double codes = double(runs * llvm::divideCeil(run, 4 * lanes)) * vectorTime + reductionTime;
+  return margin * (target.getPairedTime() * products + codes) < products;
+}
+
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
 static FieldEncoding chooseEncoding(LowBitComputeOpInterface op, const KernelTarget &target,
-                                    int64_t vectors) {
+                                    int64_t vectors, PairedUse paired) {
   if (canMultiplyInPlace(op, target, vectors))
     return FieldEncoding::InPlace;
+  if (prefersPaired(op, target, vectors, paired))
+    return FieldEncoding::Paired;
   bool odd = llvm::all_of(op.getAlphabet().getLevels(), [](int32_t level) { return level % 2; });
   unsigned shift = 8 - getFieldBits(op.getAlphabet()) - (odd ? 1 : 0);
   if (shift == 0)
@@ -79,7 +101,7 @@ static LayoutAttr getSignLayout(LowBitComputeOpInterface op, const KernelTarget 
 }
 
 static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &target,
-                               const TileTable &table) {
+                               const TileTable &table, PairedUse paired) {
   KernelTile tile = getDefaultTile(op, target);
   SmallVector<int64_t> kernel = op.getKernelShape();
   if (const KernelTile *measured = table.lookup(op)) {
@@ -89,7 +111,7 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
       tile.vectors = measured->vectors;
   }
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), tile.vectors,
-                         chooseEncoding(op, target, tile.vectors), getRun(op, kernel), kernel,
+                         chooseEncoding(op, target, tile.vectors, paired), getRun(op, kernel), kernel,
                          /*border=*/{}, tile.pixels);
 }
 
@@ -143,7 +165,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
   /// Lets a `lowbit.pack` make the panels of the second operand, which is an activation.
   void packAtRunTime(BatchMatmulOp op, const KernelTarget &kernelTarget, const TileTable &table) {
     OpBuilder builder(op);
-    LayoutAttr layout = chooseLayout(op, kernelTarget, table);
+    LayoutAttr layout = chooseLayout(op, kernelTarget, table, paired);
     auto type = cast<RankedTensorType>(op.getWeights().getType());
     SmallVector<int64_t> shape(type.getShape().drop_back(2));
     shape.push_back(PackedGeometry(layout, op.getAlphabet()).getTotalBytes());
@@ -186,7 +208,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     }
     OpBuilder builder(op);
     LayoutAttr layout =
-        hasSigns ? getSignLayout(op, kernelTarget) : chooseLayout(op, kernelTarget, table);
+        hasSigns ? getSignLayout(op, kernelTarget) : chooseLayout(op, kernelTarget, table, paired);
     auto conv = dyn_cast<Conv2DOp>(op.getOperation());
     PackedGeometry geometry(layout, op.getAlphabet(), conv ? conv.getGroups() : 1);
     std::vector<int8_t> bytes = packLevels(geometry, levels->values);
@@ -215,6 +237,7 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     }
     ++packed;
     measuredTiles += !layout.getTile().empty();
+    numPaired += layout.getEncoding() == FieldEncoding::Paired;
     packedBytes += bytes.size();
   }
 

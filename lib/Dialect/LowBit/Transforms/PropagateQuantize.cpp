@@ -21,11 +21,11 @@ struct CodeParams {
   Value scaleOperand;
   float scale;
   int32_t zeroPoint;
-  unsigned bits;
+  uint32_t max;
   bool isSign;
 
   int32_t quantize(float x) const {
-    return isSign ? quantizeSign(x) : quantizeFloat(x, scale, zeroPoint, bits);
+    return isSign ? quantizeSign(x) : quantizeFloat(x, scale, zeroPoint, max);
   }
   float dequantize(int32_t code) const { return (float(code) - float(zeroPoint)) * scale; }
   bool operator==(const CodeParams &other) const {
@@ -39,7 +39,7 @@ static std::optional<CodeParams> getParams(QuantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale)
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), unsigned(op.getBits()),
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), op.getMax(),
                     op.getSign()};
 }
 
@@ -47,7 +47,7 @@ static std::optional<CodeParams> getParams(DequantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale || op.getAlphabet())
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), 8, /*isSign=*/false};
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), 255, /*isSign=*/false};
 }
 
 /// The `dequantize` of an activation with a constant scale that defines `value`; null if there is
@@ -64,7 +64,7 @@ static RankedTensorType getCodeType(Value value) {
 
 static Value createQuantize(OpBuilder &builder, Value value, QuantizeOp like) {
   return QuantizeOp::create(builder, like.getLoc(), getCodeType(value), value, like.getScale(),
-                            like.getZeroPoint(), like.getBits(), like.getSign());
+                            like.getZeroPoint(), like.getMax(), like.getSign());
 }
 
 static Value createDequantize(OpBuilder &builder, Value codes, DequantizeOp like) {

@@ -13,7 +13,7 @@ namespace mlir::lowbit {
 /// The code of one element, as documented in `lowbit.quantize`: `x` and `scale` are f32, the result
 /// is an unsigned code in i8. NaN gives the zero point; infinities saturate.
 Value buildQuantize(OpBuilder &builder, Location loc, Value x, Value scale, int32_t zeroPoint,
-                    unsigned bits = 8);
+                    uint32_t max = 255);
 
 /// The code of one element with `sign`, 0 or 2.
 Value buildQuantizeSign(OpBuilder &builder, Location loc, Value x);
@@ -25,7 +25,7 @@ Value buildSignBit(OpBuilder &builder, Location loc, Value x);
 Value matchSignBit(Value code);
 
 /// The same as `buildQuantize` on the host, in the default rounding mode.
-int32_t quantizeFloat(float x, float scale, int32_t zeroPoint, unsigned bits = 8);
+int32_t quantizeFloat(float x, float scale, int32_t zeroPoint, uint32_t max = 255);
 
 /// The same as `buildQuantizeSign` on the host.
 inline int32_t quantizeSign(float x) { return x < 0.0f ? 0 : 2; }

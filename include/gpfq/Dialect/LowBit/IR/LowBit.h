@@ -35,6 +35,9 @@ inline constexpr llvm::StringLiteral layerAttrName = "lowbit.layer";
 /// linalg ops.
 inline constexpr llvm::StringLiteral productAttrName = "lowbit.product";
 
+/// The largest code of an activation.
+inline constexpr uint32_t maxCode = 255;
+
 /// Largest reduction length whose accumulator, a sum of products of codes 0..255 and levels of
 /// magnitude at most `maxMagnitude`, is certain to fit an i32.
 int64_t getMaxReductionLength(int32_t maxMagnitude);

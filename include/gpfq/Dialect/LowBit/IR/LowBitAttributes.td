@@ -60,6 +60,8 @@ def LowBit_AlphabetAttr : LowBit_Attr<"Alphabet", "alphabet"> {
     /// The largest |level|.
     int32_t getMaxMagnitude() const;
     int64_t getNumLevels() const;
+    /// Integers from the least level to the largest, or to 0 where all levels are on one side of it, but one.
+    int32_t getSpan() const { return std::max(getMaxLevel(), 0) - std::min(getMinLevel(), 0); }
     /// The least b with 2^b >= the number of levels, at least 1.
     unsigned getBits() const;
     bool containsLevel(int32_t level) const;
@@ -124,7 +126,8 @@ def LowBit_FieldEncoding : I32EnumAttr<"FieldEncoding", "how a level is stored i
   I32EnumAttrCase<"TopAligned", 0, "top_aligned">,
   I32EnumAttrCase<"Offset", 1, "offset">,
   I32EnumAttrCase<"Signs", 2, "signs">,
-  I32EnumAttrCase<"InPlace", 3, "in_place">
+  I32EnumAttrCase<"InPlace", 3, "in_place">,
+  I32EnumAttrCase<"Paired", 4, "paired">
 ]> {
   let cppNamespace = "::mlir::lowbit";
   let genSpecializedAttr = 0;
@@ -167,10 +170,19 @@ def LowBit_LayoutAttr : LowBit_Attr<"Layout", "layout"> {
     | `top_aligned` | l mod 2^b: unpacks to the byte l * 2^(8-b), whose products are shifted back in the sum | (l-1)/2 mod 2^b, to the byte l * 2^(7-b) |
     | `offset` | l + 2^(b-1): unpacks to the byte l | (l-1)/2 + 2^(b-1) |
     | `in_place` | that of `offset`; in the highest bits of a byte that of `top_aligned` | the same |
+    | `paired` | that of `offset` | the same |
 
     Fields of 1 to 7 bits with the encoding `in_place`, of a `matmul` of one row, are not unpacked: masked
     where they are, a field that begins at bit p of a byte stands for f * 2^p, and the products have a sum for each p,
     from which those of the codes with the offsets are taken at the end. Fields in pieces are put together in bits 8 - b .. 7.
+
+    With the encoding `paired`, of a `conv_2d` or `matmul`, kernels may multiply half as often, by Winograd's inner product
+    (IEEE Trans. Computers C-17, 1968). For quads e and o that follow each other in a run, codes x and levels w, byte by byte,
+
+        x(e) w(e) + x(o) w(o) = (x(e) + w(o)) (x(o) + w(e)) - x(e) x(o) - w(e) w(o)
+
+    where the sums of x(e) x(o) are those of a pixel, for all channels, and those of w(e) w(o) those of a channel, for all
+    pixels. The sums must fit a byte: the op's `input_max` + (largest - least of the levels and 0) <= 255.
 
     With the encoding `signs` levels are -1 and 1, and the input is bits, see `lowbit.pack_signs`. So are the weights: bit
     c % 8 of byte c / 8 of a tap is 1 for a level of 1, and there are `4 * ceil(C / 32)` bytes for its C channels. These

@@ -63,6 +63,9 @@ def LowBit_Conv2DOp : LowBit_ComputeOp<"conv_2d"> {
     quantisation) is accumulated in f32 by fused multiply-add in the order ky, kx, c, from +0.0; the
     padding value is then 0.0. The zero point is not subtracted: `-z * sum(w)` belongs in a fused operand.
 
+    All codes of the input, and the padding value, are at most `input_max`, which is a promise: the result is undefined where
+    one is not. It lets kernels add codes and levels in bytes (the encoding `paired` of `#lowbit.layout`).
+
     The region computes the stored element. Its block arguments are the accumulator and one scalar for
     each fused operand, which is broadcast to the result shape as in numpy: shapes are aligned at the
     last dimension, and dimensions of size 1 are repeated. `lowbit.yield` gives the element; unsigned
@@ -93,7 +96,8 @@ def LowBit_Conv2DOp : LowBit_ComputeOp<"conv_2d"> {
     DefaultValuedAttr<I64Attr, "1">:$groups,
     LowBit_AlphabetAttr:$alphabet,
     OptionalAttr<StrAttr>:$layer,
-    OptionalAttr<LowBit_LayoutAttr>:$layout
+    OptionalAttr<LowBit_LayoutAttr>:$layout,
+    DefaultValuedAttr<I32Attr, "255">:$input_max
   );
 }
 
@@ -137,7 +141,8 @@ def LowBit_MatmulOp : LowBit_ComputeOp<"matmul"> {
     LowBit_TensorOrMemRef:$init,
     LowBit_AlphabetAttr:$alphabet,
     OptionalAttr<StrAttr>:$layer,
-    OptionalAttr<LowBit_LayoutAttr>:$layout
+    OptionalAttr<LowBit_LayoutAttr>:$layout,
+    DefaultValuedAttr<I32Attr, "255">:$input_max
   );
 }
 

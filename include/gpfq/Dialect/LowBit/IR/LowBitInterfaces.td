@@ -29,7 +29,9 @@ def LowBitComputeOpInterface : OpInterface<"LowBitComputeOpInterface"> {
                     "::mlir::lowbit::LayoutAttr", "getLayoutAttr">,
     InterfaceMethod<"Shape of the weights before packing.",
                     "::llvm::SmallVector<int64_t>", "getKernelShape">,
-    InterfaceMethod<"Number of products in one accumulator.", "int64_t", "getReductionLength">
+    InterfaceMethod<"Number of products in one accumulator.", "int64_t", "getReductionLength">,
+    InterfaceMethod<"The largest code that the input may have.", "uint32_t", "getInputMax", (ins), "",
+                    "return 255;">
   ];
   let extraSharedClassDeclaration = [{
     /// i32 for u8 codes, f32 for float activations.

@@ -16,10 +16,10 @@ include "mlir/Interfaces/SideEffectInterfaces.td"
 def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
   let summary = "Float activations to unsigned codes";
   let description = [{
-    With scale s (one positive element), zero point z and b bits, element by element:
+    With scale s (one positive element), zero point z and largest code m, of 1 to 255, element by element:
 
-        q(x) = z                                              if x is NaN
-        q(x) = clamp(roundeven(x / s) + z, 0, 2^b - 1)        else
+        q(x) = z                                        if x is NaN
+        q(x) = clamp(roundeven(x / s) + z, 0, m)        else
 
     in f32; `roundeven` rounds halves to the even integer; the clamp is done in float, before the
     conversion, so infinities saturate. The code is stored in signless `i8` and is unsigned.
@@ -40,12 +40,12 @@ def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
     RankedTensorOf<[F32]>:$input,
     RankedTensorOf<[F32]>:$scale,
     DefaultValuedAttr<I32Attr, "0">:$zero_point,
-    DefaultValuedAttr<I32Attr, "8">:$bits,
+    DefaultValuedAttr<I32Attr, "255">:$max,
     UnitAttr:$sign
   );
   let results = (outs RankedTensorOf<[I8]>:$result);
   let assemblyFormat = [{
-    $input `,` $scale (`sign` $sign^)? (`zero_point` $zero_point^)? (`bits` $bits^)? attr-dict
+    $input `,` $scale (`sign` $sign^)? (`zero_point` $zero_point^)? (`max` $max^)? attr-dict
     `:` type($input) `,` type($scale) `->` type($result)
   }];
   let hasVerifier = 1;

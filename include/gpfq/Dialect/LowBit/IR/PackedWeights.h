@@ -64,6 +64,8 @@ struct PackedGeometry {
     return {index / sharedElements, run - sharedElements + index % sharedElements};
   }
   int64_t getTotalQuads() const { return runs * getQuads() + getSharedQuads(); }
+  /// Pairs of quads of one run whose bytes are all elements of their own.
+  int64_t getPairs() const { return run / 8; }
   /// First element of a run that `quad` covers.
   int64_t getQuadStart(int64_t quad) const;
   /// Bytes of `quad` below this one repeat elements of the quad before; they are zero.
@@ -72,7 +74,10 @@ struct PackedGeometry {
   int64_t getQuadEnd(int64_t quad) const;
 
   bool hasSigns() const { return encoding == FieldEncoding::Signs; }
-  bool hasOffset() const { return encoding == FieldEncoding::Offset || isInPlace(); }
+  bool hasOffset() const {
+    return encoding == FieldEncoding::Offset || isPaired() || isInPlace();
+  }
+  bool isPaired() const { return encoding == FieldEncoding::Paired; }
   bool isInPlace() const { return encoding == FieldEncoding::InPlace; }
   /// Where fields are multiplied: at `getPlacesInByte(bits)`, or at bit 0 if they are unpacked.
   SmallVector<unsigned, 8> getPlaces() const;
@@ -151,6 +156,10 @@ SmallVector<unsigned, 8> getPlacesInByte(unsigned bits);
 /// Levels are shifted for the sake of a bias (see lowbit-fuse) only if they remain within this: the
 /// sum of two products with codes fits an i16.
 inline constexpr int64_t maxShiftedLevel = 64;
+
+/// True if the sum of a code of `op` and a level, less by the least one, fits a byte, so that
+/// fields may be `paired`.
+bool hasRoomForSums(LowBitComputeOpInterface op);
 
 /// Layers with fewer input channels multiply signs as bytes: most of a word would be empty.
 inline constexpr int64_t minSignChannels = 16;

@@ -12,6 +12,15 @@
 
 namespace mlir::lowbit {
 
+/// Where `lowbit-pack` makes fields that are paired.
+enum class PairedUse {
+  Never,
+  /// Where it is estimated to take less time.
+  Faster,
+  /// Wherever sums of codes and levels fit a byte.
+  Always,
+};
+
 #define GEN_PASS_DECL
 #define GEN_PASS_REGISTRATION
 #include "gpfq/Dialect/LowBit/Transforms/Passes.h.inc"

@@ -29,6 +29,10 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     pad an odd number of them multiply their signs as bytes, with a remark; the sums are the same. The sums of pixels whose window covers padding have tables
     of their own, so padding with zeros is exact.
 
+    On `znver4`, where the sum of a code and a level fits a byte (`input_max`, see `gpfq-quantize-activations`), fields are
+    `paired`: kernels then multiply half as often. With `paired=faster` that is so where an estimate says that it takes less
+    time.
+
     ```mlir
     // Before
     %w = arith.constant dense<...> : tensor<16x3x3x4xi8>
@@ -48,12 +52,19 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
   }];
   let options = [
     Option<"target", "target", "std::string", "\"host\"",
-           "kernel family: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">,
-    Option<"tiles", "tiles", "std::string", "\"\"", "measured tiles, JSON, of gpfq-compile --tune">
+           "kernel family: host, znver4, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic">,
+    Option<"tiles", "tiles", "std::string", "\"\"", "measured tiles, JSON, of gpfq-compile --tune">,
+    Option<"paired", "paired", "::mlir::lowbit::PairedUse", "::mlir::lowbit::PairedUse::Faster",
+           "where fields are for products of sums of codes and levels",
+           [{::llvm::cl::values(
+               clEnumValN(::mlir::lowbit::PairedUse::Never, "never", "nowhere"),
+               clEnumValN(::mlir::lowbit::PairedUse::Faster, "faster", "where it is estimated to take less time"),
+               clEnumValN(::mlir::lowbit::PairedUse::Always, "always", "where these fit a byte"))}]>
   ];
   let statistics = [
     Statistic<"packed", "packed", "compute ops that were packed">,
     Statistic<"packedAtRunTime", "packed-at-run-time", "products of two activations whose second operand is packed">,
+    Statistic<"numPaired", "paired", "compute ops whose fields are for products of sums of codes and levels">,
     Statistic<"packedBytes", "packed-bytes", "bytes of packed weights">,
     Statistic<"measuredTiles", "measured-tiles", "compute ops whose tile is in the table">,
     Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">,
