@@ -43,7 +43,7 @@ FORWARDED = {
     "--held-out": "fraction of the samples that measures errors",
     "--threads": "threads of the quantisation",
     "--memory-budget": "bytes of activations kept in memory",
-    "--target": "host, avx512vpopcntdq, avx512vnni, avxvnni, avx2 or generic",
+    "--target": "host, znver4, avx512vpopcntdq, avx512vnni, avxvnni, avx2 or generic",
 }
 
 # The float library has no kernels of its own and is slow.

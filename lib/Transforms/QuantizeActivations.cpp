@@ -204,8 +204,8 @@ int QuantizeActivationsPass::getMaxCode(const Activation &activation,
                                         MutableArrayRef<QuantizableOp> layers) const {
   if (max != 0)
     return int(max);
-  if (bits != 8)
-    return bits == 1 ? lowbit::maxCode : (1 << bits) - 1;
+  if (bits != 8 && bits != 1)
+    return (1 << bits) - 1;
   // Levels of up to five bits leave most codes, and depthwise kernels have no use for it.
   constexpr int mostReserved = 30;
   int reserved = 0;

@@ -193,7 +193,7 @@ class _Exporter:
     def _quantize_input(self, layer: QuantizedLayer, index: int, node: Any) -> None:
         codes = layer.input
         key = (node.input[0], codes.scale, codes.zero_point)
-        if key not in self.quantized_inputs and codes.bits == 1:
+        if key not in self.quantized_inputs and codes.sign:
             self.quantized_inputs[key] = f"{layer.name}.input"
             self.before.setdefault(index, []).extend(
                 self._sign_input(f"{layer.name}.input", node.input[0], codes.scale)
@@ -203,8 +203,8 @@ class _Exporter:
             scale = self._add_tensor(f"{name}.scale", np.array(codes.scale, np.float32))
             zero = self._add_tensor(f"{name}.zero_point", np.array(codes.zero_point, np.uint8))
             source, nodes = node.input[0], []
-            if codes.bits < 8:  # QuantizeLinear has all codes of a byte
-                ends = [(end - codes.zero_point) * codes.scale for end in (0, 2**codes.bits - 1)]
+            if codes.max < 255:  # QuantizeLinear has all codes of a byte
+                ends = [(end - codes.zero_point) * codes.scale for end in (0, codes.max)]
                 bounds = [
                     self._add_tensor(f"{name}.{k}", np.array(v, np.float32)) for k, v in zip("ab", ends, strict=True)
                 ]

@@ -21,11 +21,12 @@ __all__ = ["InputCodes", "QuantizedLayer", "read_weights"]
 
 @dataclass(frozen=True)
 class InputCodes:
-    """How a layer reads its input: x = (code - zero_point) * scale, codes of 0 to 2 ** bits - 1; of 1 bit 0 and 2."""
+    """How a layer reads its input: x = (code - zero_point) * scale, codes from 0 to `max`; of a `sign` 0 and 2."""
 
     scale: float
     zero_point: int
-    bits: int
+    max: int
+    sign: bool
 
 
 @dataclass(frozen=True)

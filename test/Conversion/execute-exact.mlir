@@ -21,7 +21,7 @@ func.func @quantize() {
 func.func @quantize_four_bits() {
   %x = arith.constant dense<[0.25, 0.75, 1.25, -0.25, -0.75, 126.0, 150.0, 0x7F800000, 0xFF800000, 0x7FC00000]> : tensor<10xf32>
   %s = arith.constant dense<0.5> : tensor<1xf32>
-  %q = lowbit.quantize %x, %s bits 4 : tensor<10xf32>, tensor<1xf32> -> tensor<10xi8>
+  %q = lowbit.quantize %x, %s max 15 : tensor<10xf32>, tensor<1xf32> -> tensor<10xi8>
   call @print_10(%q) : (tensor<10xi8>) -> ()
   return
 }

@@ -156,7 +156,7 @@ func.func @few_codes(%q: tensor<1x2xi8>) -> (tensor<1x2xi8>, tensor<1x2xi8>) {
   %x = lowbit.dequantize %q, %s : tensor<1x2xi8>, tensor<1xf32> -> tensor<1x2xf32>
   %bias = arith.constant dense<[[5.2, -0.33]]> : tensor<1x2xf32>
   %y = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%bias : tensor<1x2xf32>) -> tensor<1x2xf32>
-  %r = lowbit.quantize %y, %so zero_point 3 bits 4 : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
+  %r = lowbit.quantize %y, %so zero_point 3 max 15 : tensor<1x2xf32>, tensor<1xf32> -> tensor<1x2xi8>
   %z = linalg.matmul ins(%x, %w : tensor<1x2xf32>, tensor<2x2xf32>) outs(%bias : tensor<1x2xf32>) -> tensor<1x2xf32>
   %e = tensor.empty() : tensor<1x2xf32>
   %c = linalg.generic {indexing_maps = [affine_map<(i, j) -> (i, j)>, affine_map<(i, j) -> (i, j)>], iterator_types = ["parallel", "parallel"]}

@@ -17,7 +17,7 @@ func.func @quantize(%x: tensor<4x?xf32>) -> tensor<4x?xi8> {
   // CHECK: %[[N:.*]] = arith.cmpf uno, %[[R]], %[[R]]
   // CHECK: %[[Q:.*]] = arith.select %[[N]], %[[Z]], %[[C]]
   // CHECK: arith.fptoui %[[Q]] : f32 to i8
-  %q = lowbit.quantize %x, %s zero_point 3 bits 4 : tensor<4x?xf32>, tensor<1xf32> -> tensor<4x?xi8>
+  %q = lowbit.quantize %x, %s zero_point 3 max 15 : tensor<4x?xf32>, tensor<1xf32> -> tensor<4x?xi8>
   return %q : tensor<4x?xi8>
 }
 

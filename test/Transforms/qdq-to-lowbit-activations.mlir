@@ -40,22 +40,18 @@ func.func @unsigned(%x: tensor<4xf32>) -> tensor<4xf32> {
 
 // -----
 
-// Signed codes: -128 becomes 0. Bounds on the codes take bits away; the 15 codes -7 to 7 fill 4 bits but for one, which
-// a bound on the input keeps out.
+// Signed codes: -128 becomes 0. Bounds on the codes make the largest one less.
 
 #id = affine_map<(d0) -> (d0)>
 
 // CHECK-LABEL: func @signed
 // CHECK-SAME: %[[X:.*]]: tensor<4xf32>
 // CHECK-DAG: %[[S:.*]] = arith.constant dense<5.000000e-01> : tensor<1xf32>
-// CHECK-DAG: %[[BOUND:.*]] = arith.constant 3.500000e+00 : f32
 // CHECK: %[[Q:.*]] = lowbit.quantize %[[X]], %[[S]] zero_point 128 :
 // CHECK: %[[D:.*]] = lowbit.dequantize %[[Q]], %[[S]] zero_point 128 :
-// CHECK: %[[R:.*]] = lowbit.quantize %[[D]], %[[S]] zero_point 8 bits 4 :
+// CHECK: %[[R:.*]] = lowbit.quantize %[[D]], %[[S]] zero_point 8 max 15 :
 // CHECK: %[[F:.*]] = lowbit.dequantize %[[R]], %[[S]] zero_point 8 :
-// CHECK: %[[C:.*]] = linalg.generic {{.*}} ins(%[[F]]
-// CHECK:   arith.minimumf %{{.*}}, %[[BOUND]]
-// CHECK: %[[T:.*]] = lowbit.quantize %[[C]], %[[S]] zero_point 7 bits 4 :
+// CHECK: %[[T:.*]] = lowbit.quantize %[[F]], %[[S]] zero_point 7 max 14 :
 // CHECK: lowbit.dequantize %[[T]], %[[S]] zero_point 7 :
 func.func @signed(%x: tensor<4xf32>) -> tensor<4xf32> {
   %s = arith.constant 0.5 : f32

@@ -22,7 +22,7 @@ pytest.importorskip("torch_mlir")
 from torch import nn  # noqa: E402
 
 TARGETS = {
-    "x86_64": ("avx512vpopcntdq", "avx512vnni", "avxvnni", "avx2"),
+    "x86_64": ("znver4", "avx512vpopcntdq", "avx512vnni", "avxvnni", "avx2"),
     "aarch64": ("aarch64-i8mm", "aarch64-dotprod"),
 }
 SAMPLES = 8

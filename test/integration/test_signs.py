@@ -163,10 +163,10 @@ def test_accuracy(host_outputs: np.ndarray) -> None:
 
 def test_only_images_keep_eight_bits(host: gpfq.Compilation) -> None:
     report = host.report["activations"]
-    assert {entry["layers"][0]: (entry["bits"], entry["zero_point"]) for entry in report} == {
-        "first": (8, 0),
-        "second": (1, 1),
-        "third": (1, 1),
+    assert {entry["layers"][0]: (entry["max"], entry["sign"], entry["zero_point"]) for entry in report} == {
+        "first": (255, False, 0),
+        "second": (2, True, 1),
+        "third": (2, True, 1),
     }
     # Signs of signs are what they were.
     assert [entry["scale"] for entry in report[1:]] == [1.0, 1.0]

@@ -18,9 +18,8 @@ struct LowBitToLLVMOptions : PassPipelineOptions<LowBitToLLVMOptions> {
   PassOptions::Option<std::string> target{
       *this, "target",
       llvm::cl::desc(
-          "Target of the kernels: host, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, "
-          "aarch64-dotprod or "
-          "generic"),
+          "Target of the kernels: host, znver4, avx512vpopcntdq, avx512vnni, avxvnni, avx2, "
+          "aarch64-i8mm, aarch64-dotprod or generic"),
       llvm::cl::init("host")};
   PassOptions::Option<std::string> tiles{
       *this, "tiles", llvm::cl::desc("Measured tiles, JSON, of gpfq-compile --tune")};

@@ -213,17 +213,15 @@ Value KernelBuilder::applyEpilogue(Value acc, ValueRange operands, bool hasBias)
 
 Value KernelBuilder::roundCode(Value value) {
   VectorType integers = getVectorType(getI32Type());
-  int64_t largest = codeRounding->top - codeRounding->zeroPoint;
   if (!codeRounding->isBounded) {
     // What is too small, and NaN, becomes a negative integer, which packing takes to 0.
     VectorType floats = getVectorType(getF32Type());
+    int64_t largest = codeRounding->top - codeRounding->zeroPoint;
     Value top = getConstant(DenseElementsAttr::get(floats, float(largest)));
     Value isAbove = arith::CmpFOp::create(*this, arith::CmpFPredicate::OGT, value, top);
     value = arith::SelectOp::create(*this, isAbove, top, value);
   }
   Value code = target.emitRound(*this, getLoc(), value);
-  if (codeRounding->isBounded && codeRounding->top < 255)
-    code = arith::MinSIOp::create(*this, code, splat(integers, largest));
   if (codeRounding->zeroPoint != 0)
     code = arith::AddIOp::create(*this, code, splat(integers, codeRounding->zeroPoint));
   return code;
@@ -251,8 +249,13 @@ Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &ca
 
 Value KernelBuilder::packWords(Value first, Value second) {
   Value &words = packedWords[{first, second}];
-  if (!words)
-    words = target.emitPackWords(*this, getLoc(), first, second);
+  if (words)
+    return words;
+  words = target.emitPackWords(*this, getLoc(), first, second);
+  // Of words: LLVM 22 does not come to an end of selecting instructions for it in bytes.
+  if (codeRounding->isBounded && codeRounding->top < 255)
+    words = arith::MinSIOp::create(*this, words,
+                                   splat(cast<VectorType>(words.getType()), codeRounding->top));
   return words;
 }
 

@@ -30,9 +30,7 @@ int64_t KernelBuilder::getPairOffset(int64_t quadInPair) const {
 int64_t KernelBuilder::getPairedZero() const { return 4 * getPairOffset(0) * getPairOffset(1); }
 
 Value KernelBuilder::addToBytes(Value bytes, int64_t offset) {
-  auto type = cast<VectorType>(bytes.getType());
-  auto constant = DenseElementsAttr::get(type, APInt(8, offset, /*isSigned=*/true, true));
-  return arith::AddIOp::create(*this, bytes, getConstant(constant));
+  return arith::AddIOp::create(*this, bytes, splat(cast<VectorType>(bytes.getType()), offset));
 }
 
 Value KernelBuilder::emitPairedDot(Value acc, std::array<Value, 2> codes,

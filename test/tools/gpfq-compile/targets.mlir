@@ -20,7 +20,7 @@
 // CODE-DAG: vpmaddubsw{{.*}}%ymm
 // CODE-DAG: {{[[:space:]]}}paddd{{.*}}%xmm
 // MIXED: error: targets 'avx2' and 'aarch64-i8mm' are of different architectures; compile a library for each
-// UNKNOWN: error: unknown target 'z80'; known are host, avx512vpopcntdq, avx512vnni,
+// UNKNOWN: error: unknown target 'z80'; known are host, znver4, avx512vpopcntdq, avx512vnni,
 // EMIT: error: --emit=packed and --emit=llvm are of one target; give one with --target
 
 func.func @net(%x: tensor<8x64xi8>) -> tensor<8x32xi32> {

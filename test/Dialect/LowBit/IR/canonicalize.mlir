@@ -24,7 +24,7 @@ func.func @no_fold(%q: tensor<4xi8>) -> (tensor<4xi8>, tensor<4xi8>, tensor<4xi8
   %w = lowbit.dequantize %q, %s alphabet <mid_tread, [7]> : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
   %0 = lowbit.quantize %x, %s zero_point 1 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
   %1 = lowbit.quantize %x, %t : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
-  %2 = lowbit.quantize %x, %s bits 4 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %2 = lowbit.quantize %x, %s max 15 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
   %3 = lowbit.quantize %w, %s : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
   return %0, %1, %2, %3 : tensor<4xi8>, tensor<4xi8>, tensor<4xi8>, tensor<4xi8>
 }

@@ -17,23 +17,23 @@ func.func @f(%x: tensor<4x2xf32>, %s: tensor<2xf32>) {
 // -----
 
 func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
-  // expected-error @+1 {{codes have 1 to 8 bits, got 9}}
-  %q = lowbit.quantize %x, %s bits 9 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  // expected-error @+1 {{the largest code is 1 to 255, got 256}}
+  %q = lowbit.quantize %x, %s max 256 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
   return
 }
 
 // -----
 
 func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
-  // expected-error @+1 {{zero point 16 is not a 4-bit code}}
-  %q = lowbit.quantize %x, %s zero_point 16 bits 4 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
+  // expected-error @+1 {{zero point 16 is not a code from 0 to 15}}
+  %q = lowbit.quantize %x, %s zero_point 16 max 15 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
   return
 }
 
 // -----
 
 func.func @f(%x: tensor<4x2xf32>, %s: tensor<1xf32>) {
-  // expected-error @+1 {{zero point -1 is not a 8-bit code}}
+  // expected-error @+1 {{zero point -1 is not a code from 0 to 255}}
   %q = lowbit.quantize %x, %s zero_point -1 : tensor<4x2xf32>, tensor<1xf32> -> tensor<4x2xi8>
   return
 }

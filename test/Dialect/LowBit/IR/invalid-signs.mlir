@@ -1,7 +1,7 @@
 // RUN: gpfq-opt %s -split-input-file -verify-diagnostics
 
 func.func @zero_point(%x: tensor<2x48xf32>, %s: tensor<1xf32>) -> tensor<2x48xi8> {
-  // expected-error @+1 {{of signs has zero point 1 and no bits of its own}}
+  // expected-error @+1 {{of signs has zero point 1 and no largest code of its own}}
   %q = lowbit.quantize %x, %s sign : tensor<2x48xf32>, tensor<1xf32> -> tensor<2x48xi8>
   return %q : tensor<2x48xi8>
 }
@@ -9,8 +9,8 @@ func.func @zero_point(%x: tensor<2x48xf32>, %s: tensor<1xf32>) -> tensor<2x48xi8
 // -----
 
 func.func @bits(%x: tensor<2x48xf32>, %s: tensor<1xf32>) -> tensor<2x48xi8> {
-  // expected-error @+1 {{of signs has zero point 1 and no bits of its own}}
-  %q = lowbit.quantize %x, %s sign zero_point 1 bits 2 : tensor<2x48xf32>, tensor<1xf32> -> tensor<2x48xi8>
+  // expected-error @+1 {{of signs has zero point 1 and no largest code of its own}}
+  %q = lowbit.quantize %x, %s sign zero_point 1 max 3 : tensor<2x48xf32>, tensor<1xf32> -> tensor<2x48xi8>
   return %q : tensor<2x48xi8>
 }
 

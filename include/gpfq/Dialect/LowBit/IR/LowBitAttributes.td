@@ -60,7 +60,7 @@ def LowBit_AlphabetAttr : LowBit_Attr<"Alphabet", "alphabet"> {
     /// The largest |level|.
     int32_t getMaxMagnitude() const;
     int64_t getNumLevels() const;
-    /// Integers from the least level to the largest, or to 0 where all levels are on one side of it, but one.
+    /// The largest of the levels and 0 less the least of them.
     int32_t getSpan() const { return std::max(getMaxLevel(), 0) - std::min(getMinLevel(), 0); }
     /// The least b with 2^b >= the number of levels, at least 1.
     unsigned getBits() const;
