@@ -162,8 +162,9 @@ class Znver4Target final : public Avx512VpopcntdqTarget {
 public:
   StringRef getName() const override { return "znver4"; }
   TileShape getIntegerTile(const ContractionShape &shape) const override {
-    // Pairs of long sums come from the second-level cache, for which more products are one load.
-    bool isFar = shape.pixels > 1 && shape.bits < 6 && shape.quads > 640;
+    // Pairs of long sums come from the second-level cache, for which more products are one load;
+    // small images have tiles of a row.
+    bool isFar = shape.pixels >= 64 && shape.bits < 5 && shape.quads > 640;
     return isFar ? TileShape{4, 4} : Avx512VpopcntdqTarget::getIntegerTile(shape);
   }
   double getPairedTime() const override { return 0.77; }

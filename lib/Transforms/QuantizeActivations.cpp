@@ -200,21 +200,25 @@ static std::string explainCodes(QuantizableOp &layer) {
   return "";
 }
 
+/// True if kernels for `layer` may take less time where a code and a level fit a byte. Levels of up
+/// to five bits leave most codes; with few outputs or products there is nothing to win.
+static bool gainsFromRoom(QuantizableOp &layer) {
+  constexpr int64_t mostReserved = 30, minOutputs = 33, minProducts = 64;
+  return !layer.isDepthwise && layer.layer.getAlphabet().getSpan() <= mostReserved &&
+         layer.shape.outputChannels >= minOutputs * layer.groups() &&
+         layer.columns() >= minProducts;
+}
+
 int QuantizeActivationsPass::getMaxCode(const Activation &activation,
                                         MutableArrayRef<QuantizableOp> layers) const {
   if (max != 0)
     return int(max);
   if (bits != 8 && bits != 1)
     return (1 << bits) - 1;
-  // Levels of up to five bits leave most codes, and depthwise kernels have no use for it.
-  constexpr int mostReserved = 30;
   int reserved = 0;
-  for (unsigned layer : activation.layers) {
-    lowbit::AlphabetAttr alphabet = layers[layer].layer.getAlphabet();
-    int span = alphabet.getSpan();
-    if (!layers[layer].isDepthwise && span <= mostReserved)
-      reserved = std::max(reserved, span);
-  }
+  for (unsigned layer : activation.layers)
+    if (gainsFromRoom(layers[layer]))
+      reserved = std::max(reserved, layers[layer].layer.getAlphabet().getSpan());
   return lowbit::maxCode - reserved;
 }
 

@@ -9,3 +9,8 @@
 // RUN:   | mlir-translate --mlir-to-llvmir | sed '/^define/s/\([(,] *\)ptr /\1ptr noalias /g' \
 // RUN:   | opt -O3 -mcpu=x86-64-v4 -mattr=+avx512vnni,+avx512vpopcntdq \
 // RUN:   | llc -O3 -mcpu=x86-64-v4 -mattr=+avx512vnni,+avx512vpopcntdq | %python %S/Inputs/check-spills.py
+
+// RUN: %python %S/Inputs/make-kernels.py paired | gpfq-opt --lowbit-to-llvm=target=znver4 \
+// RUN:   | mlir-translate --mlir-to-llvmir | sed '/^define/s/\([(,] *\)ptr /\1ptr noalias /g' \
+// RUN:   | opt -O3 -mcpu=x86-64-v4 -mattr=+avx512vnni,+avx512vpopcntdq \
+// RUN:   | llc -O3 -mcpu=x86-64-v4 -mattr=+avx512vnni,+avx512vpopcntdq | %python %S/Inputs/check-spills.py

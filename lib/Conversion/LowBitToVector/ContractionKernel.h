@@ -81,8 +81,9 @@ private:
   SmallVector<Value> buildLevelSums(int64_t vectors);
   /// Where the i32 of a pixel is in `codeSums`.
   Value getCodeSumPlace(const TilePlace &place, TileRow row);
-  /// Adds to accumulators what they begin with for products of pairs.
-  void addPairSums(const TilePlace &place, ArrayRef<TileRow> rows, MutableArrayRef<Value> sums);
+  /// What accumulators of pairs begin with; `bias`, if there is one, is for each vector.
+  SmallVector<Value> startPairs(const TilePlace &place, ArrayRef<TileRow> rows,
+                                ArrayRef<Value> bias);
   /// True if blocks of narrow sums are longer than a run, of which there are few.
   bool hasShortRuns() const;
   /// All products of a tile in such blocks.

@@ -356,13 +356,14 @@ void ContractionKernel::buildTile(TilePlace place, ArrayRef<TileRow> rows, int64
   int64_t sums = rows.size() * vectors;
   SmallVector<Value> acc((sums + (sumsLevels ? vectors : 0)) * g.getPlaces().size(),
                          b.zeros(b.getAccumulatorType()));
-  if (hasBias) {
-    SmallVector<Value> bias = b.loadBias(place.channel, vectors, channels);
-    for (int64_t i = 0; i < sums; ++i)
-      acc[i] = bias[i % vectors];
-  }
+  SmallVector<Value> starts;
+  if (hasBias)
+    starts = b.loadBias(place.channel, vectors, channels);
   if (panelForm == PanelForm::Pairs)
-    addPairSums(place, rows, acc);
+    acc = startPairs(place, rows, starts);
+  else if (hasBias)
+    for (int64_t i = 0; i < sums; ++i)
+      acc[i] = starts[i % vectors];
   VectorType fullType = b.getAccumulatorType();
   bool isHalved = place.lastLanes < g.lanes;
   if (isHalved) {

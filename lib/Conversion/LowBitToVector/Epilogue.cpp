@@ -249,13 +249,8 @@ Value KernelBuilder::emitElement(const StoredVector &place, const FusedCache &ca
 
 Value KernelBuilder::packWords(Value first, Value second) {
   Value &words = packedWords[{first, second}];
-  if (words)
-    return words;
-  words = target.emitPackWords(*this, getLoc(), first, second);
-  // Of words: LLVM 22 does not come to an end of selecting instructions for it in bytes.
-  if (codeRounding->isBounded && codeRounding->top < 255)
-    words = arith::MinSIOp::create(*this, words,
-                                   splat(cast<VectorType>(words.getType()), codeRounding->top));
+  if (!words)
+    words = target.emitPackWords(*this, getLoc(), first, second);
   return words;
 }
 
@@ -266,6 +261,11 @@ Value KernelBuilder::packCodes(SmallVector<Value> codes) {
     codes.push_back(isPair ? codes[codes.size() - 2] : codes.back());
   Value bytes = target.emitPackBytes(*this, getLoc(), packWords(codes[0], codes[1]),
                                      packWords(codes[2], codes[3]));
+  if (codeRounding->isBounded && codeRounding->top < 255) {
+    Value top = splat(cast<VectorType>(bytes.getType()), codeRounding->top);
+    // LLVM 22 does not come to an end of selecting instructions for shuffles of this minimum.
+    bytes = makeOpaqueVector(arith::MinUIOp::create(*this, bytes, top));
+  }
   if (isInterleaved())
     return bytes;
   SmallVector<int64_t> order;

@@ -42,6 +42,16 @@ Value KernelBuilder::makeOpaque(Value index, ValueRange before) {
   return arith::IndexCastOp::create(*this, getIndexType(), assembly.getResult(0));
 }
 
+Value KernelBuilder::makeOpaqueVector(Value vector) {
+  auto dialect = LLVM::AsmDialectAttr::get(getContext(), LLVM::AsmDialect::AD_ATT);
+  return LLVM::InlineAsmOp::create(*this, vector.getType(), vector, /*asm_string=*/"",
+                                   ("=" + target.getVectorConstraint() + ",0").str(),
+                                   /*has_side_effects=*/false,
+                                   /*is_align_stack=*/false, LLVM::TailCallKind::None, dialect,
+                                   /*operand_attrs=*/ArrayAttr())
+      .getResult(0);
+}
+
 SmallVector<TileRange, 2> mlir::gpfq::getPanelRanges(const PackedGeometry &g) {
   SmallVector<TileRange, 2> ranges;
   if (int64_t full = g.getFullPanels())

@@ -101,6 +101,8 @@ public:
   /// rather than in registers that its accumulators need. They also come after the computation of
   /// the vectors `before`.
   Value makeOpaque(Value index, ValueRange before = {});
+  /// `vector`, of which the optimiser knows nothing.
+  Value makeOpaqueVector(Value vector);
 
   using LoopBuilder::loadVector;
   /// The first `valid` elements of a vector of `getLanes()`, the rest zero.
@@ -260,8 +262,8 @@ double getEpilogueBound(lowbit::LowBitComputeOpInterface op, Value value);
 /// or an input whose runs do not lie side by side.
 bool readsInputByElement(lowbit::LowBitComputeOpInterface op, MemRefType inputType);
 
-/// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel of words or pairs that
-/// is too large for the stack, which `unpackTo` takes; 0 if there are none.
+/// Bytes that one chunk of a kernel of `op`, a contraction, needs for a panel of words or pairs
+/// that is too large for the stack, which `unpackTo` takes; 0 if there are none.
 int64_t getPanelBufferBytes(lowbit::LowBitComputeOpInterface op, const KernelTarget &target);
 
 /// Bytes that it needs for sums of codes of all pixels, beyond what the stack takes, in

@@ -155,19 +155,20 @@ SmallVector<Value> ContractionKernel::buildLevelSums(int64_t vectors) {
   return sums;
 }
 
-void ContractionKernel::addPairSums(const TilePlace &place, ArrayRef<TileRow> rows,
-                                    MutableArrayRef<Value> sums) {
-  VectorType type = b.getAccumulatorType();
-  for (auto [m, row] : llvm::enumerate(rows)) {
-    Value at = getCodeSumPlace(place, row);
-    Value bytes =
-        vector::LoadOp::create(b, VectorType::get(4, b.getI8Type()), codeSums, ValueRange(at));
+SmallVector<Value> ContractionKernel::startPairs(const TilePlace &place, ArrayRef<TileRow> rows,
+                                                 ArrayRef<Value> bias) {
+  SmallVector<Value> starts, sums;
+  for (int64_t v = 0; v < place.vectors; ++v)
+    starts.push_back(bias.empty() ? levelSums[v]
+                                  : arith::AddIOp::create(b, levelSums[v], bias[v]).getResult());
+  for (TileRow row : rows) {
+    Value bytes = vector::LoadOp::create(b, VectorType::get(4, b.getI8Type()), codeSums,
+                                         ValueRange(getCodeSumPlace(place, row)));
     Value word = vector::BitCastOp::create(b, VectorType::get(1, b.getI32Type()), bytes);
-    Value start = vector::BroadcastOp::create(b, type, vector::ExtractOp::create(b, word, int64_t(0)));
-    for (int64_t v = 0; v < place.vectors; ++v) {
-      Value &sum = sums[m * place.vectors + v];
-      Value begin = arith::AddIOp::create(b, start, levelSums[v]);
-      sum = arith::AddIOp::create(b, sum, begin);
-    }
+    Value scalar = vector::ExtractOp::create(b, word, int64_t(0));
+    Value start = vector::BroadcastOp::create(b, b.getAccumulatorType(), scalar);
+    for (Value levels : starts)
+      sums.push_back(arith::AddIOp::create(b, start, levels));
   }
+  return sums;
 }

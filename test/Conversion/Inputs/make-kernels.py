@@ -2,7 +2,7 @@
 # See LICENSE for license information.
 # SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 """Writes a module of layers that have every tile of the kernels: at every width of weights, or with `signs` as the
-argument those that multiply signs."""
+argument those that multiply signs, or with `paired` those of codes that leave room for the sums with levels."""
 
 import math
 import random
@@ -25,6 +25,11 @@ DEPTHWISE = {
     "depthwise_strided": ((15, 15, 96), (3, 3, 96), "strides = array<i64: 2, 2>, "),
 }
 VECTOR = ("vector", 512, 256)
+# As one row of pixels.
+PAIRED = {
+    "matrix": ((1, 128, 256), (96, 1, 1, 256), ""),
+    "long_matrix": ((1, 128, 2720), (64, 1, 1, 2720), ""),
+}
 SIGNS = {
     "rows": ((3, 58, 64), (64, 3, 3, 64), ""),
     "strided": ((5, 57, 128), (64, 3, 3, 128), "strides = array<i64: 2, 2>, "),
@@ -84,6 +89,15 @@ if sys.argv[1:] == ["signs"]:
         write(name, "conv_2d", ((1, *image), kernel, (1, *pixels, kernel[0])), attributes, 1, signs=True)
     name, depth, outputs = VECTOR
     write(name, "matmul", ((1, depth), (outputs, depth), (1, outputs)), "", 1, signs=True)
+    sys.exit()
+if sys.argv[1:] == ["paired"]:
+    for bits in range(1, 6):
+        span = 2 * (2 ** bits - 1 if bits <= 3 else 2 ** (bits - 1) - 1)
+        for name, (image, kernel, attributes) in (CONVOLUTIONS | PAIRED).items():
+            stride = 2 if "strides" in attributes else 1
+            pixels = [(size - side) // stride + 1 for size, side in zip(image, kernel[1:3], strict=False)]
+            attributes += f"input_max = {255 - span} : i32, "
+            write(name, "conv_2d", ((1, *image), kernel, (1, *pixels, kernel[0])), attributes, bits)
     sys.exit()
 for bits in range(1, 9):
     for layers, op in ((CONVOLUTIONS, "conv_2d"), (DEPTHWISE, "depthwise_conv_2d")):

@@ -14,7 +14,7 @@
 // RUN: ls | not grep -E "bad|tmp"
 
 // CHECK: format gpfq version 1
-// CHECK: linear_0 {{.*}}mid_rise:4{{.*}} bits 3 {{.*}}input {'max': 241, 'scale': 0.{{[0-9]+}}, 'sign': False, 'zero_point': {{[0-9]+}}}
+// CHECK: linear_0 {{.*}}mid_rise:4{{.*}} bits 3 {{.*}}input {'max': 255, 'scale': 0.{{[0-9]+}}, 'sign': False, 'zero_point': {{[0-9]+}}}
 // CHECK: linear_0.bias_delta F32 [3]
 // CHECK: linear_0.levels I8 [3, 4] [{{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}, {{-?[0-9]+}}]
 // CHECK: linear_0.scales F32 [3]

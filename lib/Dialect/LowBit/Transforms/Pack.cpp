@@ -65,11 +65,11 @@ static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &targe
   int64_t run = getRun(op, kernel), runs = op.getReductionLength() / run, lanes = target.getLanes();
   auto conv = dyn_cast<Conv2DOp>(op.getOperation());
   int64_t groups = conv ? conv.getGroups() : 1;
-  double quads = double(runs) * (run / 8 * 2);
-  double products = quads * llvm::divideCeil(kernel[0] / groups, lanes);
-  constexpr double vectorTime = 2.5, reductionTime = 8.0, margin = 1.03;
+  double sums = llvm::divideCeil(kernel[0] / groups, lanes);
+  double products = double(runs) * (run / 8 * 2) * sums;
+  constexpr double vectorTime = 2.5, reductionTime = 8.0, startTime = 1.0, margin = 1.05;
   double codes = double(runs * llvm::divideCeil(run, 4 * lanes)) * vectorTime + reductionTime;
-  return margin * (target.getPairedTime() * products + codes) < products;
+  return margin * (target.getPairedTime() * products + codes + startTime * sums) < products;
 }
 
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
@@ -111,7 +111,8 @@ static LayoutAttr chooseLayout(LowBitComputeOpInterface op, const KernelTarget &
       tile.vectors = measured->vectors;
   }
   return LayoutAttr::get(op->getContext(), target.getName(), target.getLanes(), tile.vectors,
-                         chooseEncoding(op, target, tile.vectors, paired), getRun(op, kernel), kernel,
+                         chooseEncoding(op, target, tile.vectors, paired), getRun(op, kernel),
+                         kernel,
                          /*border=*/{}, tile.pixels);
 }
 

@@ -73,7 +73,7 @@ func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4
 // -----
 
 func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
-  // expected-error @+1 {{padding value 256 is not an 8-bit code}}
+  // expected-error @+1 {{padding value 256 is not a code from 0 to 255}}
   %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
       {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding_value = 256 : i32} epilogue {
   ^bb0(%acc: i32):
@@ -199,5 +199,29 @@ func.func @f(%x: tensor<1x5000000000x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: ten
   ^bb0(%acc: i32):
     lowbit.yield %acc : i32
   } -> tensor<1x4999999998x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{padding value 242 is not a code from 0 to 241}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, padding_value = 242 : i32, input_max = 241 : i32} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<1x6x6x4xi8>, %w: tensor<8x3x3x4xi8>, %init: tensor<1x4x4x8xi32>) {
+  // expected-error @+1 {{input_max is a code from 1 to 255, got 256}}
+  %r = lowbit.conv_2d ins(%x, %w : tensor<1x6x6x4xi8>, tensor<8x3x3x4xi8>) outs(%init : tensor<1x4x4x8xi32>)
+      {alphabet = #lowbit.alphabet<mid_tread, [7]>, input_max = 256 : i32} epilogue {
+  ^bb0(%acc: i32):
+    lowbit.yield %acc : i32
+  } -> tensor<1x4x4x8xi32>
   return
 }
