@@ -7,8 +7,8 @@
     ./dev bench network dense_1x4096,dense_128x4096 --peers=onnxruntime,openvino,litert
 
 Ours are compiled with 4 and 8-bit weights and 8-bit activations; the peers' int8 and f32 models are made by their own
-tools on the same network (peers/runtimes_worker.py, peers/litert_worker.py). The dense networks, of one layer of random
-weights, have 2 bits too, and int4 models of the peers; their weights are rounded (--method=msq), as those of the peers.
+tools on the same network (peers/runtimes_worker.py, peers/litert_worker.py). Random weights are rounded (--method=msq),
+as those of the peers. The dense networks, of one layer, have 2 bits too, and int4 models of the peers.
 Prints one JSON object a line for each runner; `ratio` is its median over that of the fastest int8 peer, `of_int4` and
 `of_float` over those of the fastest int4 and f32 peers, `of_best` over that of the fastest of all.
 """
@@ -61,7 +61,7 @@ def measure(args: argparse.Namespace, network: str, folder: Path) -> list[dict]:
     dense = network in networks.RANDOM_NETWORKS and networks.RANDOM_NETWORKS[network].dense
     samples = min(args.samples, len(np.load(f"{stem}.calib.npy", mmap_mode="r")))
     options = [f"--samples={samples}", f"--parallel={'pool' if args.threads > 1 else 'none'}"]
-    if dense:
+    if network in networks.RANDOM_NETWORKS:
         options.append("--method=msq")
     spec = {
         "network": network,

@@ -27,6 +27,8 @@ uint32_t mlir::gpfq::getMaxCode(Value codes) {
     return maxCode;
   if (auto quantize = dyn_cast<QuantizeOp>(op))
     return quantize.getSign() ? 2 : quantize.getMax();
+  if (auto rows = dyn_cast<QuantizeRowsOp>(op))
+    return rows.getMax();
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,
           linalg::TransposeOp>(op))
     return getMaxCode(op->getOperand(0));

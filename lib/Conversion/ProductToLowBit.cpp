@@ -41,7 +41,7 @@ static QuantizeRowsOp addSums(PatternRewriter &rewriter, QuantizeRowsOp op) {
   OpBuilder::InsertionGuard guard(rewriter);
   rewriter.setInsertionPoint(op);
   auto withSums = QuantizeRowsOp::create(rewriter, op.getLoc(), op.getInput(), op.getSymmetric(),
-                                         /*hasSums=*/true);
+                                         op.getMax(), /*hasSums=*/true);
   rewriter.replaceOp(op, withSums.getResults().take_front(3));
   return withSums;
 }

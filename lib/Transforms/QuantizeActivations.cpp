@@ -55,7 +55,7 @@ private:
   LogicalResult observe(func::FuncOp function, MutableArrayRef<QuantizableOp> layers,
                         ArrayRef<Activation> activations, RangeRule rule,
                         MutableArrayRef<RangeObserver> observers);
-  void quantizeRows(const Activation &activation);
+  void quantizeRows(const Activation &activation, int maxCode);
   void quantizeProducts(func::FuncOp function);
   /// Signs where these can be all that the layers need, else codes up to `getMaxCode()`.
   ActivationScale chooseScale(const Activation &activation, MutableArrayRef<QuantizableOp> layers,
@@ -265,18 +265,20 @@ void QuantizeActivationsPass::quantize(const Activation &activation, const Range
 }
 
 /// The floats of `value` after its rows have been quantised.
-static Value createRowPair(OpBuilder &builder, Value value, bool isSymmetric) {
+static Value createRowPair(OpBuilder &builder, Value value, bool isSymmetric,
+                           uint32_t maxCode = lowbit::maxCode) {
   Location loc = value.getLoc();
-  auto codes = lowbit::QuantizeRowsOp::create(builder, loc, value, isSymmetric);
+  auto codes = lowbit::QuantizeRowsOp::create(builder, loc, value, isSymmetric, maxCode);
   return lowbit::DequantizeRowsOp::create(builder, loc, value.getType(), codes.getResult(0),
                                           codes.getResult(1), codes.getResult(2));
 }
 
-void QuantizeActivationsPass::quantizeRows(const Activation &activation) {
+void QuantizeActivationsPass::quantizeRows(const Activation &activation, int maxCode) {
   Value value = activation.value;
   OpBuilder builder(value.getContext());
   builder.setInsertionPointAfterValue(value);
-  Value floats = createRowPair(builder, value, symmetric);
+  // Symmetric codes have 128 in the middle.
+  Value floats = createRowPair(builder, value, symmetric, symmetric ? lowbit::maxCode : maxCode);
   // Other uses, as a residual sum, keep the floats: no code is stored for them.
   value.replaceUsesWithIf(floats, [](OpOperand &use) {
     auto op = dyn_cast<linalg::LinalgOp>(use.getOwner());
@@ -339,7 +341,7 @@ void QuantizeActivationsPass::runOnOperation() {
       linalg::LinalgOp reader = (*layers)[activation.layers.front()].op;
       if (!isa<linalg::MatmulOp, linalg::BatchMatmulOp>(reader.getOperation()))
         return false;
-      quantizeRows(activation);
+      quantizeRows(activation, getMaxCode(activation, *layers));
       return true;
     });
   if (activations.empty())

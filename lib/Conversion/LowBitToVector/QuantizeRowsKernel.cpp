@@ -26,7 +26,8 @@ public:
   RowKernel(LoopBuilder &builder, QuantizeRowsOp op, ValueRange buffers)
       : b(builder), input(buffers[0]), codes(buffers[1]), scales(buffers[2]),
         zeroPoints(buffers[3]), sums(op.getSums() ? buffers[4] : Value()),
-        shape(cast<MemRefType>(input.getType()).getShape()), isSymmetric(op.getSymmetric()) {}
+        shape(cast<MemRefType>(input.getType()).getShape()), isSymmetric(op.getSymmetric()),
+        max(op.getMax()) {}
 
   void build();
 
@@ -51,6 +52,7 @@ private:
   Value input, codes, scales, zeroPoints, sums;
   ArrayRef<int64_t> shape;
   bool isSymmetric;
+  uint32_t max;
 };
 
 } // namespace
@@ -77,7 +79,7 @@ RowCode RowKernel::buildCode(ArrayRef<Value> row) {
   auto flags = arith::FastMathFlags::nnan | arith::FastMathFlags::nsz;
   Value low = vector::ReductionOp::create(b, vector::CombiningKind::MINNUMF, range[0], flags);
   Value high = vector::ReductionOp::create(b, vector::CombiningKind::MAXNUMF, range[1], flags);
-  return buildRowCode(b, loc, low, high, isSymmetric);
+  return buildRowCode(b, loc, low, high, isSymmetric, max);
 }
 
 void RowKernel::buildRow(ArrayRef<Value> row) {
@@ -95,7 +97,7 @@ void RowKernel::buildRow(ArrayRef<Value> row) {
   if (sums)
     carried.push_back(b.zeros(levelType));
   carried = forVectors(carried, [&](Value column, int64_t valid, ValueRange current) {
-    Value code = buildQuantizeInRow(b, loc, load(row, column, valid), inverse, zeroPoint);
+    Value code = buildQuantizeInRow(b, loc, load(row, column, valid), inverse, zeroPoint, max);
     b.storeVector(code, codes, getIndices(row, column), valid);
     if (!sums)
       return SmallVector<Value>();

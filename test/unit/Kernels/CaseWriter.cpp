@@ -184,6 +184,14 @@ void CaseWriter::drawLongMatmul() {
   outputShape = {rows, columns};
 }
 
+/// Panels that are too large for the stack.
+void CaseWriter::drawFarMatmul() {
+  drawLongMatmul();
+  kernelShape = {pick(17, 70), pick(2600, 3000)};
+  inputShape.back() = kernelShape.back();
+  outputShape.back() = kernelShape.front();
+}
+
 /// Few and many rows, columns and elements, multiples of tiles and not.
 void CaseWriter::drawProduct() {
   int64_t rows = pickOf({1, 2, 3, 5, 7, 12, 13, 48, 50}), columns = pick(1, 70);

@@ -42,12 +42,14 @@ private:
 
   KernelCase writeOnCodes(const char *kind, void (CaseWriter::*drawShape)());
   void drawAlphabet();
+  void leaveRoom();
   void drawConv();
   void drawWinograd();
   void drawDepthwise();
   void drawMatmul();
   void drawOneRowMatmul();
   void drawLongMatmul();
+  void drawFarMatmul();
   void drawProduct();
   void setSpecialFloats(CaseBuffer &buffer, int64_t depth);
   void drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDense = false);

@@ -36,18 +36,27 @@ KernelCase CaseWriter::writeOneRow() {
 
 KernelCase CaseWriter::writeLong() { return writeOnCodes("matmul", &CaseWriter::drawLongMatmul); }
 
-/// Codes and levels whose sums fit a byte, if there are any for the width.
+/// Lets the sums of codes and levels fit a byte, if some do.
+void CaseWriter::leaveRoom() {
+  int64_t span = std::max(levels.back(), 0) - std::min(levels.front(), 0);
+  if (span >= 255)
+    return;
+  inputMax = chance(70) ? 255 - span : pick(1, 255 - span);
+  attributes += ", input_max = " + std::to_string(inputMax) + " : i32";
+}
+
 KernelCase CaseWriter::writePaired() {
   result.name = name;
   result.floatInput = false;
   result.kind = chance(50) ? "conv_2d" : "matmul";
   drawAlphabet();
-  int64_t span = std::max(levels.back(), 0) - std::min(levels.front(), 0);
-  if (span < 255) {
-    inputMax = chance(70) ? 255 - span : pick(1, 255 - span);
-    attributes += ", input_max = " + std::to_string(inputMax) + " : i32";
-  }
-  result.kind == "matmul" ? drawMatmul() : drawConv();
+  leaveRoom();
+  if (result.kind == "conv_2d")
+    drawConv();
+  else if (chance(20))
+    drawFarMatmul();
+  else
+    drawMatmul();
   drawInput();
   drawEpilogue();
   return finish();

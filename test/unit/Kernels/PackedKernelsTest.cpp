@@ -244,7 +244,7 @@ TEST_F(RandomKernels, EqualReferenceWithFieldsInPlace) {
 TEST_F(RandomKernels, EqualReferenceInPairs) {
   auto multipliesPairs = [](const auto &target) { return target.getPairedTime() < 1.0; };
   expectAllWidthsEqual(makePairedCase, multipliesPairs, "", " paired=always");
-  expectAllWidthsEqual(makeLongCase, multipliesPairs, "", " paired=always");
+  expectAllWidthsEqual(makeRowsCase, multipliesPairs, "", " paired=always");
 }
 
 TEST_F(RandomKernels, EqualReferenceWithLongSums) {

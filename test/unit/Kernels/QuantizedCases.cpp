@@ -39,7 +39,10 @@ std::string CaseWriter::getRowCodes(const std::string &input, const std::string 
   addResult("zero", getType("tensor", rows, "i32"));
   if (hasSums)
     addResult("sums", getType("tensor", rows, "i32"));
-  os << "  " << results << " = lowbit.quantize_rows" << (isSymmetric ? " symmetric" : "") << " ins("
+  os << "  " << results << " = lowbit.quantize_rows" << (isSymmetric ? " symmetric" : "");
+  if (!isSymmetric && inputMax < 255)
+    os << " max " << inputMax;
+  os << " ins("
      << input << " : " << inputType << ") outs(" << inits << " : " << types << ") -> " << types
      << "\n";
   return os.str();
@@ -150,6 +153,8 @@ KernelCase CaseWriter::writeRows() {
   result.quantizesRows = true;
   isSymmetric = chance(30);
   drawAlphabet();
+  if (!isSymmetric && chance(70))
+    leaveRoom();
   drawMatmul();
   result.inputs.push_back(makeBuffer(inputShape, "f32"));
   setSpecialFloats(result.inputs[0], inputShape.back());

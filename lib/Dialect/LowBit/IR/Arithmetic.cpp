@@ -113,7 +113,7 @@ Value mlir::lowbit::buildMax(OpBuilder &builder, Location loc, Value x, Value bo
 }
 
 RowCode mlir::lowbit::buildRowCode(OpBuilder &builder, Location loc, Value low, Value high,
-                                   bool isSymmetric) {
+                                   bool isSymmetric, uint32_t max) {
   constexpr float largest = std::numeric_limits<float>::max();
   auto constant = [&](float value) { return buildFloat(builder, loc, value); };
   auto divide = [&](Value a, Value b) -> Value {
@@ -128,8 +128,8 @@ RowCode mlir::lowbit::buildRowCode(OpBuilder &builder, Location loc, Value low, 
     code.scale = divide(magnitude, constant(127.0f));
   } else {
     // Each is divided first: the width of the range can overflow.
-    code.scale = arith::SubFOp::create(builder, loc, divide(high, constant(255.0f)),
-                                       divide(low, constant(255.0f)));
+    code.scale = arith::SubFOp::create(builder, loc, divide(high, constant(max)),
+                                       divide(low, constant(max)));
   }
   // A row of zeros; and the inverse of a smaller scale can overflow.
   code.scale = buildMax(builder, loc, code.scale, constant(std::numeric_limits<float>::min()));
@@ -145,7 +145,7 @@ RowCode mlir::lowbit::buildRowCode(OpBuilder &builder, Location loc, Value low, 
 }
 
 Value mlir::lowbit::buildQuantizeInRow(OpBuilder &builder, Location loc, Value x, Value inverse,
-                                       Value zeroPoint) {
+                                       Value zeroPoint, uint32_t max) {
   Type type = x.getType();
   Value code = arith::MulFOp::create(builder, loc, x, inverse);
   Value isNaN = arith::CmpFOp::create(builder, loc, arith::CmpFPredicate::UNO, code, code);
@@ -154,7 +154,7 @@ Value mlir::lowbit::buildQuantizeInRow(OpBuilder &builder, Location loc, Value x
   code = math::RoundEvenOp::create(builder, loc, code);
   code = arith::AddFOp::create(builder, loc, code, zeroPoint);
   code = buildMax(builder, loc, code, buildConstant(builder, loc, type, 0.0f));
-  code = buildMin(builder, loc, code, buildConstant(builder, loc, type, 255.0f));
+  code = buildMin(builder, loc, code, buildConstant(builder, loc, type, max));
   auto convert = [&](Type element) -> Type {
     auto vector = dyn_cast<VectorType>(type);
     return vector ? Type(vector.clone(element)) : element;

@@ -200,7 +200,7 @@ static LogicalResult verifyRows(Operation *op, ShapedType floats, ShapedType cod
 }
 
 void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value input, bool symmetric,
-                           bool hasSums) {
+                           uint32_t max, bool hasSums) {
   auto type = cast<RankedTensorType>(input.getType());
   SmallVector<int64_t> rows(type.getShape());
   rows.back() = 1;
@@ -216,7 +216,7 @@ void QuantizeRowsOp::build(OpBuilder &builder, OperationState &state, Value inpu
   if (hasSums)
     addInit(rows, builder.getI32Type());
   build(builder, state, types, input, inits[0], inits[1], inits[2], hasSums ? inits[3] : Value(),
-        symmetric);
+        symmetric, max);
 }
 
 LogicalResult QuantizeRowsOp::verify() {
@@ -231,6 +231,10 @@ LogicalResult QuantizeRowsOp::verify() {
       if (result.getType() != init.getType())
         return emitOpError("result type ")
                << result.getType() << " differs from that of its init, " << init.getType();
+  if (getMax() < 1 || getMax() > maxCode)
+    return emitOpError("the largest code is 1 to 255, got ") << int32_t(getMax());
+  if (getSymmetric() && getMax() != maxCode)
+    return emitOpError("symmetric has codes from 1 to 255 and no largest code of its own");
   return verifyRows(*this, cast<ShapedType>(getInput().getType()),
                     cast<ShapedType>(getCodes().getType()), cast<ShapedType>(getScales().getType()),
                     cast<ShapedType>(getZeroPoints().getType()),

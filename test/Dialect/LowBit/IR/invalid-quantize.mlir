@@ -212,3 +212,21 @@ func.func @rows_sums(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32
       -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>, tensor<3xi32>
   return
 }
+
+// -----
+
+func.func @f(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) {
+  // expected-error @+1 {{the largest code is 1 to 255, got 256}}
+  %r:3 = lowbit.quantize_rows max 256 ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
+  return
+}
+
+// -----
+
+func.func @f(%x: tensor<3x8xf32>, %a: tensor<3x8xi8>, %b: tensor<3x1xf32>, %c: tensor<3x1xi32>) {
+  // expected-error @+1 {{symmetric has codes from 1 to 255 and no largest code of its own}}
+  %r:3 = lowbit.quantize_rows symmetric max 241 ins(%x : tensor<3x8xf32>) outs(%a, %b, %c : tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>)
+      -> tensor<3x8xi8>, tensor<3x1xf32>, tensor<3x1xi32>
+  return
+}

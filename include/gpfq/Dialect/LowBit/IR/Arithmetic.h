@@ -41,14 +41,16 @@ struct RowCode {
 
 /// The code of a row whose elements, without NaN and with 0, have the least `low` and the largest
 /// `high`: f32 scalars.
-RowCode buildRowCode(OpBuilder &builder, Location loc, Value low, Value high, bool isSymmetric);
+RowCode buildRowCode(OpBuilder &builder, Location loc, Value low, Value high, bool isSymmetric,
+                     uint32_t max);
 
 /// The smaller of two f32, scalars or vectors, or the larger; `bound` where `x` is NaN.
 Value buildMin(OpBuilder &builder, Location loc, Value x, Value bound);
 Value buildMax(OpBuilder &builder, Location loc, Value x, Value bound);
 
 /// The codes in i8 of elements of a row; f32 scalars, or vectors of one type.
-Value buildQuantizeInRow(OpBuilder &builder, Location loc, Value x, Value inverse, Value zeroPoint);
+Value buildQuantizeInRow(OpBuilder &builder, Location loc, Value x, Value inverse, Value zeroPoint,
+                         uint32_t max);
 
 /// The float of an unsigned code in i8: (code - zeroPoint) * scale.
 Value buildDequantize(OpBuilder &builder, Location loc, Value code, Value scale, int32_t zeroPoint);

@@ -61,15 +61,15 @@ def LowBit_QuantizeRowsOp : LowBit_Op<"quantize_rows", [
     Dynamic quantisation of the input of a matrix product: scales are computed from the data when the network runs.
     A row is what the last dimension counts. Input and codes are `.. x K`, scales (f32) and zero points (i32)
     `.. x 1`. With `low` the least and `high` the largest of 0 and the elements x(k) of a row that are not NaN, both
-    limited to finite numbers, in f32:
+    limited to finite numbers, in f32, and the largest code m, 255 or `max`:
 
-        s = max(high / 255 - low / 255, 2^-126)
+        s = max(high / m - low / m, 2^-126)
         r = 1 / s
         z = roundeven(-(low * r))
         q(k) = z                                            if x(k) is NaN
-        q(k) = clamp(roundeven(x(k) * r) + z, 0, 255)       else
+        q(k) = clamp(roundeven(x(k) * r) + z, 0, m)         else
 
-    and, `symmetric`, with codes from 1 to 255:
+    and, `symmetric`, which has no `max`, with codes from 1 to 255:
 
         s = max(max(-low, high) / 127, 2^-126)
         z = 128
@@ -92,18 +92,19 @@ def LowBit_QuantizeRowsOp : LowBit_Op<"quantize_rows", [
     LowBit_TensorOrMemRef:$scales,
     LowBit_TensorOrMemRef:$zero_points,
     Optional<LowBit_TensorOrMemRef>:$sums,
-    UnitAttr:$symmetric
+    UnitAttr:$symmetric,
+    DefaultValuedAttr<I32Attr, "255">:$max
   );
   let results = (outs Variadic<AnyRankedTensor>:$results);
   let assemblyFormat = [{
-    (`symmetric` $symmetric^)? `ins` `(` $input `:` type($input) `)`
+    (`symmetric` $symmetric^)? (`max` $max^)? `ins` `(` $input `:` type($input) `)`
     `outs` `(` $codes `,` $scales `,` $zero_points (`,` $sums^)? `:`
                type($codes) `,` type($scales) `,` type($zero_points) (`,` type($sums)^)? `)`
     attr-dict (`->` type($results)^)?
   }];
   let builders = [
     // Of a tensor, with destinations of its own.
-    OpBuilder<(ins "::mlir::Value":$input, "bool":$symmetric, CArg<"bool", "false">:$hasSums)>
+    OpBuilder<(ins "::mlir::Value":$input, "bool":$symmetric, "uint32_t":$max, CArg<"bool", "false">:$hasSums)>
   ];
   let extraClassDeclaration = [{
     ::mlir::MutableOperandRange getDpsInitsMutable() {
