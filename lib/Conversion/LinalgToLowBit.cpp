@@ -69,8 +69,8 @@ static Operation *createComputeOp(OpBuilder &builder, linalg::LinalgOp op,
   AlphabetAttr alphabet = DequantizeOp(layer.weights).getAlphabetAttr();
   StringAttr name = DequantizeOp(layer.weights).getLayerAttr();
   Type type = init.getType();
-  uint32_t inputMax = layer.isInteger ? std::max<uint32_t>(getMaxCode(input), layer.inputZeroPoint)
-                                      : maxCode;
+  uint32_t inputMax =
+      layer.isInteger ? std::max<uint32_t>(getMaxCode(input), layer.inputZeroPoint) : maxCode;
   if (layer.kind == LayerKind::Matmul)
     return MatmulOp::create(builder, loc, type, input, weights, fused, init, alphabet, name,
                             LayoutAttr(), inputMax);

@@ -59,7 +59,8 @@ struct LowerQuantizeRows : OpRewritePattern<QuantizeRowsOp> {
         range.getResults(), ValueRange{op.getScales(), empty, op.getZeroPoints()},
         SmallVector<AffineMap>(5, identity), parallel,
         [&](OpBuilder &nested, Location, ValueRange args) {
-          RowCode code = buildRowCode(nested, loc, args[0], args[1], op.getSymmetric(), op.getMax());
+          RowCode code =
+              buildRowCode(nested, loc, args[0], args[1], op.getSymmetric(), op.getMax());
           Value integer = arith::FPToSIOp::create(nested, loc, nested.getI32Type(), code.zeroPoint);
           linalg::YieldOp::create(nested, loc, ValueRange{code.scale, code.inverse, integer});
         });
@@ -69,8 +70,9 @@ struct LowerQuantizeRows : OpRewritePattern<QuantizeRowsOp> {
         op.getCodes(), {identity, row, row, identity}, parallel,
         [&](OpBuilder &nested, Location, ValueRange args) {
           Value zeroPoint = arith::SIToFPOp::create(nested, loc, nested.getF32Type(), args[2]);
-          linalg::YieldOp::create(nested, loc,
-                                  buildQuantizeInRow(nested, loc, args[0], args[1], zeroPoint, op.getMax()));
+          linalg::YieldOp::create(
+              nested, loc,
+              buildQuantizeInRow(nested, loc, args[0], args[1], zeroPoint, op.getMax()));
         });
     SmallVector<Value> results = {elements.getResult(0), codes.getResult(0), zeroPoints};
     if (op.getSums())

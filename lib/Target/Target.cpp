@@ -105,8 +105,9 @@ Value mlir::gpfq::emitDeinterleave(OpBuilder &builder, Location loc, ArrayRef<Va
 
 ArrayRef<const KernelTarget *> mlir::gpfq::getKernelTargets() {
   static const KernelTarget *const targets[] = {
-      &getZnver4Target(),      &getAvx512VpopcntdqTarget(), &getAvx512VnniTarget(),
-      &getAvxVnniTarget(),     &getAvx2Target(),            &getAArch64I8mmTarget(),
+      &getZnver4Target(),         &getAvx512VpopcntdqTarget(),
+      &getAvx512VnniTarget(),     &getAvxVnniTarget(),
+      &getAvx2Target(),           &getAArch64I8mmTarget(),
       &getAArch64DotprodTarget(), &getGenericTarget()};
   return targets;
 }

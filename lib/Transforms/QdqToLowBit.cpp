@@ -191,9 +191,10 @@ struct FakeQuantizationToLowBit : OpRewritePattern<linalg::GenericOp> {
     // The least code becomes 0.
     Value input = codes->input;
     auto type = cast<RankedTensorType>(input.getType());
-    Value quantized = QuantizeOp::create(rewriter, loc, type.clone(rewriter.getI8Type()), input,
-                                         createFloatConstant(rewriter, loc, {1}, codes->inputScale),
-                                         codes->inputZeroPoint - codes->low, codes->high - codes->low);
+    Value quantized =
+        QuantizeOp::create(rewriter, loc, type.clone(rewriter.getI8Type()), input,
+                           createFloatConstant(rewriter, loc, {1}, codes->inputScale),
+                           codes->inputZeroPoint - codes->low, codes->high - codes->low);
     rewriter.replaceOpWithNewOp<DequantizeOp>(
         op, type, quantized, createFloatConstant(rewriter, loc, {1}, codes->scale),
         codes->zeroPoint - codes->low, IntegerAttr(), IntegerAttr(), AlphabetAttr(), StringAttr());

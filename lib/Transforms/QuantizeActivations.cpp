@@ -156,7 +156,8 @@ LogicalResult QuantizeActivationsPass::observe(func::FuncOp function,
 /// An entry of the report.
 static llvm::json::Object describe(const Activation &activation,
                                    MutableArrayRef<QuantizableOp> layers,
-                                   const RangeObserver &observer, ActivationScale scale, int maxCode) {
+                                   const RangeObserver &observer, ActivationScale scale,
+                                   int maxCode) {
   llvm::json::Array names;
   for (unsigned layer : activation.layers)
     names.push_back(layers[layer].name());

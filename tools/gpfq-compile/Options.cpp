@@ -61,11 +61,11 @@ struct Flags {
           clEnumValN(EmitLevel::Integer, "integer", "integer layers with fused epilogues"),
           clEnumValN(EmitLevel::Packed, "packed", "weights packed for the target"),
           clEnumValN(EmitLevel::LLVM, "llvm", "the LLVM dialect"))};
-  cl::list<std::string> targets{"target", cl::CommaSeparated, cl::value_desc("name,.."),
-                                cl::cat(outputCategory),
-                                cl::desc("host (default), znver4, avx512vpopcntdq, avx512vnni, avxvnni, "
-                                         "avx2, aarch64-i8mm, aarch64-dotprod or generic; "
-                                         "of several, the library runs the best that its CPU can")};
+  cl::list<std::string> targets{
+      "target", cl::CommaSeparated, cl::value_desc("name,.."), cl::cat(outputCategory),
+      cl::desc("host (default), znver4, avx512vpopcntdq, avx512vnni, avxvnni, "
+               "avx2, aarch64-i8mm, aarch64-dotprod or generic; "
+               "of several, the library runs the best that its CPU can")};
   cl::alias targetsAlias{"targets", cl::aliasopt(targets), cl::cat(outputCategory),
                          cl::desc("The same as --target"), cl::CommaSeparated};
   cl::opt<std::string> symbolName{

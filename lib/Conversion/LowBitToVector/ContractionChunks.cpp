@@ -45,6 +45,15 @@ double ContractionKernel::getRegisterCost() const {
   return load * double(g.bits) / 8 + (isUnpackedOnce ? unpack : 0.0);
 }
 
+double ContractionKernel::getPixelCost() const {
+  if (panelForm != PanelForm::Pairs)
+    return 0;
+  // Of products of codes: a vector of them, and the reduction at the end.
+  constexpr double vector = 2.5, reduction = 8.0;
+  double vectors = double(g.runs * llvm::divideCeil(8 * g.getPairs(), 4 * g.lanes));
+  return (vectors * vector + reduction) / double(g.getTotalQuads());
+}
+
 void ContractionKernel::chooseChunks() {
   if (!b.isSplit())
     return;
@@ -57,6 +66,7 @@ void ContractionKernel::chooseChunks() {
   loops.panelsOfLine = panelsOfLine;
   loops.quads = g.getTotalQuads();
   loops.registerCost = getRegisterCost();
+  loops.pixelCost = getPixelCost();
   loops.mostTiles = getBlockTiles();
   loops.panels.append(g.getFullPanels(), g.vectors);
   if (int64_t tail = g.getTailVectors())

@@ -49,7 +49,8 @@ static int64_t getWordBytes(const PackedGeometry &g) {
 }
 
 static int64_t getPairBytes(const PackedGeometry &g) {
-  int64_t steps = g.runs * llvm::divideCeil(g.getQuads(), 2) + llvm::divideCeil(g.getSharedQuads(), 2);
+  int64_t steps =
+      g.runs * llvm::divideCeil(g.getQuads(), 2) + llvm::divideCeil(g.getSharedQuads(), 2);
   return 2 * steps * g.vectors * g.getRegisterBytes();
 }
 

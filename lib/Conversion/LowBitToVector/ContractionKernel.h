@@ -140,6 +140,8 @@ private:
   int64_t getBlockTiles() const;
   /// What a register of weights costs before its first product, in products.
   double getRegisterCost() const;
+  /// What a pixel costs beside its products, as part of those with one vector.
+  double getPixelCost() const;
   int64_t getTileRows() const;
   ContractionShape getShape() const { return {height * width, g.getTotalQuads(), g.bits}; }
   /// True if each panel is unpacked once, for all tiles, rather than in the inner loop.

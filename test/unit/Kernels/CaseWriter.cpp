@@ -26,8 +26,7 @@ std::string gpfq::test::getType(const char *form, const Shape &shape, const std:
   return os.str();
 }
 
-CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element,
-                                  int64_t maxCode) {
+CaseBuffer CaseWriter::makeBuffer(const Shape &shape, const std::string &element, int64_t maxCode) {
   CaseBuffer buffer{shape, element, {}};
   int64_t count = buffer.getNumElements();
   if (element == "i8") {
@@ -104,9 +103,8 @@ void CaseWriter::drawWindow(int64_t kernelHeight, int64_t kernelWidth, bool isDe
     return list.str();
   };
   os << ", strides = array<i64: " << list(stride) << ">, dilations = array<i64: " << list(dilation)
-     << ">, padding = array<i64: " << list(padding)
-     << ">, padding_value = " << (result.floatInput ? 0 : pick(0, result.quantizesSigns ? 2 : inputMax))
-     << " : i32";
+     << ">, padding = array<i64: " << list(padding) << ">, padding_value = "
+     << (result.floatInput ? 0 : pick(0, result.quantizesSigns ? 2 : inputMax)) << " : i32";
   attributes += os.str();
   outputShape = {inputShape[0], output[0], output[1], 0};
 }

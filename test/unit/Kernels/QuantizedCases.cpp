@@ -42,9 +42,8 @@ std::string CaseWriter::getRowCodes(const std::string &input, const std::string 
   os << "  " << results << " = lowbit.quantize_rows" << (isSymmetric ? " symmetric" : "");
   if (!isSymmetric && inputMax < 255)
     os << " max " << inputMax;
-  os << " ins("
-     << input << " : " << inputType << ") outs(" << inits << " : " << types << ") -> " << types
-     << "\n";
+  os << " ins(" << input << " : " << inputType << ") outs(" << inits << " : " << types << ") -> "
+     << types << "\n";
   return os.str();
 }
 

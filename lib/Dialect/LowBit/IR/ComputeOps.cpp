@@ -170,8 +170,8 @@ static FailureOr<std::pair<int64_t, int64_t>> verifyWindow(ConvOp op, int64_t ke
   if (failed(verifySizes([&] { return op.emitOpError(); }, "input", inputType.getShape())))
     return failure();
   if (op.getPaddingValue() > op.getInputMax())
-    return op.emitOpError("padding value ") << int32_t(op.getPaddingValue())
-                                            << " is not a code from 0 to " << op.getInputMax();
+    return op.emitOpError("padding value ")
+           << int32_t(op.getPaddingValue()) << " is not a code from 0 to " << op.getInputMax();
   if (inputType.getElementType().isF32() && op.getPaddingValue() != 0)
     return op.emitOpError("a float input is padded with zero");
   std::optional<int64_t> height = getConvSize(inputType.getDimSize(1), padding[0], padding[1],

@@ -59,13 +59,16 @@ static bool isSameScale(Value a, Value b) {
 }
 
 /// quantize(dequantize(q)) is q: ((q - z) * s) / s is within an ulp of the integer q - z. Not of
-/// signs, where q may be 1.
+/// signs, where q may be 1, nor where it may be more than the largest code.
 OpFoldResult QuantizeOp::fold(FoldAdaptor) {
   auto dequantize = getInput().getDefiningOp<DequantizeOp>();
-  if (dequantize && !dequantize.getAlphabet() && isSameScale(dequantize.getScale(), getScale()) &&
-      dequantize.getZeroPoint() == getZeroPoint() && getMax() == maxCode && !getSign())
-    return dequantize.getInput();
-  return {};
+  if (!dequantize || dequantize.getAlphabet() || getSign() ||
+      !isSameScale(dequantize.getScale(), getScale()) ||
+      dequantize.getZeroPoint() != getZeroPoint())
+    return {};
+  auto source = dequantize.getInput().getDefiningOp<QuantizeOp>();
+  bool isInRange = getMax() == maxCode || (source && source.getMax() <= getMax());
+  return isInRange ? dequantize.getInput() : OpFoldResult();
 }
 
 LogicalResult mlir::lowbit::verifySizes(function_ref<InFlightDiagnostic()> emitError,

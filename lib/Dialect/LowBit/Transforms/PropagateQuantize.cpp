@@ -39,8 +39,7 @@ static std::optional<CodeParams> getParams(QuantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale)
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), op.getMax(),
-                    op.getSign()};
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), op.getMax(), op.getSign()};
 }
 
 static std::optional<CodeParams> getParams(DequantizeOp op) {

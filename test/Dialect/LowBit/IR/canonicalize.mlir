@@ -13,7 +13,24 @@ func.func @quantize_of_dequantize(%q: tensor<4xi8>) -> tensor<4xi8> {
 
 // -----
 
-// Another zero point, another scale, fewer bits or levels of a weight: no fold.
+// The codes are known to be no larger than these can be; those of the second are not.
+
+// CHECK-LABEL: func @fold_max
+// CHECK: %[[Q:.*]] = lowbit.quantize %{{.*}}, %{{.*}} max 241
+// CHECK: %[[R:.*]] = lowbit.quantize %{{.*}}, %{{.*}} max 240
+// CHECK: return %[[Q]], %[[R]]
+func.func @fold_max(%x: tensor<4xf32>) -> (tensor<4xi8>, tensor<4xi8>) {
+  %s = arith.constant dense<0.5> : tensor<1xf32>
+  %q = lowbit.quantize %x, %s max 241 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %y = lowbit.dequantize %q, %s : tensor<4xi8>, tensor<1xf32> -> tensor<4xf32>
+  %0 = lowbit.quantize %y, %s max 241 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  %1 = lowbit.quantize %y, %s max 240 : tensor<4xf32>, tensor<1xf32> -> tensor<4xi8>
+  return %0, %1 : tensor<4xi8>, tensor<4xi8>
+}
+
+// -----
+
+// Another zero point, another scale, fewer codes or levels of a weight: no fold.
 
 // CHECK-LABEL: func @no_fold
 // CHECK-COUNT-4: lowbit.quantize

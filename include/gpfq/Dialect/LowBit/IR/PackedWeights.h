@@ -74,9 +74,7 @@ struct PackedGeometry {
   int64_t getQuadEnd(int64_t quad) const;
 
   bool hasSigns() const { return encoding == FieldEncoding::Signs; }
-  bool hasOffset() const {
-    return encoding == FieldEncoding::Offset || isPaired() || isInPlace();
-  }
+  bool hasOffset() const { return encoding == FieldEncoding::Offset || isPaired() || isInPlace(); }
   bool isPaired() const { return encoding == FieldEncoding::Paired; }
   bool isInPlace() const { return encoding == FieldEncoding::InPlace; }
   /// Where fields are multiplied: at `getPlacesInByte(bits)`, or at bit 0 if they are unpacked.
