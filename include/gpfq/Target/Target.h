@@ -7,6 +7,7 @@
 
 #include "mlir/IR/Builders.h"
 #include "mlir/IR/Diagnostics.h"
+#include "llvm/Support/MathExtras.h"
 
 namespace mlir::gpfq {
 
@@ -77,6 +78,17 @@ public:
   /// The time of half the products of quads, of sums of codes and levels (the encoding `paired` of
   /// LayoutAttr), in that of all products; 1 if the additions take what the products save.
   virtual double getPairedTime() const { return 1.0; }
+  /// What the sums of codes cost that such products need for each pixel with `runs` runs of `run`
+  /// codes: vectors along each run, and a reduction. In products of two registers.
+  double getCodeSumCost(int64_t runs, int64_t run) const {
+    constexpr double vectorCost = 2.5, reductionCost = 8.0;
+    return double(runs * llvm::divideCeil(run, 4 * getLanes())) * vectorCost + reductionCost;
+  }
+  /// What all products of a pixel with `vectors` vectors cost, as such products.
+  double getPairedCost(int64_t runs, int64_t run, int64_t vectors) const {
+    double quads = double(runs) * (run / 8 * 2);
+    return (getPairedTime() * quads + 1.0) * vectors + getCodeSumCost(runs, run);
+  }
   /// Rows of a tile of `vectors` vectors for such products.
   virtual int64_t getPairedTileRows(int64_t vectors) const {
     llvm_unreachable("target without products of sums");

@@ -46,12 +46,8 @@ double ContractionKernel::getRegisterCost() const {
 }
 
 double ContractionKernel::getPixelCost() const {
-  if (panelForm != PanelForm::Pairs)
-    return 0;
-  // Of products of codes: a vector of them, and the reduction at the end.
-  constexpr double vector = 2.5, reduction = 8.0;
-  double vectors = double(g.runs * llvm::divideCeil(8 * g.getPairs(), 4 * g.lanes));
-  return (vectors * vector + reduction) / double(g.getTotalQuads());
+  bool isPaired = panelForm == PanelForm::Pairs;
+  return isPaired ? b.target.getCodeSumCost(g.runs, g.run) / double(g.getTotalQuads()) : 0.0;
 }
 
 void ContractionKernel::chooseChunks() {

@@ -134,9 +134,10 @@ bool mlir::gpfq::canUseWinograd(Conv2DOp op, const KernelTarget &target) {
 bool mlir::gpfq::prefersWinograd(Conv2DOp op, const KernelTarget &target, bool isSplit) {
   WinogradShape shape(op, target, /*mostChunks=*/1);
   double pixels = double(shape.batch) * shape.height * shape.width;
-  double direct = pixels * shape.vectors * 9 * shape.inputChannels / 4;
-  if (PackedGeometry(op).isPaired())
-    direct *= target.getPairedTime();
+  PackedGeometry geometry(op);
+  double direct = pixels * (geometry.isPaired()
+                                ? target.getPairedCost(geometry.runs, geometry.run, shape.vectors)
+                                : double(shape.vectors * 9 * shape.inputChannels / 4));
   // Threads transform the same levels, each for itself, which counts where there is little else to
   // do, or where these do not fit the second-level cache.
   constexpr double minSplitCost = 1e6;

@@ -52,8 +52,7 @@ static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &
          bits < 8 && vectors * (places + 2) <= target.getVectorRegisters();
 }
 
-/// True if products of sums of codes and levels take less time than those of codes and levels. A
-/// sum of products of codes for each pixel comes in, by vectors along each run and a reduction.
+/// True if products of sums of codes and levels take less time than those of codes and levels.
 static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &target, int64_t vectors,
                           PairedUse use) {
   if (use == PairedUse::Never || target.getPairedTime() >= 1.0 || !hasRoomForSums(op))
@@ -62,14 +61,12 @@ static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &targe
   if (use == PairedUse::Always || vectors < 2 || getPixels(op) < minPixels)
     return use == PairedUse::Always;
   SmallVector<int64_t> kernel = op.getKernelShape();
-  int64_t run = getRun(op, kernel), runs = op.getReductionLength() / run, lanes = target.getLanes();
+  int64_t run = getRun(op, kernel), runs = op.getReductionLength() / run;
   auto conv = dyn_cast<Conv2DOp>(op.getOperation());
   int64_t groups = conv ? conv.getGroups() : 1;
-  double sums = llvm::divideCeil(kernel[0] / groups, lanes);
-  double products = double(runs) * (run / 8 * 2) * sums;
-  constexpr double vectorTime = 2.5, reductionTime = 8.0, startTime = 1.0, margin = 1.05;
-  double codes = double(runs * llvm::divideCeil(run, 4 * lanes)) * vectorTime + reductionTime;
-  return margin * (target.getPairedTime() * products + codes + startTime * sums) < products;
+  int64_t sums = llvm::divideCeil(kernel[0] / groups, target.getLanes());
+  constexpr double margin = 1.05;
+  return margin * target.getPairedCost(runs, run, sums) < double(runs * (run / 8 * 2) * sums);
 }
 
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
