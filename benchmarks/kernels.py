@@ -8,11 +8,12 @@
 
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
-and their ratio, which is above 1 for a 3x3 convolution that does with fewer products. Chains: `bytes`
+and their ratio, which is above 1 where a kernel does with fewer products; below 6 bits codes of the input leave room
+for the sums with levels, as those of quantised networks do. Chains: `bytes`
 vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept
 in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs
-are bits, which the producer of the input has packed; on targets other than znver4 and avx512vpopcntdq the chain is that of
-bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in place
+are bits, which the producer of the input has packed; on targets other than znver4 and avx512vpopcntdq the chain is
+that of bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in place
 of codes of 8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there
 is also the ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N
 pinned threads.
@@ -315,7 +316,9 @@ def measure(
     for info in model.inputs:
         is_float = info.dtype == np.float32
         arrays.append(allocate(info.shape, np.float32 if is_float else np.uint8))
-        arrays[-1][...] = random.standard_normal(info.shape) if is_float else random.integers(0, input_max + 1, info.shape)
+        arrays[-1][...] = (
+            random.standard_normal(info.shape) if is_float else random.integers(0, input_max + 1, info.shape)
+        )
     outputs = [allocate(info.shape, info.dtype) for info in model.outputs]
     workspace = allocate((model.workspace_bytes,), np.uint8)
     pointers = lambda values: (ctypes.c_void_p * len(values))(*(a.ctypes.data for a in values))  # noqa: E731
@@ -375,9 +378,7 @@ def main() -> None:
                 is_row = layer.kind == "matmul" and layer.h * layer.w == 1
                 weight_bytes = layer.c * layer.oc * bits // 8 if is_row else 0
                 input_max = get_input_max(layer, bits, options.input)
-                times = measure(
-                    model, stopwatch, chain, options.seconds, weight_bytes, input_max, options.threads
-                )
+                times = measure(model, stopwatch, chain, options.seconds, weight_bytes, input_max, options.threads)
                 rate = layer.operations / times.call * 1e-9
                 line = {
                     "layer": layer.name,

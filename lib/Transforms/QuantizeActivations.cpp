@@ -202,12 +202,12 @@ static std::string explainCodes(QuantizableOp &layer) {
 }
 
 /// True if kernels for `layer` may take less time where a code and a level fit a byte. Levels of up
-/// to five bits leave most codes; with few outputs or products there is nothing to win.
+/// to five bits leave most codes; with few products for a pixel there is nothing to win.
 static bool gainsFromRoom(QuantizableOp &layer) {
-  constexpr int64_t mostReserved = 30, minOutputs = 33, minProducts = 64;
+  constexpr int64_t mostReserved = 30, minOutputs = 32, minProducts = 8192;
+  int64_t outputs = layer.shape.outputChannels / layer.groups();
   return !layer.isDepthwise && layer.layer.getAlphabet().getSpan() <= mostReserved &&
-         layer.shape.outputChannels >= minOutputs * layer.groups() &&
-         layer.columns() >= minProducts;
+         outputs >= minOutputs && outputs * layer.columns() >= minProducts;
 }
 
 int QuantizeActivationsPass::getMaxCode(const Activation &activation,

@@ -135,16 +135,18 @@ bool mlir::gpfq::prefersWinograd(Conv2DOp op, const KernelTarget &target, bool i
   WinogradShape shape(op, target, /*mostChunks=*/1);
   double pixels = double(shape.batch) * shape.height * shape.width;
   PackedGeometry geometry(op);
-  double direct = pixels * (geometry.isPaired()
-                                ? target.getPairedCost(geometry.runs, geometry.run, shape.vectors)
-                                : double(shape.vectors * 9 * shape.inputChannels / 4));
+  bool isPaired = geometry.isPaired();
+  double direct =
+      pixels * (isPaired ? target.getPairedCost(geometry.runs, geometry.run, shape.vectors)
+                         : double(shape.vectors * 9 * shape.inputChannels / 4));
   // Threads transform the same levels, each for itself, which counts where there is little else to
   // do, or where these do not fit the second-level cache.
   constexpr double minSplitCost = 1e6;
   constexpr int64_t maxSplitLevels = 1024 * 1024;
   if (isSplit && (direct < minSplitCost || shape.vectors * shape.getLevelsSize() > maxSplitLevels))
     return false;
-  constexpr double margin = 1.1;
+  // For what the estimate of the plain direct kernel leaves out.
+  double margin = isPaired ? 1.0 : 1.1;
   return margin * shape.estimateCost() < direct;
 }
 

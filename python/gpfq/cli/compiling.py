@@ -134,8 +134,8 @@ def quantize_command(model: Path, output: Path, calibration: tuple[Path, ...], a
 @click.option("--float", "keep_float", is_flag=True, help="Compile the float network.")
 @click.option(
     "--target",
-    help="host (default), znver4, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, generic, or "
-    "several of these.",
+    help="host (default), znver4, avx512vpopcntdq, avx512vnni, avxvnni, avx2, aarch64-i8mm, aarch64-dotprod, "
+    "generic, or several of these.",
 )
 @click.option("--name", help="Prefix of the C functions (default: libnet.so gives net).")
 @shared_options

@@ -92,7 +92,7 @@ if sys.argv[1:] == ["signs"]:
     sys.exit()
 if sys.argv[1:] == ["paired"]:
     for bits in range(1, 6):
-        span = 2 * (2 ** bits - 1 if bits <= 3 else 2 ** (bits - 1) - 1)
+        span = 2 * (2**bits - 1 if bits <= 3 else 2 ** (bits - 1) - 1)
         for name, (image, kernel, attributes) in (CONVOLUTIONS | PAIRED).items():
             stride = 2 if "strides" in attributes else 1
             pixels = [(size - side) // stride + 1 for size, side in zip(image, kernel[1:3], strict=False)]
