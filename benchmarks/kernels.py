@@ -13,8 +13,8 @@ for the sums with levels, as those of quantised networks do. Chains: `bytes`
 vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept
 in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs
 are bits, which the producer of the input has packed; on targets other than znver4 and avx512vpopcntdq the chain is
-that of bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in place
-of codes of 8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there
+that of bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in
+place of codes of 8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there
 is also the ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N
 pinned threads.
 """

@@ -121,8 +121,8 @@ def compile(
         quantised already, or with keep_float.
     keep_float: compile the float network.
     target: "host" (default), "znver4", "avx512vpopcntdq", "avx512vnni", "avxvnni", "avx2", "aarch64-i8mm",
-        "aarch64-dotprod" or "generic"; or several of one architecture, as "avx512vnni,avx2,generic": the library then runs the best that
-        its CPU can.
+        "aarch64-dotprod" or "generic"; or several of one architecture, as "avx512vnni,avx2,generic": the library
+        then runs the best that its CPU can.
     name: prefix of the C functions, by default from the file name (libnet.so gives net).
     weights, report, extra, errors: as for `quantize`.
     """
