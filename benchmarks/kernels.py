@@ -9,14 +9,14 @@
 Each layer is one lowbit op with scale, bias, ReLU and requantisation, compiled by gpfq-compile. Bursts of it and of
 chains of multiply-adds in registers alternate in one process; one JSON line a layer and width gives the best of each
 and their ratio, which is above 1 where a kernel does with fewer products; below 6 bits codes of the input leave room
-for the sums with levels, as those of quantised networks do. Chains: `bytes`
-vpmaddubsw+vpmaddwd+vpaddd, `words` vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept
-in i16), `fma`, `vnni256`, `vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs
-are bits, which the producer of the input has packed; on targets other than znver4 and avx512vpopcntdq the chain is
-that of bytes. With --output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in
-place of codes of 8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there
-is also the ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N
-pinned threads.
+for the sums with levels, as those of quantised networks do. Chains: `bytes` vpmaddubsw+vpmaddwd+vpaddd, `words`
+vpmaddwd+vpaddd on i16 (what eight bits take), `sums` vpmaddubsw+vpaddw (sums kept in i16), `fma`, `vnni256`,
+`vnni512`, `signs512` vpxorq+vpopcntq+vpaddq. With --input=signs both weights and inputs are bits, which the producer
+of the input has packed; on targets other than znver4 and avx512vpopcntdq the chain is that of bytes. With
+--output=signs, the result of layers of signs is bits as well, as the next such layer takes them, in place of codes of
+8 bits; then residual sums and channels that do not fill words are left out. For one row of a matrix there is also the
+ratio to the time of reading as many bytes as the packed weights have. --threads=N adds the speed-up by N pinned
+threads.
 """
 
 from __future__ import annotations
