@@ -204,9 +204,9 @@ static std::string explainCodes(QuantizableOp &layer) {
 /// True if kernels for `layer` may take less time where a code and a level fit a byte. Levels of up
 /// to five bits leave most codes; with few products for a pixel there is nothing to win.
 static bool gainsFromRoom(QuantizableOp &layer) {
-  constexpr int64_t mostReserved = 30, minOutputs = 32, minProducts = 8192;
+  constexpr int64_t minOutputs = 32, minProducts = 6144;
   int64_t outputs = layer.shape.outputChannels / layer.groups();
-  return !layer.isDepthwise && layer.layer.getAlphabet().getSpan() <= mostReserved &&
+  return !layer.isDepthwise && layer.layer.getAlphabet().getSpan() <= lowbit::maxReservedCodes &&
          outputs >= minOutputs && outputs * layer.columns() >= minProducts;
 }
 

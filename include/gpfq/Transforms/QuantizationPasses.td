@@ -181,7 +181,7 @@ def GPFQQuantizeActivations : Pass<"gpfq-quantize-activations", "::mlir::ModuleO
     Codes of 8 bits go from 0 to 255, but those of inputs of convolutions and matrix products whose weights have up to five
     bits leave room at the end: as many codes as there are from the least to the largest level, 14 of four bits. Kernels may
     then add a code and a level in a byte (`paired` in `#lowbit.layout`), which wins time where a channel group has 32 output channels
-    or more and 8,192 weights; the inputs of other layers have all codes. With `max=255` all have.
+    or more and 6,144 weights; the inputs of other layers have all codes. With `max=255` all have.
 
     `bits=1` makes signs of the values that feed nothing but layers whose levels are -1 and 1: the codes 0 and 2 with
     zero point 1 (`lowbit.quantize` with `sign`), and the scale with the least squared error, the mean of |x|. A value

@@ -53,13 +53,11 @@ static bool canMultiplyInPlace(LowBitComputeOpInterface op, const KernelTarget &
 }
 
 /// True if products of sums of codes and levels take less time than those of codes and levels.
-static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &target, int64_t vectors,
-                          PairedUse use) {
-  if (use == PairedUse::Never || target.getPairedTime() >= 1.0 || !hasRoomForSums(op))
-    return false;
+static bool gainsFromPairs(LowBitComputeOpInterface op, const KernelTarget &target,
+                           int64_t vectors) {
   constexpr int64_t minPixels = 32;
-  if (use == PairedUse::Always || vectors < 2 || getPixels(op) < minPixels)
-    return use == PairedUse::Always;
+  if (vectors < 2 || getPixels(op) < minPixels)
+    return false;
   SmallVector<int64_t> kernel = op.getKernelShape();
   int64_t run = getRun(op, kernel), runs = op.getReductionLength() / run;
   auto conv = dyn_cast<Conv2DOp>(op.getOperation());
@@ -67,6 +65,19 @@ static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &targe
   int64_t sums = llvm::divideCeil(kernel[0] / groups, target.getLanes());
   constexpr double margin = 1.05;
   return margin * target.getPairedCost(runs, run, sums) < double(runs * (run / 8 * 2) * sums);
+}
+
+static bool prefersPaired(LowBitComputeOpInterface op, const KernelTarget &target, int64_t vectors,
+                          PairedUse use) {
+  return use != PairedUse::Never && target.getPairedTime() < 1.0 && hasRoomForSums(op) &&
+         (use == PairedUse::Always || gainsFromPairs(op, target, vectors));
+}
+
+/// True if that would be so for `op` with fewer codes, as `gpfq-quantize-activations` makes them.
+static bool lacksRoom(LowBitComputeOpInterface op, const KernelTarget &target, int64_t vectors) {
+  return isa<Conv2DOp, MatmulOp>(op) && op.hasIntegerAccumulator() && !hasRoomForSums(op) &&
+         target.getPairedTime() < 1.0 && op.getAlphabet().getSpan() <= maxReservedCodes &&
+         gainsFromPairs(op, target, vectors);
 }
 
 /// Top-aligned products are 2^shift times larger; they must still fit an i32 accumulator.
@@ -236,6 +247,14 @@ struct LowBitPackPass : lowbit::impl::LowBitPackBase<LowBitPackPass> {
     ++packed;
     measuredTiles += !layout.getTile().empty();
     numPaired += layout.getEncoding() == FieldEncoding::Paired;
+    if (paired == PairedUse::Faster && !hasSigns &&
+        lacksRoom(op, kernelTarget, layout.getVectors())) {
+      ++numWithoutRoom;
+      op->emitRemark() << "layer " << op.getLayerAttr() << " has input codes up to "
+                       << op.getInputMax() << "; with codes up to "
+                       << maxCode - op.getAlphabet().getSpan()
+                       << ", which gpfq-quantize-activations makes, kernels would multiply less";
+    }
     packedBytes += bytes.size();
   }
 

@@ -159,6 +159,9 @@ inline constexpr int64_t maxShiftedLevel = 64;
 /// fields may be `paired`.
 bool hasRoomForSums(LowBitComputeOpInterface op);
 
+/// Codes that are given up for such sums at most: the span of levels of five bits.
+inline constexpr int32_t maxReservedCodes = 30;
+
 /// Layers with fewer input channels multiply signs as bytes: most of a word would be empty.
 inline constexpr int64_t minSignChannels = 16;
 /// Pixels at an edge of the result whose windows go over padding and have tables of their own.

@@ -31,7 +31,7 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
 
     On `znver4`, where the sum of a code and a level fits a byte (`input_max`, see `gpfq-quantize-activations`), fields are
     `paired`: kernels then multiply half as often. With `paired=faster` that is so where an estimate says that it takes less
-    time.
+    time; a remark names layers where it would be so with fewer codes.
 
     ```mlir
     // Before
@@ -65,6 +65,7 @@ def LowBitPack : Pass<"lowbit-pack", "func::FuncOp"> {
     Statistic<"packed", "packed", "compute ops that were packed">,
     Statistic<"packedAtRunTime", "packed-at-run-time", "products of two activations whose second operand is packed">,
     Statistic<"numPaired", "paired", "compute ops whose fields are for products of sums of codes and levels">,
+    Statistic<"numWithoutRoom", "without-room", "compute ops that could be, if the input had fewer codes">,
     Statistic<"packedBytes", "packed-bytes", "bytes of packed weights">,
     Statistic<"measuredTiles", "measured-tiles", "compute ops whose tile is in the table">,
     Statistic<"notPacked", "not-packed", "compute ops whose levels are not constant">,
