@@ -76,7 +76,7 @@ TEST(RangeObserver, ScaleOfSignsIsTheMeanMagnitude) {
 TEST(RangeObserver, DescribesSigns) {
   RangeObserver observer(true);
   std::vector<float> values = {-0.0f, 0.0f, 2.0f, -2.0f, -2.0f, 2.0f, 2.0f, -2.0f};
-  observer.add(values.data(), 255);
+  observer.add(values.data(), 8);
   EXPECT_EQ(observer.signScale().scale, 1.5f);
   ActivationUse use = observer.describe(observer.signScale(), 2);
   EXPECT_EQ(use.codes, (std::vector<double>{3.0, 0.0, 5.0}));
