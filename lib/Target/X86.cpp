@@ -17,6 +17,13 @@ using namespace mlir::gpfq;
       StringLiteral("f16c"), StringLiteral("fma"), StringLiteral("lzcnt"), StringLiteral("movbe"), \
       StringLiteral("popcnt")
 
+static SmallVector<StringLiteral> withFeature(ArrayRef<StringLiteral> features,
+                                              StringLiteral feature) {
+  SmallVector<StringLiteral> result(features);
+  result.push_back(feature);
+  return result;
+}
+
 /// A saturating pack of two vectors to one of twice the elements, 128 bits at a time.
 static Value emitPack(OpBuilder &builder, Location loc, StringRef intrinsic, Value first,
                       Value second) {
@@ -146,11 +153,8 @@ public:
   bool countsBitsOfLanes() const override { return true; }
   StringRef getFeatures() const override { return "+avx512vnni,+avx512vpopcntdq,+fast-dpwssd"; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
-    static const SmallVector<StringLiteral> features = [this] {
-      SmallVector<StringLiteral> result(Avx512VnniTarget::getRequiredFeatures());
-      result.push_back(StringLiteral("avx512vpopcntdq"));
-      return result;
-    }();
+    static const SmallVector<StringLiteral> features =
+        withFeature(Avx512VnniTarget::getRequiredFeatures(), "avx512vpopcntdq");
     return features;
   }
 };
@@ -170,11 +174,8 @@ public:
   double getPairedTime() const override { return 0.77; }
   int64_t getPairedTileRows(int64_t vectors) const override { return 16 / vectors; }
   ArrayRef<StringLiteral> getRequiredFeatures() const override {
-    static const SmallVector<StringLiteral> features = [this] {
-      SmallVector<StringLiteral> result(Avx512VpopcntdqTarget::getRequiredFeatures());
-      result.push_back(StringLiteral("sse4a"));
-      return result;
-    }();
+    static const SmallVector<StringLiteral> features =
+        withFeature(Avx512VpopcntdqTarget::getRequiredFeatures(), "sse4a");
     return features;
   }
 };

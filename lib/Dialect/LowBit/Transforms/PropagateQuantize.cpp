@@ -46,7 +46,8 @@ static std::optional<CodeParams> getParams(DequantizeOp op) {
   std::optional<float> scale = getSplatFloat(op.getScale());
   if (!scale || op.getAlphabet())
     return std::nullopt;
-  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), 255, /*isSign=*/false};
+  return CodeParams{op.getScale(), *scale, int32_t(op.getZeroPoint()), maxCode,
+                    /*isSign=*/false};
 }
 
 /// The `dequantize` of an activation with a constant scale that defines `value`; null if there is
