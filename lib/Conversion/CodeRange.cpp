@@ -26,7 +26,7 @@ uint32_t mlir::gpfq::getMaxCode(Value codes) {
   if (!op)
     return maxCode;
   if (auto quantize = dyn_cast<QuantizeOp>(op))
-    return quantize.getSign() ? 2 : quantize.getMax();
+    return quantize.getLargestCode();
   if (auto rows = dyn_cast<QuantizeRowsOp>(op))
     return rows.getMax();
   if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,

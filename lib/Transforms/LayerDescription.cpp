@@ -26,7 +26,7 @@ bool mlir::gpfq::setInputRange(QuantizableOp &layer, ::gpfq::AccumulatorBound &b
     return false;
   }
   bound.inputMin = 0;
-  bound.inputMax = quantize.getSign() ? 2 : int64_t(quantize.getMax());
+  bound.inputMax = quantize.getLargestCode();
   return true;
 }
 
@@ -52,7 +52,7 @@ mlir::gpfq::describeQuantizedWeights(QuantizableOp &layer, const ::gpfq::LayerRe
   if (lowbit::QuantizeOp quantize = getInputQuantization(layer))
     if (auto scale = getConstantFloats(quantize.getScale()))
       weights.input = {scale->values[0], int32_t(quantize.getZeroPoint()),
-                       quantize.getSign() ? 2 : quantize.getMax(), quantize.getSign()};
+                       quantize.getLargestCode(), quantize.getSign()};
   weights.result = result;
   return weights;
 }

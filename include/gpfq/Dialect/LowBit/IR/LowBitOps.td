@@ -48,6 +48,10 @@ def LowBit_QuantizeOp : LowBit_Op<"quantize", [Pure]> {
     $input `,` $scale (`sign` $sign^)? (`zero_point` $zero_point^)? (`max` $max^)? attr-dict
     `:` type($input) `,` type($scale) `->` type($result)
   }];
+  let extraClassDeclaration = [{
+    /// The largest code of the result: 2 with `sign`, `max` else.
+    uint32_t getLargestCode() { return getSign() ? 2 : getMax(); }
+  }];
   let hasVerifier = 1;
   let hasFolder = 1;
 }
