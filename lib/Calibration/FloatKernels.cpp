@@ -85,32 +85,36 @@ const FloatKernelTable &gpfq::floatKernels() { return *selection().table; }
 // Packing and gathering
 //===----------------------------------------------------------------------===//
 
-PackedWeights gpfq::packWeights(int64_t groups, int64_t depth, int64_t columns, const float *source,
-                                int64_t ld, bool rowMajorColumns) {
-  int64_t width = floatKernels().panelFloats;
+void PackedWeights::pack(int64_t groups, int64_t depth, int64_t columns, const float *source,
+                         int64_t ld, bool rowMajorColumns) {
+  const FloatKernelTable &kernels = floatKernels();
+  int64_t width = kernels.panelFloats;
   int64_t panels = (columns + width - 1) / width;
-  PackedWeights packed;
-  packed.numGroups = groups;
-  packed.numDepth = depth;
-  packed.numColumns = columns;
-  packed.groupSize = panels * depth * width;
-  packed.data.assign(groups * packed.groupSize, 0.0f);
+  numGroups = groups;
+  numDepth = depth;
+  numColumns = columns;
+  groupSize = panels * depth * width;
+  data.resize(groups * groupSize);
   for (int64_t g = 0; g < groups; ++g) {
     const float *matrix = source + g * ld * (rowMajorColumns ? columns : depth);
-    float *group = packed.data.data() + g * packed.groupSize;
     for (int64_t first = 0; first < columns; first += width) {
-      float *panel = group + first * depth;
+      float *panel = data.data() + g * groupSize + first * depth;
       int64_t count = std::min(width, columns - first);
       if (!rowMajorColumns) {
-        for (int64_t k = 0; k < depth; ++k)
-          std::copy_n(matrix + k * ld + first, count, panel + k * width);
+        kernels.packPanel(depth, matrix + first, ld, count, panel);
         continue;
       }
-      for (int64_t n = 0; n < count; ++n)
+      for (int64_t n = 0; n < width; ++n)
         for (int64_t k = 0; k < depth; ++k)
-          panel[k * width + n] = matrix[(first + n) * ld + k];
+          panel[k * width + n] = n < count ? matrix[(first + n) * ld + k] : 0.0f;
     }
   }
+}
+
+PackedWeights gpfq::packWeights(int64_t groups, int64_t depth, int64_t columns, const float *source,
+                                int64_t ld, bool rowMajorColumns) {
+  PackedWeights packed;
+  packed.pack(groups, depth, columns, source, ld, rowMajorColumns);
   return packed;
 }
 

@@ -15,6 +15,9 @@ static double total(const std::vector<double> &values) {
   return std::accumulate(values.begin(), values.end(), 0.0);
 }
 
+/// Floats of input rows that are read several times from a cache.
+static constexpr int64_t partFloats = 1024 * 1024;
+
 namespace {
 class ClippedTargets {
 public:
@@ -22,13 +25,15 @@ public:
       : context(context), rows(rows),
         shape{context.problem.groups, context.problem.columns,
               context.problem.outputChannels / context.problem.groups, rows.layout},
-        buffer(rows.rows * shape.outputs()) {
+        partRows(std::max<int64_t>(1, partFloats / shape.inputs() / rowsPerSum) * rowsPerSum),
+        moments(shape.outputs() * shape.columns) {
     for (const GroupSystem &system : context.systems)
       mismatches.push_back(system.training.mismatch);
   }
 
-  /// Measures the solution, and forms the move of the target, T2 - T, that it leads to.
-  void evaluate(const LayerSolution &solution);
+  /// Measures the solution, and if `withMove` forms the moments of the move of the target, T2 - T,
+  /// that it leads to.
+  void evaluate(const LayerSolution &solution, bool withMove);
   /// Moves the target of the training moments, and the mean of it.
   void moveTargets(LayerSolution &solution);
   /// Moves it back.
@@ -41,58 +46,73 @@ public:
   std::vector<double> errors, energies;
 
 private:
+  /// The part of `count` rows from `first`, for which `outputs` has X~q and gets T2 - T.
+  void clip(int64_t first, int64_t count, float *outputs);
+
   LayerContext &context;
   const ClippedRows &rows;
   RowShape shape;
+  /// Rows that are measured at a time.
+  int64_t partRows;
   /// By group, of T.
   std::vector<std::vector<float>> mismatches;
-  /// Rows x output channels: X~q, then T2 - T.
-  std::vector<float> buffer;
   /// Sums of T2 - T over the rows.
   std::vector<double> sums;
+  /// (T2 - T)'X~, outputs x columns.
+  std::vector<double> moments;
 };
 } // namespace
 
-void ClippedTargets::evaluate(const LayerSolution &solution) {
+void ClippedTargets::evaluate(const LayerSolution &solution, bool withMove) {
   int64_t n = shape.columns, outputs = shape.outputs();
   std::vector<float> weights(outputs * n), bias = getBiasDelta(context, solution);
   bias.resize(outputs, 0.0f);
   for (size_t i = 0; i < weights.size(); ++i)
     weights[i] = solution.levels[i] * solution.step(context.blocks, i / n, i % n);
-  multiplyRows(shape, rows.rows, rows.inputs, weights.data(), bias.data(), buffer.data(),
-               context.parallelFor);
+  RowMultiplier multiplier(shape, weights.data(), bias.data());
+  for (std::vector<double> *values : {&errors, &energies, &sums})
+    values->assign(outputs, 0.0);
+  std::fill(moments.begin(), moments.end(), 0.0);
+  std::vector<float> buffer(std::min(partRows, rows.rows) * outputs);
+  for (int64_t first = 0; first < rows.rows; first += partRows) {
+    int64_t count = std::min(partRows, rows.rows - first);
+    const float *inputs = rows.inputs + first * shape.inputs();
+    multiplier.multiply(count, inputs, buffer.data(), context.parallelFor);
+    clip(first, count, buffer.data());
+    if (withMove)
+      accumulateCrossMoments(shape, count, inputs, buffer.data(), moments.data(),
+                             context.parallelFor);
+  }
+}
 
-  // Error, energy and move of each block of rows, added in order.
+void ClippedTargets::clip(int64_t first, int64_t count, float *outputs) {
+  int64_t channels = shape.outputs();
   const RowKernels &kernels = rowKernels();
   std::vector<float> zeros;
   if (!rows.offsets && !rows.bias)
-    zeros.assign(outputs, 0.0f);
+    zeros.assign(channels, 0.0f);
   const float *constant = rows.bias ? rows.bias : zeros.data();
-  int64_t blocks = (rows.rows + rowsPerSum - 1) / rowsPerSum;
-  std::vector<float> partial(blocks * 3 * outputs, 0.0f);
+  // Error, energy and move of each block of rows, added in order.
+  int64_t blocks = (count + rowsPerSum - 1) / rowsPerSum;
+  std::vector<float> partial(blocks * 3 * channels, 0.0f);
   runParallel(context.parallelFor, blocks, [&](int64_t block) {
-    float *error = partial.data() + block * 3 * outputs;
-    ClippedSums blockSums{error, error + outputs, error + 2 * outputs};
-    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows.rows); ++r)
-      kernels.clip(outputs, rows.low, rows.high, rows.targets + r * outputs,
-                   rows.offsets ? rows.offsets + r * outputs : constant,
-                   buffer.data() + r * outputs, blockSums);
+    float *error = partial.data() + block * 3 * channels;
+    ClippedSums blockSums{error, error + channels, error + 2 * channels};
+    for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, count); ++r)
+      kernels.clip(channels, rows.low, rows.high, rows.targets + (first + r) * channels,
+                   rows.offsets ? rows.offsets + (first + r) * channels : constant,
+                   outputs + r * channels, blockSums);
   });
-  for (std::vector<double> *values : {&errors, &energies, &sums})
-    values->assign(outputs, 0.0);
   for (int64_t block = 0; block < blocks; ++block)
-    for (int64_t o = 0; o < outputs; ++o) {
-      errors[o] += partial[block * 3 * outputs + o];
-      energies[o] += partial[(block * 3 + 1) * outputs + o];
-      sums[o] += partial[(block * 3 + 2) * outputs + o];
+    for (int64_t o = 0; o < channels; ++o) {
+      errors[o] += partial[block * 3 * channels + o];
+      energies[o] += partial[(block * 3 + 1) * channels + o];
+      sums[o] += partial[(block * 3 + 2) * channels + o];
     }
 }
 
 void ClippedTargets::moveTargets(LayerSolution &solution) {
   int64_t n = shape.columns;
-  std::vector<double> moments(shape.outputs() * n, 0.0);
-  accumulateCrossMoments(shape, rows.rows, rows.inputs, buffer.data(), moments.data(),
-                         context.parallelFor);
   // The rows stand for those of the training moments.
   double weight = double(context.problem.training->rows) / rows.rows;
   bool isCentred = !context.means.xq.empty();
@@ -119,7 +139,7 @@ void ClippedTargets::moveTargets(LayerSolution &solution) {
 Result<RoundsOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSolution &solution) {
   ClippedTargets targets(context, *context.problem.clipped);
   int64_t n = context.problem.columns, outputs = context.problem.outputChannels;
-  targets.evaluate(solution);
+  targets.evaluate(solution, context.spec.clipRounds > 0);
   RoundsOutcome outcome;
   outcome.errorBefore = total(targets.errors);
   outcome.energy = total(targets.energies);
@@ -133,8 +153,8 @@ Result<RoundsOutcome> gpfq::fitClippedTargets(LayerContext &context, LayerSoluti
   while (outcome.rounds < context.spec.clipRounds) {
     targets.moveTargets(solution);
     alternate(context, solution);
-    targets.evaluate(solution);
     ++outcome.rounds;
+    targets.evaluate(solution, outcome.rounds < context.spec.clipRounds);
     bool isTensor = context.spec.granularity == Granularity::Tensor;
     bool isBetter = total(targets.errors) < total(bestErrors);
     for (int64_t o = 0; o < outputs; ++o) {

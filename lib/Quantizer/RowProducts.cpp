@@ -5,7 +5,6 @@
 #include "RowProducts.h"
 #include "RowKernels.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
-#include "gpfq/Calibration/FloatKernels.h"
 #include <algorithm>
 
 using namespace gpfq;
@@ -39,31 +38,30 @@ static void accumulateGroupMajor(const RowShape &shape, int64_t rows, const floa
   int64_t blocks = ceilDiv(rows, rowsPerSum), tiles = ceilDiv(shape.columns, tileSize);
   // By block, group and neuron of the group.
   int64_t transposedSize = shape.neurons * transposedStride;
-  AlignedBuffer<float> transposed(blocks * shape.groups * transposedSize);
+  static thread_local AlignedBuffer<float> buffer;
+  buffer.resize(std::max<size_t>(buffer.size(), blocks * shape.groups * transposedSize));
+  float *transposed = buffer.data();
   runParallel(parallelFor, blocks * shape.groups, [&](int64_t i) {
     int64_t begin = i / shape.groups * rowsPerSum, g = i % shape.groups;
     transpose(std::min(rowsPerSum, rows - begin), shape.neurons,
               y + begin * shape.outputs() + g * shape.neurons, shape.outputs(),
-              transposed.data() + i * transposedSize);
+              transposed + i * transposedSize);
   });
   runParallel(parallelFor, shape.groups * tiles, [&](int64_t task) {
     int64_t g = task / tiles, first = task % tiles * tileSize;
     int64_t width = std::min(tileSize, shape.columns - first);
     std::vector<float> product(shape.neurons * width);
-    std::vector<double> sums(product.size(), 0.0);
+    static thread_local PackedWeights packed;
     for (int64_t b = 0; b < blocks; ++b) {
       int64_t count = std::min(rowsPerSum, rows - b * rowsPerSum);
       const float *source = x + b * rowsPerSum * shape.inputs() + g * shape.columns + first;
-      PackedWeights packed = packWeights(/*groups=*/1, count, width, source, shape.inputs(),
-                                         /*rowMajorColumns=*/false);
-      matmul(shape.neurons, transposed.data() + (b * shape.groups + g) * transposedSize,
-             transposedStride, packed, /*bias=*/nullptr, product.data(), width);
-      for (size_t i = 0; i < product.size(); ++i)
-        sums[i] += product[i];
+      packed.pack(/*groups=*/1, count, width, source, shape.inputs(), /*rowMajorColumns=*/false);
+      matmul(shape.neurons, transposed + (b * shape.groups + g) * transposedSize, transposedStride,
+             packed, /*bias=*/nullptr, product.data(), width);
+      for (int64_t o = 0; o < shape.neurons; ++o)
+        for (int64_t t = 0; t < width; ++t)
+          moments[(g * shape.neurons + o) * shape.columns + first + t] += product[o * width + t];
     }
-    for (int64_t o = 0; o < shape.neurons; ++o)
-      for (int64_t t = 0; t < width; ++t)
-        moments[(g * shape.neurons + o) * shape.columns + first + t] += sums[o * width + t];
   });
 }
 
@@ -99,23 +97,29 @@ void gpfq::accumulateCrossMoments(const RowShape &shape, int64_t rows, const flo
     accumulateGroupMajor(shape, rows, x, y, moments, parallelFor);
 }
 
-void gpfq::multiplyRows(const RowShape &shape, int64_t rows, const float *x, const float *weights,
-                        const float *bias, float *y, const ParallelFor &parallelFor) {
+RowMultiplier::RowMultiplier(const RowShape &shape, const float *weights, const float *bias)
+    : shape(shape), bias(bias, bias + shape.outputs()) {
   int64_t n = shape.columns;
   if (shape.layout == RowLayout::GroupMajor) {
-    PackedWeights packed =
-        packWeights(shape.groups, n, shape.neurons, weights, n, /*rowMajorColumns=*/true);
+    packed.pack(shape.groups, n, shape.neurons, weights, n, /*rowMajorColumns=*/true);
+    return;
+  }
+  lanes.resize(shape.outputs() * n);
+  for (int64_t o = 0; o < shape.outputs(); ++o)
+    for (int64_t t = 0; t < n; ++t)
+      lanes[(o % shape.neurons * n + t) * shape.groups + o / shape.neurons] = weights[o * n + t];
+}
+
+void RowMultiplier::multiply(int64_t rows, const float *x, float *y,
+                             const ParallelFor &parallelFor) const {
+  int64_t n = shape.columns;
+  if (shape.layout == RowLayout::GroupMajor) {
     for (int64_t g = 0; g < shape.groups; ++g)
-      matmul(rows, x + g * n, shape.inputs(), packed, bias + g * shape.neurons,
+      matmul(rows, x + g * n, shape.inputs(), packed, bias.data() + g * shape.neurons,
              y + g * shape.neurons, shape.outputs(), parallelFor, g);
     return;
   }
   const RowKernels &kernels = rowKernels();
-  // By neuron of the group, column and group, so that groups are neighbours.
-  std::vector<float> lanes(shape.outputs() * n);
-  for (int64_t o = 0; o < shape.outputs(); ++o)
-    for (int64_t t = 0; t < n; ++t)
-      lanes[(o % shape.neurons * n + t) * shape.groups + o / shape.neurons] = weights[o * n + t];
   runParallel(parallelFor, ceilDiv(rows, rowsPerSum), [&](int64_t block) {
     std::vector<float> sums(shape.groups);
     for (int64_t r = block * rowsPerSum; r < std::min((block + 1) * rowsPerSum, rows); ++r)

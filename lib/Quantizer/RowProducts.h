@@ -8,6 +8,7 @@
 #ifndef GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
 #define GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
 
+#include "gpfq/Calibration/FloatKernels.h"
 #include "gpfq/Calibration/ThreadPool.h"
 #include "gpfq/Quantizer/Gram.h"
 #include <vector>
@@ -32,10 +33,23 @@ constexpr int64_t rowsPerSum = 256;
 void accumulateCrossMoments(const RowShape &shape, int64_t rows, const float *x, const float *y,
                             double *moments, const ParallelFor &parallelFor);
 
-/// y[row][o] = bias[o] + sum over t of x[row][t of the group of o] * weights[o][t]; `weights` is
-/// outputs x columns.
-void multiplyRows(const RowShape &shape, int64_t rows, const float *x, const float *weights,
-                  const float *bias, float *y, const ParallelFor &parallelFor);
+/// The product of rows with the weights of a layer.
+class RowMultiplier {
+public:
+  /// `weights` is outputs x columns, `bias` has a value for each output.
+  RowMultiplier(const RowShape &shape, const float *weights, const float *bias);
+
+  /// y[row][o] = bias[o] + sum over t of x[row][t of the group of o] * weights[o][t].
+  void multiply(int64_t rows, const float *x, float *y, const ParallelFor &parallelFor) const;
+
+private:
+  RowShape shape;
+  std::vector<float> bias;
+  /// Of group-major rows.
+  PackedWeights packed;
+  /// Of interleaved rows, by neuron of the group, column and group: groups are neighbours.
+  std::vector<float> lanes;
+};
 
 } // namespace gpfq
 

@@ -63,6 +63,13 @@ struct ConvShape {
 /// Right-hand operand in the panels that the kernels of the selected instruction set read.
 class PackedWeights {
 public:
+  /// Packs `groups` matrices of depth x columns in place of what is held; the storage is used
+  /// again. `rowMajorColumns` = false: the source is depth x columns (a linalg.matmul right-hand
+  /// side) with `ld` elements from row to row; true: columns x depth (an FHWC filter, a torch
+  /// linear weight), `ld` elements from column to column. Groups follow each other.
+  void pack(int64_t groups, int64_t depth, int64_t columns, const float *source, int64_t ld,
+            bool rowMajorColumns);
+
   int64_t groups() const { return numGroups; }
   int64_t depth() const { return numDepth; }
   /// Columns (output channels) of one group.
@@ -70,15 +77,11 @@ public:
   const float *group(int64_t g) const { return data.data() + g * groupSize; }
 
 private:
-  friend PackedWeights packWeights(int64_t, int64_t, int64_t, const float *, int64_t, bool);
   int64_t numGroups = 0, numDepth = 0, numColumns = 0, groupSize = 0;
   AlignedBuffer<float> data;
 };
 
-/// Packs `groups` matrices of depth x columns. `rowMajorColumns` = false: the source is depth x
-/// columns (a linalg.matmul right-hand side) with `ld` elements from row to row; true: columns x
-/// depth (an FHWC filter, a torch linear weight), `ld` elements from column to column. Groups
-/// follow each other.
+/// As PackedWeights::pack.
 PackedWeights packWeights(int64_t groups, int64_t depth, int64_t columns, const float *source,
                           int64_t ld, bool rowMajorColumns);
 /// Packs an FHWC filter: outputChannels x kernelHeight x kernelWidth x channelsPerGroup.
