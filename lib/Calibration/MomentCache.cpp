@@ -10,7 +10,7 @@
 using namespace gpfq;
 
 /// First bytes of a file; the last one is the version of the format.
-static constexpr char magic[8] = {'g', 'p', 'f', 'q', 'm', 'o', 'm', 1};
+static constexpr char magic[8] = {'g', 'p', 'f', 'q', 'm', 'o', 'm', 2};
 
 /// Lower triangles of groups x n x n, or nothing.
 static void putSymmetric(ArchiveWriter &writer, const std::vector<double> &m, int64_t n) {
@@ -35,8 +35,8 @@ static void getSymmetric(ArchiveReader &reader, std::vector<double> &m, int64_t 
 }
 
 static void putGram(ArchiveWriter &writer, const Gram &gram) {
-  for (int64_t value :
-       {gram.groups, gram.columns, gram.neuronsPerGroup, gram.rows, int64_t(gram.sharedInputs)})
+  for (int64_t value : {gram.groups, gram.columns, gram.neuronsPerGroup, gram.rows,
+                        int64_t(gram.sharedInputs), int64_t(gram.foldsMismatch)})
     writer.value(value);
   putSymmetric(writer, gram.h, gram.columns);
   putSymmetric(writer, gram.xx, gram.columns);
@@ -47,10 +47,12 @@ static void putGram(ArchiveWriter &writer, const Gram &gram) {
 }
 
 static void getGram(ArchiveReader &reader, Gram &gram) {
-  int64_t isShared = 0;
-  for (int64_t *value : {&gram.groups, &gram.columns, &gram.neuronsPerGroup, &gram.rows, &isShared})
+  int64_t isShared = 0, isFolded = 0;
+  for (int64_t *value :
+       {&gram.groups, &gram.columns, &gram.neuronsPerGroup, &gram.rows, &isShared, &isFolded})
     reader.value(*value);
   gram.sharedInputs = isShared != 0;
+  gram.foldsMismatch = isFolded != 0;
   reader.good = reader.good && gram.columns > 0;
   if (!reader.good)
     return;

@@ -58,6 +58,7 @@ GramAccumulator::Shape MomentCollector::getMomentShape(const Layer &layer, const
   shape.neuronsPerGroup = layer.shape.outputChannelsPerGroup();
   shape.layout = layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor;
   shape.sharedInputs = options.sharedInputs;
+  shape.needsG = options.needsG;
   shape.isExact = options.isExact;
   return shape;
 }

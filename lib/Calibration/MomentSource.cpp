@@ -31,7 +31,7 @@ MomentSource::create(func::FuncOp function, MutableArrayRef<QuantizableOp> layer
   if (!options.cache.empty()) {
     std::string key;
     llvm::raw_string_ostream os(key);
-    os << "gpfq-moments 1\nrun "
+    os << "gpfq-moments 2\nrun "
        << hashRun(function, data, options.samples, /*withLayerAttributes=*/false)
        << "\nsampling samples=" << options.samples << " " << options.sampling
        << " kernels=" << ::gpfq::floatIsaName(::gpfq::floatIsa()) << "\n";
@@ -121,6 +121,8 @@ MomentSource::collect(int64_t cut, ArrayRef<unsigned> members,
   std::string state;
   if (isCacheable) {
     state = getState(members, collecting.sharedInputs);
+    if (!collecting.sharedInputs && !collecting.needsG)
+      state += " without path";
     if (collecting.isPooled)
       state += " of whole images";
     Result<bool> loaded = cache->load(first, state, moments.training, moments.heldOut);

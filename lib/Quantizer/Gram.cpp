@@ -30,11 +30,14 @@ static Gram makeGram(const GramAccumulator::Shape &shape) {
   gram.groups = shape.groups;
   gram.columns = shape.columns;
   gram.neuronsPerGroup = shape.neuronsPerGroup;
-  gram.sharedInputs = shape.sharedInputs;
+  gram.foldsMismatch = shape.foldsMismatch();
+  gram.sharedInputs = shape.sharedInputs || gram.foldsMismatch;
   int64_t square = shape.groups * shape.columns * shape.columns;
   gram.h.assign(square, 0.0);
   gram.sumX.assign(shape.groups * shape.columns, 0.0);
-  if (shape.sharedInputs)
+  if (gram.foldsMismatch)
+    gram.outputEnergy.assign(shape.groups * shape.neuronsPerGroup, 0.0);
+  if (gram.sharedInputs)
     return gram;
   gram.g.assign(square, 0.0);
   gram.sumXq = gram.sumX;
@@ -47,10 +50,20 @@ static Gram makeGram(const GramAccumulator::Shape &shape) {
   return gram;
 }
 
+bool GramAccumulator::Shape::foldsMismatch() const {
+  if (sharedInputs || needsG || isExact)
+    return false;
+  // Multiplications of a row over its columns: G and the output energies, against the outputs,
+  // their mismatch and its moments.
+  return columns + std::min(columns / 2, neuronsPerGroup) > 3 * neuronsPerGroup;
+}
+
 uint64_t GramAccumulator::Shape::bytes() const {
-  auto n = uint64_t(columns), all = uint64_t(groups);
-  uint64_t matrices = sharedInputs ? 1 : 3;
-  return all * sizeof(double) * (matrices * n * n + 2 * n + uint64_t(neuronsPerGroup));
+  auto n = uint64_t(columns), all = uint64_t(groups), neurons = uint64_t(neuronsPerGroup);
+  uint64_t moments = (sharedInputs || foldsMismatch() ? 1 : 3) * n * n;
+  if (foldsMismatch())
+    moments += neurons * n;
+  return all * sizeof(double) * (moments + 2 * n + neurons);
 }
 
 /// Columns i of rows x[r * stride + i * step], in f64.
@@ -80,9 +93,15 @@ static void accumulateExactly(int64_t rows, int64_t n, const std::vector<double>
 
 GramAccumulator::GramAccumulator(const Shape &shape, const float *weights)
     : shape(shape), gram(makeGram(shape)) {
-  if (!gram.outputEnergy.empty())
-    this->weights.assign(weights, weights + shape.groups * shape.neuronsPerGroup * shape.columns);
+  if (gram.outputEnergy.empty())
+    return;
+  RowShape rowShape{shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+  std::vector<float> bias(rowShape.outputs(), 0.0f);
+  multiplier = std::make_unique<RowMultiplier>(rowShape, weights, bias.data());
 }
+
+GramAccumulator::GramAccumulator(GramAccumulator &&) = default;
+GramAccumulator::~GramAccumulator() = default;
 
 /// Calls body(group, parallelFor for the inside of the group).
 static void forEachGroup(int64_t groups, const ParallelFor &parallelFor,
@@ -104,78 +123,109 @@ static void addSums(int64_t rows, int64_t width, const float *x, std::vector<dou
 
 void GramAccumulator::add(const float *x, const float *xq, int64_t rows,
                           const ParallelFor &parallelFor, const float *targetShift) {
-  if (shape.sharedInputs)
+  if (!gram.outputEnergy.empty())
+    addOutputs(x, rows, parallelFor);
+  std::vector<float> folded;
+  if (gram.foldsMismatch) {
+    folded = foldMismatch(x, xq, rows, targetShift, parallelFor);
+    targetShift = folded.data();
+    x = xq;
+  } else if (gram.sharedInputs) {
     xq = x;
-  int64_t n = shape.columns;
-  if (shape.isExact) {
-    bool isInterleaved = shape.layout == RowLayout::Interleaved;
-    int64_t stride = shape.groups * n, step = isInterleaved ? shape.groups : 1;
-    for (int64_t g = 0; g < shape.groups; ++g) {
-      int64_t first = isInterleaved ? g : g * n;
-      std::vector<double> exactX = toDouble(rows, n, x + first, stride, step);
-      std::vector<double> exactXq =
-          shape.sharedInputs ? exactX : toDouble(rows, n, xq + first, stride, step);
-      auto accumulate = [&](const std::vector<double> &a, const std::vector<double> &b,
-                            std::vector<double> &m) {
-        if (!m.empty())
-          accumulateExactly(rows, n, a, b, m.data() + g * n * n, parallelFor);
-      };
-      accumulate(exactXq, exactXq, gram.h);
-      accumulate(exactXq, exactX, gram.g);
-      accumulate(exactX, exactX, gram.xx);
-    }
-    if (!gram.outputEnergy.empty())
-      addOutputs(x, rows, parallelFor);
-  } else if (shape.layout == RowLayout::Interleaved) {
-    accumulateInterleavedGram(rows, n, shape.groups, xq, xq, gram.h.data(), parallelFor);
-    if (!shape.sharedInputs) {
-      accumulateInterleavedGram(rows, n, shape.groups, xq, x, gram.g.data(), parallelFor);
-      accumulateInterleavedGram(rows, n, shape.groups, x, x, gram.xx.data(), parallelFor);
-    }
-  } else {
-    int64_t ld = shape.groups * n;
-    forEachGroup(shape.groups, parallelFor, [&](int64_t g, const ParallelFor &inner) {
-      accumulateGram(rows, n, xq + g * n, ld, gram.h.data() + g * n * n, inner);
-      if (shape.sharedInputs)
-        return;
-      accumulateCrossGram(rows, n, xq + g * n, ld, x + g * n, ld, gram.g.data() + g * n * n, inner);
-      if (!gram.xx.empty())
-        accumulateGram(rows, n, x + g * n, ld, gram.xx.data() + g * n * n, inner);
-    });
-    if (!gram.outputEnergy.empty())
-      addOutputs(x, rows, parallelFor);
   }
-  addSums(rows, shape.groups * n, x, gram.sumX);
-  if (!shape.sharedInputs)
-    addSums(rows, shape.groups * n, xq, gram.sumXq);
+  if (shape.isExact)
+    addExactly(x, xq, rows, parallelFor);
+  else if (shape.layout == RowLayout::Interleaved)
+    addInterleaved(x, xq, rows, parallelFor);
+  else
+    addGroups(x, xq, rows, parallelFor);
+  addSums(rows, shape.groups * shape.columns, x, gram.sumX);
+  if (!gram.sharedInputs)
+    addSums(rows, shape.groups * shape.columns, xq, gram.sumXq);
   if (targetShift)
     addTargetShift(x, xq, rows, targetShift, parallelFor);
   gram.rows += rows;
 }
 
+void GramAccumulator::addExactly(const float *x, const float *xq, int64_t rows,
+                                 const ParallelFor &parallelFor) {
+  int64_t n = shape.columns;
+  bool isInterleaved = shape.layout == RowLayout::Interleaved;
+  int64_t stride = shape.groups * n, step = isInterleaved ? shape.groups : 1;
+  for (int64_t g = 0; g < shape.groups; ++g) {
+    int64_t first = isInterleaved ? g : g * n;
+    std::vector<double> exactX = toDouble(rows, n, x + first, stride, step);
+    std::vector<double> exactXq =
+        gram.sharedInputs ? exactX : toDouble(rows, n, xq + first, stride, step);
+    auto accumulate = [&](const std::vector<double> &a, const std::vector<double> &b,
+                          std::vector<double> &m) {
+      if (!m.empty())
+        accumulateExactly(rows, n, a, b, m.data() + g * n * n, parallelFor);
+    };
+    accumulate(exactXq, exactXq, gram.h);
+    accumulate(exactXq, exactX, gram.g);
+    accumulate(exactX, exactX, gram.xx);
+  }
+}
+
+void GramAccumulator::addInterleaved(const float *x, const float *xq, int64_t rows,
+                                     const ParallelFor &parallelFor) {
+  int64_t n = shape.columns;
+  accumulateInterleavedGram(rows, n, shape.groups, xq, xq, gram.h.data(), parallelFor);
+  if (gram.sharedInputs)
+    return;
+  accumulateInterleavedGram(rows, n, shape.groups, xq, x, gram.g.data(), parallelFor);
+  accumulateInterleavedGram(rows, n, shape.groups, x, x, gram.xx.data(), parallelFor);
+}
+
+void GramAccumulator::addGroups(const float *x, const float *xq, int64_t rows,
+                                const ParallelFor &parallelFor) {
+  int64_t n = shape.columns, ld = shape.groups * n;
+  forEachGroup(shape.groups, parallelFor, [&](int64_t g, const ParallelFor &inner) {
+    accumulateGram(rows, n, xq + g * n, ld, gram.h.data() + g * n * n, inner);
+    if (gram.sharedInputs)
+      return;
+    accumulateCrossGram(rows, n, xq + g * n, ld, x + g * n, ld, gram.g.data() + g * n * n, inner);
+    if (!gram.xx.empty())
+      accumulateGram(rows, n, x + g * n, ld, gram.xx.data() + g * n * n, inner);
+  });
+}
+
 void GramAccumulator::addOutputs(const float *x, int64_t rows, const ParallelFor &parallelFor) {
   constexpr int64_t block = 128;
-  int64_t n = shape.columns, neurons = shape.neuronsPerGroup;
-  PackedWeights packed =
-      packWeights(shape.groups, n, neurons, weights.data(), n, /*rowMajorColumns=*/true);
+  int64_t outputs = shape.groups * shape.neuronsPerGroup;
+  std::vector<float> y(rows * outputs);
+  multiplier->multiply(rows, x, y.data(), parallelFor);
   int64_t blocks = (rows + block - 1) / block;
-  std::vector<double> energies(blocks * shape.groups * neurons, 0.0);
+  std::vector<double> energies(blocks * outputs, 0.0);
   runParallel(parallelFor, blocks, [&](int64_t b) {
-    int64_t count = std::min(block, rows - b * block);
-    std::vector<float> outputs(count * neurons);
-    for (int64_t g = 0; g < shape.groups; ++g) {
-      matmul(count, x + (b * block * shape.groups + g) * n, shape.groups * n, packed,
-             /*bias=*/nullptr, outputs.data(), neurons, /*parallelFor=*/{}, g);
-      double *energy = energies.data() + (b * shape.groups + g) * neurons;
-      for (int64_t r = 0; r < count; ++r)
-        for (int64_t o = 0; o < neurons; ++o)
-          energy[o] += double(outputs[r * neurons + o]) * outputs[r * neurons + o];
-    }
+    double *energy = energies.data() + b * outputs;
+    for (int64_t r = b * block; r < std::min((b + 1) * block, rows); ++r)
+      for (int64_t o = 0; o < outputs; ++o)
+        energy[o] += double(y[r * outputs + o]) * y[r * outputs + o];
   });
   // Blocks in order, whatever thread computed them.
   for (int64_t b = 0; b < blocks; ++b)
-    for (size_t o = 0; o < gram.outputEnergy.size(); ++o)
-      gram.outputEnergy[o] += energies[b * gram.outputEnergy.size() + o];
+    for (int64_t o = 0; o < outputs; ++o)
+      gram.outputEnergy[o] += energies[b * outputs + o];
+}
+
+std::vector<float> GramAccumulator::foldMismatch(const float *x, const float *xq, int64_t rows,
+                                                 const float *targetShift,
+                                                 const ParallelFor &parallelFor) const {
+  int64_t inputs = shape.groups * shape.columns, outputs = shape.groups * shape.neuronsPerGroup;
+  // Not initialised: megabytes that are written at once.
+  std::unique_ptr<float[]> difference(new float[rows * inputs]);
+  runParallel(parallelFor, (rows + rowsPerSum - 1) / rowsPerSum, [&](int64_t block) {
+    int64_t end = std::min((block + 1) * rowsPerSum, rows) * inputs;
+    for (int64_t i = block * rowsPerSum * inputs; i < end; ++i)
+      difference[i] = x[i] - xq[i];
+  });
+  std::vector<float> folded(rows * outputs);
+  multiplier->multiply(rows, difference.get(), folded.data(), parallelFor);
+  for (size_t i = 0; targetShift && i < folded.size(); ++i)
+    folded[i] += targetShift[i];
+  return folded;
 }
 
 void GramAccumulator::addTargetShift(const float *x, const float *xq, int64_t rows,
@@ -184,13 +234,13 @@ void GramAccumulator::addTargetShift(const float *x, const float *xq, int64_t ro
   int64_t outputs = rowShape.outputs();
   if (!gram.hasTargetShift()) {
     gram.shiftXq.assign(outputs * shape.columns, 0.0);
-    if (!shape.sharedInputs)
+    if (!gram.sharedInputs)
       gram.shiftX = gram.shiftXq;
     gram.shiftEnergy.assign(outputs, 0.0);
     gram.sumShift.assign(outputs, 0.0);
   }
   accumulateCrossMoments(rowShape, rows, xq, targetShift, gram.shiftXq.data(), parallelFor);
-  if (!shape.sharedInputs)
+  if (!gram.sharedInputs)
     accumulateCrossMoments(rowShape, rows, x, targetShift, gram.shiftX.data(), parallelFor);
   addSums(rows, outputs, targetShift, gram.sumShift);
   for (int64_t r = 0; r < rows; ++r)

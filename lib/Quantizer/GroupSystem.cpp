@@ -47,7 +47,7 @@ GroupSystem gpfq::makeGroupSystem(const LayerProblem &problem, const LayerSpec &
   if (training) {
     exact = {};
     system.training = makeGroupMoments(*training, columns, shift, group, spec.ridge,
-                                       needsPath(spec), exact, parallelFor);
+                                       spec.followsPath(), exact, parallelFor);
     system.recursion = makeRecursion(spec, columns, system.training, exact, parallelFor);
   }
   return system;

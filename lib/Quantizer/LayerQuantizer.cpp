@@ -86,6 +86,9 @@ static std::string checkProblem(const LayerProblem &problem, const LayerSpec &sp
   if (message.empty() && problem.heldOut && problem.heldOut->rows > 0 &&
       problem.heldOut->hasTargetShift() != problem.training->hasTargetShift())
     return "a target shift is needed in both the training and the held-out moments, or in none";
+  if (spec.followsPath() && problem.training->foldsMismatch)
+    return "moments in which the mismatch of the inputs is folded do not have the path of X, which "
+           "this method follows";
   return message;
 }
 

@@ -12,14 +12,8 @@ using namespace gpfq;
 /// tell the column from later ones.
 static constexpr double smallestPivot = 1e-5;
 
-bool gpfq::usesRefit(const LayerSpec &spec) { return spec.refit || spec.method == Method::Qronos; }
-
 static bool usesFeedback(const LayerSpec &spec) {
   return spec.method == Method::Optq || spec.method == Method::Qronos;
-}
-
-bool gpfq::needsPath(const LayerSpec &spec) {
-  return !usesRefit(spec) && (spec.method == Method::Gpfq || spec.method == Method::Spfq);
 }
 
 namespace {
@@ -102,12 +96,12 @@ Recursion gpfq::makeRecursion(const LayerSpec &spec, const GroupColumns &columns
                               const GroupMoments &moments, const ExactMoments &exact,
                               const ParallelFor &parallelFor) {
   Recursion recursion;
-  if (needsPath(spec)) {
+  if (spec.followsPath()) {
     for (double value : exact.path)
       recursion.path.push_back(static_cast<float>(value * (1.0 / moments.unit)));
     return recursion;
   }
-  bool isRefitted = usesRefit(spec) && !exact.mismatch.empty();
+  bool isRefitted = spec.usesRefit() && !exact.mismatch.empty();
   if (!isRefitted && !usesFeedback(spec))
     return recursion;
   Factor factor(moments, exact.h);

@@ -11,11 +11,6 @@
 
 namespace gpfq {
 
-/// Does the recursion start from the refitted weights?
-bool usesRefit(const LayerSpec &spec);
-/// Does the recursion follow the path of X~ from that of X, which takes ExactMoments::path?
-bool needsPath(const LayerSpec &spec);
-
 /// `moments` and `exact` are those of the training rows.
 Recursion makeRecursion(const LayerSpec &spec, const GroupColumns &columns,
                         const GroupMoments &moments, const ExactMoments &exact,

@@ -154,6 +154,7 @@ LogicalResult AllocateBitsPass::quantizeCandidates(MutableArrayRef<QuantizableOp
     QuantizableOp &layer = layers[members.front()];
     MomentCollector::Options collecting;
     collecting.maxRows = maxRows;
+    collecting.needsG = spec.followsPath();
     collecting.seed = members.front();
     FailureOr<MomentSource::Moments> moments = source.collect(int64_t(cut), members, collecting);
     if (failed(moments))

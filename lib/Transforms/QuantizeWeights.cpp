@@ -178,6 +178,7 @@ FailureOr<LayerResult> QuantizeWeightsPass::Run::computeLevels(int64_t cut,
   options.maxRows = pass.maxRows;
   options.patches = pass.patches == "paper" ? ::gpfq::Patches::Paper : ::gpfq::Patches::Real;
   options.retainRate = pass.retainRate;
+  options.needsG = recipe.spec.followsPath();
   options.isExact = pass.exactMoments;
   options.seed = members.front();
   // A tail belongs to one layer, and to one whose output has no other addend.

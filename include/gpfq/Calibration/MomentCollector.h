@@ -70,6 +70,8 @@ public:
     bool hasShortcut = false;
     /// The shortcut's error is part of the target. Needs hasShortcut.
     bool targetsShortcut = false;
+    /// See GramAccumulator::Shape.
+    bool needsG = true;
     /// Sums of the moments are formed in f64; see GramAccumulator::Shape.
     bool isExact = false;
     /// Without it only rows are kept.

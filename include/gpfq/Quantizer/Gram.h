@@ -9,6 +9,7 @@
 
 #include "gpfq/Calibration/ThreadPool.h"
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 namespace gpfq {
@@ -23,8 +24,11 @@ struct Gram {
   int64_t neuronsPerGroup = 0;
   /// m, rows seen.
   int64_t rows = 0;
-  /// X == X~: `g` and `xx` are empty and H takes their place.
+  /// X == X~, or the mismatch is folded: `g` and `xx` are empty and H takes their place.
   bool sharedInputs = false;
+  /// R has the mismatch of the inputs too, (X - X~) w: T = X~ w + R, and inputs count as shared.
+  /// Enough for all but the path of X; see LayerSpec::followsPath.
+  bool foldsMismatch = false;
 
   /// H = X~'X~, groups x N x N, symmetric.
   std::vector<double> h;
@@ -32,7 +36,8 @@ struct Gram {
   std::vector<double> g;
   /// X'X, groups x N x N, or empty when outputEnergy is there.
   std::vector<double> xx;
-  /// ||X w||^2 of each neuron, groups x neuronsPerGroup, or empty when it follows from X'X (or H).
+  /// ||X w||^2 of each neuron, groups x neuronsPerGroup, or empty when it follows from X'X, or from
+  /// H of X == X~.
   std::vector<double> outputEnergy;
   /// Sums of the columns of X and X~, groups x N each; equal when inputs are shared.
   std::vector<double> sumX, sumXq;
@@ -61,6 +66,8 @@ enum class RowLayout {
   Interleaved
 };
 
+class RowMultiplier;
+
 /// Accumulates a Gram over blocks of rows. Sums of up to 256 rows are formed in f32 and added in
 /// f64 in the order of the rows; the result does not depend on the number of threads. It depends,
 /// in the last bits of f32, on how the rows are cut into calls of add().
@@ -73,16 +80,23 @@ public:
     RowLayout layout = RowLayout::GroupMajor;
     /// X == X~ for all rows (the first quantised layer): half the work and memory.
     bool sharedInputs = false;
+    /// Without it the mismatch is folded where that takes less work than G.
+    bool needsG = true;
     /// Forms all sums in f64. Slow; to see what the f32 sums change.
     bool isExact = false;
 
-    /// Size of the moments, without those of a target shift.
+    /// Is the result one with Gram::foldsMismatch?
+    bool foldsMismatch() const;
+    /// Size of the moments, without those of a target shift that is added.
     uint64_t bytes() const;
   };
 
-  /// `weights`: (groups * neuronsPerGroup) x columns floats, the layer's; copied. Needed for ||X
-  /// w||^2, which is formed from X'X or from the outputs, whichever costs less for the shape.
+  /// `weights`: (groups * neuronsPerGroup) x columns floats, the layer's; copied. Needed to fold
+  /// the mismatch and for ||X w||^2, which is formed from X'X or from the outputs, whichever costs
+  /// less for the shape.
   GramAccumulator(const Shape &shape, const float *weights);
+  GramAccumulator(GramAccumulator &&);
+  ~GramAccumulator();
 
   /// Adds `rows` rows of groups * columns floats. `xq` is ignored when inputs are shared.
   /// `targetShift` is R, rows x (groups * neuronsPerGroup), or null for 0: what the target has
@@ -94,14 +108,21 @@ public:
   Gram take();
 
 private:
+  void addExactly(const float *x, const float *xq, int64_t rows, const ParallelFor &parallelFor);
+  void addInterleaved(const float *x, const float *xq, int64_t rows,
+                      const ParallelFor &parallelFor);
+  void addGroups(const float *x, const float *xq, int64_t rows, const ParallelFor &parallelFor);
   void addOutputs(const float *x, int64_t rows, const ParallelFor &parallelFor);
+  /// (X - X~) w + R, for R or null.
+  std::vector<float> foldMismatch(const float *x, const float *xq, int64_t rows,
+                                  const float *targetShift, const ParallelFor &parallelFor) const;
   void addTargetShift(const float *x, const float *xq, int64_t rows, const float *targetShift,
                       const ParallelFor &parallelFor);
 
   Shape shape;
-  /// By group: weights as columns x neuronsPerGroup, only when outputEnergy is accumulated.
-  std::vector<float> weights;
   Gram gram;
+  /// Multiplies by the weights, where outputs are formed.
+  std::unique_ptr<RowMultiplier> multiplier;
 };
 
 } // namespace gpfq

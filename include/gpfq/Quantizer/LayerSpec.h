@@ -159,6 +159,12 @@ struct LayerSpec {
     return poolRounds > 0 && method != Method::Msq && threshold == Threshold::None &&
            accumulator.bits == 0;
   }
+  /// Does the recursion start from the refitted weights?
+  bool usesRefit() const { return refit || method == Method::Qronos; }
+  /// Does the recursion follow the path of X~ from that of X? Where these differ it takes Gram::g.
+  bool followsPath() const {
+    return !usesRefit() && (method == Method::Gpfq || method == Method::Spfq);
+  }
   /// Are rows needed, and not only moments?
   bool usesRows() const { return clipRounds > 0 || fitsMeans(); }
 };

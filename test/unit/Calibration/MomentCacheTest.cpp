@@ -14,8 +14,9 @@ using namespace gpfq::test;
 /// Moments with every part that there can be.
 static Gram makeGram(unsigned seed, bool isShared, int64_t neurons) {
   RandomData random(seed);
-  GramAccumulator::Shape shape{/*groups=*/2, /*columns=*/5, neurons, RowLayout::GroupMajor,
-                               isShared};
+  GramAccumulator::Shape shape{/*groups=*/2, /*columns=*/5,
+                               neurons,      RowLayout::GroupMajor,
+                               isShared,     /*needsG=*/seed % 2 == 0};
   std::vector<float> weights = random.normals(2 * neurons * 5);
   GramAccumulator accumulator(shape, weights.data());
   std::vector<float> x = random.normals(7 * 10), xq = random.normals(7 * 10),
@@ -30,6 +31,7 @@ static void expectEqual(const Gram &a, const Gram &b) {
   EXPECT_EQ(a.neuronsPerGroup, b.neuronsPerGroup);
   EXPECT_EQ(a.rows, b.rows);
   EXPECT_EQ(a.sharedInputs, b.sharedInputs);
+  EXPECT_EQ(a.foldsMismatch, b.foldsMismatch);
   EXPECT_EQ(a.h, b.h);
   EXPECT_EQ(a.g, b.g);
   EXPECT_EQ(a.xx, b.xx);

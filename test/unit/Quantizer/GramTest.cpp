@@ -132,6 +132,58 @@ TEST(Gram, AgreesWithDefinitions) {
   }
 }
 
+TEST(Gram, FoldsTheMismatchWhereThatIsCheaper) {
+  ThreadPool pool(2);
+  int64_t folded = 0;
+  for (unsigned seed = 0; seed < 24; ++seed) {
+    GramCase c = makeCase(seed);
+    c.shape.neuronsPerGroup = 1 + seed % 3;
+    int64_t n = c.shape.columns, neurons = c.shape.neuronsPerGroup;
+    int64_t outputs = c.shape.groups * neurons;
+    c.weights = RandomData(seed + 200).normals(outputs * n);
+    if (seed % 2)
+      c.shift = RandomData(seed + 100).normals(c.rows * outputs);
+    std::fill_n(c.shift.begin(), std::min<size_t>(c.shift.size(), c.rows / 3 * outputs), 0.0f);
+    Gram with = c.accumulate({});
+    c.shape.needsG = false;
+    EXPECT_EQ(c.shape.foldsMismatch(),
+              !c.shape.sharedInputs && n + std::min(n / 2, neurons) > 3 * neurons);
+    if (!c.shape.foldsMismatch())
+      continue;
+    ++folded;
+    Gram gram = c.accumulate(pool.parallelFor());
+    EXPECT_EQ(gram.shiftXq, c.accumulate({}).shiftXq);
+    EXPECT_TRUE(gram.foldsMismatch && gram.sharedInputs && gram.g.empty() && gram.xx.empty());
+    EXPECT_EQ(gram.h, with.h);
+    EXPECT_EQ(gram.sumX, with.sumXq);
+    EXPECT_EQ(gram.sumXq, with.sumXq);
+    for (int64_t o = 0; o < outputs; ++o) {
+      double sum = 0.0, energy = 0.0, outputEnergy = 0.0;
+      std::vector<double> moments(n, 0.0);
+      for (int64_t r = 0; r < c.rows; ++r) {
+        double value = c.shift.empty() ? 0.0 : c.shift[r * outputs + o], output = 0.0;
+        for (int64_t t = 0; t < n; ++t) {
+          double x = c.at(c.x, r, o / neurons, t), xq = c.at(c.xq, r, o / neurons, t);
+          value += (x - xq) * c.weights[o * n + t];
+          output += x * c.weights[o * n + t];
+        }
+        for (int64_t t = 0; t < n; ++t)
+          moments[t] += c.at(c.xq, r, o / neurons, t) * value;
+        sum += value;
+        energy += value * value;
+        outputEnergy += output * output;
+      }
+      double tolerance = 1e-5 * c.rows;
+      EXPECT_NEAR(gram.sumShift[o], sum, tolerance);
+      EXPECT_NEAR(gram.shiftEnergy[o], energy, tolerance);
+      EXPECT_NEAR(gram.outputEnergy[o], outputEnergy, 1e-5 * outputEnergy);
+      for (int64_t t = 0; t < n; ++t)
+        EXPECT_NEAR(gram.shiftXq[o * n + t], moments[t], tolerance);
+    }
+  }
+  EXPECT_GE(folded, 10);
+}
+
 TEST(Gram, DoesNotDependOnThreads) {
   ThreadPool pool(3);
   for (unsigned seed = 0; seed < 12; ++seed) {
@@ -192,6 +244,8 @@ TEST(Gram, SizeIsKnownBeforehand) {
   // The first dense layer of VGG-11: nothing is allocated to find out.
   GramAccumulator::Shape shape{1, 25088, 4096, RowLayout::GroupMajor, false};
   EXPECT_EQ(shape.bytes(), 8 * (3 * uint64_t(25088) * 25088 + 2 * 25088 + 4096));
+  shape.needsG = false;
+  EXPECT_EQ(shape.bytes(), 8 * (uint64_t(25088) * (25088 + 4096) + 2 * 25088 + 4096));
   shape.sharedInputs = true;
   EXPECT_EQ(shape.bytes(), 8 * (uint64_t(25088) * 25088 + 2 * 25088 + 4096));
 }

@@ -165,6 +165,52 @@ TEST(Methods, ReportedErrorsAreThoseOfTheRows) {
     }
 }
 
+TEST(Methods, AFoldedMismatchGivesTheSameLevels) {
+  int64_t folded = 0, differing = 0, channels = 0;
+  for (unsigned seed = 0; seed < 40; ++seed) {
+    TestLayer layer(seed);
+    if (seed % 3 == 0)
+      layer.addShift(seed);
+    LayerSpec spec = makeSpec(seed);
+    spec.method = methods[1 + seed % 3];
+    spec.refit = seed % 3 == 0;
+    spec.ridge = 1.0;
+    spec.biasCorrection = seed % 4 >= 2;
+    LayerResult expected = *quantizeLayer(layer.problem(), spec);
+    layer.needsG = false;
+    layer.accumulate();
+    if (!layer.training.foldsMismatch)
+      continue;
+    ++folded;
+    EXPECT_TRUE(layer.training.g.empty() && layer.training.xx.empty());
+    Result<LayerResult> result = quantizeLayer(layer.problem(), spec);
+    ASSERT_TRUE(result) << result.message();
+    double inSample = layer.directError(*result), heldOut = layer.directHeldOutError(*result);
+    EXPECT_NEAR(result->report.inSampleError, inSample, 2e-3 * inSample + 1e-4) << "seed " << seed;
+    EXPECT_NEAR(result->report.heldOutError, heldOut, 2e-3 * heldOut + 1e-4) << "seed " << seed;
+    int64_t n = layer.columns;
+    for (int64_t o = 0; o < layer.outputChannels; ++o)
+      differing += !std::equal(result->levels.begin() + o * n, result->levels.begin() + (o + 1) * n,
+                               expected.levels.begin() + o * n);
+    channels += layer.outputChannels;
+  }
+  EXPECT_GE(folded, 10);
+  EXPECT_LE(differing, channels / 50);
+}
+
+TEST(Methods, APathNeedsMoreThanAFoldedMismatch) {
+  TestLayer layer(1);
+  layer.needsG = false;
+  for (unsigned seed = 2; !layer.training.foldsMismatch; ++seed) {
+    layer = TestLayer(seed);
+    layer.needsG = false;
+    layer.accumulate();
+  }
+  Result<LayerResult> result = quantizeLayer(layer.problem(), LayerSpec());
+  ASSERT_FALSE(result);
+  EXPECT_NE(result.message().find("do not have the path of X"), std::string::npos);
+}
+
 TEST(Methods, RefitAndFeedbackPay) {
   // Enough rows, few levels: each of the additions lowers the training error on average.
   double gpfq = 0.0, refit = 0.0, qronos = 0.0;

@@ -37,7 +37,7 @@ void TestLayer::addShift(unsigned seed) {
 
 void TestLayer::accumulate() {
   GramAccumulator accumulator(
-      {groups, columns, outputChannels / groups, RowLayout::GroupMajor, sharedInputs},
+      {groups, columns, outputChannels / groups, RowLayout::GroupMajor, sharedInputs, needsG},
       weights.data());
   accumulator.add(x.data(), xq.data(), rows, {}, shift.empty() ? nullptr : shift.data());
   training = accumulator.take();

@@ -18,6 +18,8 @@ struct TestLayer {
   /// See LayerProblem.
   int64_t inputChannels = 0;
   bool sharedInputs;
+  /// See GramAccumulator::Shape; takes effect with accumulate().
+  bool needsG = true;
   std::vector<float> weights, x, xq, heldOutX, heldOutXq;
   /// Target shift R, rows x outputChannels, or empty.
   std::vector<float> shift, heldOutShift;
