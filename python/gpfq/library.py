@@ -41,11 +41,8 @@ class _TensorInfo(ctypes.Structure):
 
 
 _Check = ctypes.CFUNCTYPE(ctypes.c_char_p)
-# Arrays of pointers are passed as addresses, which takes ctypes half of the time.
-_Run = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p)
-_RunParallel = ctypes.CFUNCTYPE(
-    ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_void_p
-)
+# Without types of arguments: those of _Frame have them, and nothing is converted.
+_Run = ctypes.CFUNCTYPE(ctypes.c_int32)
 _PoolCreate = ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int32, ctypes.c_int32)
 _PoolDestroy = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 _PIN = 1
@@ -68,7 +65,7 @@ class _ModelInfo(ctypes.Structure):
         ("weight_bytes", ctypes.c_uint64),
         ("check", _Check),
         ("run", _Run),
-        ("run_parallel", _RunParallel),
+        ("run_parallel", _Run),
         ("pool_create", _PoolCreate),
         ("pool_destroy", _PoolDestroy),
     ]
@@ -105,14 +102,17 @@ class Profile:
 
 
 class _Frame:
-    """What the calls of one thread pass to a library: the addresses of arrays of pointers and of a workspace."""
+    """What the calls of one thread pass to a library: arrays of pointers, the batch, a workspace and perhaps a pool."""
 
-    def __init__(self, inputs: int, outputs: int, workspace_bytes: int, alignment: int) -> None:
+    def __init__(self, inputs: int, outputs: int, workspace_bytes: int, alignment: int, pool: int | None) -> None:
         self.inputs = (ctypes.c_void_p * inputs)()
         self.outputs = (ctypes.c_void_p * outputs)()
+        self.batch = ctypes.c_int64(1)
         self._memory = np.empty(workspace_bytes + alignment, np.uint8)
-        self.workspace = -(-self._memory.ctypes.data // alignment) * alignment if workspace_bytes else None
-        self.sources, self.targets = ctypes.addressof(self.inputs), ctypes.addressof(self.outputs)
+        start = -(-self._memory.ctypes.data // alignment) * alignment
+        workspace = ctypes.c_void_p(start if workspace_bytes else None)
+        arguments = (self.inputs, self.outputs, self.batch, workspace)
+        self.arguments = arguments if pool is None else (*arguments, ctypes.c_void_p(pool))
 
 
 class CompiledModel:
@@ -139,30 +139,30 @@ class CompiledModel:
         self.outputs: tuple[TensorInfo, ...] = _tensors(self._info.outputs, self._info.num_outputs, "output", self.path)
         self._exact = tuple((info.dtype, info.shape) for info in self.inputs)
         self._results = tuple((info.shape, info.dtype) for info in self.outputs)
-        self._run = self._info.run
-        self._run_parallel = self._info.run_parallel
         self._local = threading.local()
         self.threads = threads
         self._pool = self._create_pool(threads, pin) if threads != 1 else None
+        self._run = self._info.run if self._pool is None else self._info.run_parallel
 
     def __call__(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
         """Runs the network. TypeError: number, kind or dtype of arguments; ValueError: shapes."""
-        frame = self._frame()
-        inputs, results, batch = arrays, self._results, 1
-        if not self._bind(frame, arrays):
-            batch = self._check(arrays)
+        try:
+            frame = self._local.frame
+        except AttributeError:
+            frame = self._local.frame = self._create_frame()
+        inputs, results = arrays, self._results
+        if not self._bind(frame.inputs, arrays):
+            frame.batch.value = batch = self._check(arrays)
             results = tuple((info.concrete_shape(batch), info.dtype) for info in self.outputs)
             inputs = tuple(np.require(a, info.dtype, ["C", "A"]) for a, info in zip(arrays, self.inputs, strict=True))
             for i, array in enumerate(inputs):
                 frame.inputs[i] = array.ctypes.data
-        outputs = [np.empty(shape, dtype) for shape, dtype in results]
-        pointers = frame.outputs
-        for i, array in enumerate(outputs):
-            pointers[i] = _addressof(_from_buffer(array))
-        if self._pool is None:
-            status = self._run(frame.sources, frame.targets, batch, frame.workspace)
-        else:
-            status = self._run_parallel(frame.sources, frame.targets, batch, frame.workspace, self._pool)
+        outputs = []
+        for shape, dtype in results:
+            array = np.empty(shape, dtype)
+            frame.outputs[len(outputs)] = _addressof(_from_buffer(array))
+            outputs.append(array)
+        status = self._run(*frame.arguments)
         del inputs  # until here it may hold copies
         if status != 0:
             raise RuntimeError(f"{self.name}: run() failed with status {status}")
@@ -184,13 +184,13 @@ class CompiledModel:
         inputs, outputs = (", ".join(map(str, side)) for side in (self.inputs, self.outputs))
         return f"<gpfq.CompiledModel {self.name} ({inputs}) -> ({outputs}), target {self.target}>"
 
-    def _bind(self, frame: _Frame, arrays: tuple[np.ndarray, ...]) -> bool:
+    def _bind(self, pointers: ctypes.Array, arrays: tuple[np.ndarray, ...]) -> bool:
         """Points to `arrays`, if all can be used as they are and no batch is dynamic. What else there is to say takes
         longer than a small network."""
         if len(arrays) != len(self._exact):
             return False
-        pointers = frame.inputs
-        for i, (array, (dtype, shape)) in enumerate(zip(arrays, self._exact, strict=True)):
+        for i, (dtype, shape) in enumerate(self._exact):
+            array = arrays[i]
             if type(array) is not np.ndarray or array.dtype is not dtype or array.shape != shape:
                 return False
             if not array.flags.carray:
@@ -239,15 +239,9 @@ class CompiledModel:
         weakref.finalize(self, self._info.pool_destroy, pool)
         return pool
 
-    def _frame(self) -> _Frame:
-        """This thread's frame."""
-        try:
-            return self._local.frame
-        except AttributeError:
-            alignment = max(64, self._info.workspace_alignment)
-            frame = _Frame(len(self.inputs), len(self.outputs), self.workspace_bytes, alignment)
-            self._local.frame = frame
-            return frame
+    def _create_frame(self) -> _Frame:
+        alignment = max(64, self._info.workspace_alignment)
+        return _Frame(len(self.inputs), len(self.outputs), self.workspace_bytes, alignment, self._pool)
 
 
 def load(path: str | os.PathLike[str], threads: int = 1, pin: bool = False) -> CompiledModel:
