@@ -103,6 +103,41 @@ TEST(ClippedTargets, WithoutClippingItIsAlternation) {
   }
 }
 
+TEST(ClippedTargets, ManyRowsAreThoseOfSeveralParts) {
+  ThreadPool pool(2);
+  for (unsigned seed : {4u, 7u}) {
+    ClippedLayer layer(seed, /*hasOffsets=*/seed % 2);
+    LayerSpec spec;
+    spec.alphabet = *Alphabet::midRise(2);
+    spec.clipRounds = 2;
+    LayerResult few = *quantizeLayer(layer.problem(), spec);
+    // The same rows again and again, more than are read at a time.
+    int64_t inputs = layer.groups * layer.columns;
+    int64_t copies = 2500000 / (layer.rows * inputs) + 1;
+    auto repeat = [&](std::vector<float> &values) {
+      size_t size = values.size();
+      for (int64_t i = 1; i < copies; ++i)
+        for (size_t j = 0; j < size; ++j)
+          values.push_back(values[j]);
+    };
+    std::vector<float> inputRows = layer.xq;
+    for (std::vector<float> *values : {&inputRows, &layer.targets, &layer.offsets})
+      repeat(*values);
+    layer.clipped.rows *= copies;
+    layer.clipped.inputs = inputRows.data();
+    layer.clipped.targets = layer.targets.data();
+    if (layer.clipped.offsets)
+      layer.clipped.offsets = layer.offsets.data();
+    LayerResult many = *quantizeLayer(layer.problem(), spec);
+    EXPECT_NEAR(many.report.clippedErrorBefore, few.report.clippedErrorBefore, 1e-5);
+    EXPECT_NEAR(many.report.clippedErrorAfter, few.report.clippedErrorAfter, 1e-3);
+    EXPECT_LT(many.report.clippedErrorAfter, many.report.clippedErrorBefore);
+    LayerResult parallel = *quantizeLayer(layer.problem(), spec, pool.parallelFor());
+    EXPECT_EQ(parallel.levels, many.levels);
+    EXPECT_EQ(parallel.report.clippedErrorAfter, many.report.clippedErrorAfter);
+  }
+}
+
 TEST(ClippedTargets, SomeRowsStandForAll) {
   // Every row twice in the moments, once in the clipped rows: the same targets.
   ClippedLayer layer(7, /*hasOffsets=*/false);
