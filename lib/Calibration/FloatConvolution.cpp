@@ -86,11 +86,18 @@ static Slab getSlab(const ConvShape &shape, const float *input, int64_t n, int64
   int64_t rows =
       (end - begin - 1) * shape.strideHeight + shape.dilationHeight * (shape.kernelHeight - 1) + 1;
   int64_t stride = inputRow + (shape.padLeft + shape.padRight) * shape.inputChannels;
-  copy.assign(rows * stride, 0.0f);
-  for (int64_t y = 0; y < rows; ++y)
-    if (top + y >= 0 && top + y < shape.inputHeight)
-      std::copy_n(image + (top + y) * inputRow, inputRow,
-                  copy.data() + y * stride + shape.padLeft * shape.inputChannels);
+  copy.resize(std::max<size_t>(copy.size(), rows * stride));
+  int64_t left = shape.padLeft * shape.inputChannels;
+  for (int64_t y = 0; y < rows; ++y) {
+    float *row = copy.data() + y * stride;
+    if (top + y < 0 || top + y >= shape.inputHeight) {
+      std::fill_n(row, stride, 0.0f);
+      continue;
+    }
+    std::fill_n(row, left, 0.0f);
+    std::copy_n(image + (top + y) * inputRow, inputRow, row + left);
+    std::fill_n(row + left + inputRow, stride - left - inputRow, 0.0f);
+  }
   return {copy.data(), stride};
 }
 

@@ -4,6 +4,7 @@
 
 #include "gpfq/Calibration/ValueStore.h"
 
+#include <atomic>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
@@ -21,8 +22,9 @@ ValueStore::ValueStore(uint64_t budgetBytes, std::string directory)
 ValueStore::~ValueStore() {
   for (void *address : addresses)
     std::free(address);
-  if (file >= 0)
-    close(file);
+  for (const File &file : files)
+    if (file.descriptor >= 0)
+      close(file.descriptor);
 }
 
 std::string ValueStore::defaultDirectory() {
@@ -30,37 +32,51 @@ std::string ValueStore::defaultDirectory() {
   return directory && *directory ? directory : "/tmp";
 }
 
-Failure ValueStore::openFile() {
+/// The file of the calling thread, of so many.
+static size_t getFileOfThread(size_t files) {
+  static std::atomic<size_t> threads = 0;
+  static thread_local size_t thread = threads++;
+  return thread % files;
+}
+
+uint64_t ValueStore::fileBytes() const {
+  uint64_t bytes = 0;
+  for (const File &file : files)
+    bytes += file.size;
+  return bytes;
+}
+
+Failure ValueStore::open(File &file) const {
   std::string name = directory + "/gpfq-values-XXXXXX";
-  file = mkostemp(name.data(), O_CLOEXEC);
-  if (file < 0)
+  file.descriptor = mkostemp(name.data(), O_CLOEXEC);
+  if (file.descriptor < 0)
     return "cannot create a temporary file in '" + directory + "': " + std::strerror(errno) +
            "; set TMPDIR to a writable directory or raise memory-budget";
   unlink(name.c_str());
   return std::nullopt;
 }
 
-Result<uint64_t> ValueStore::allocateInFile(uint64_t bytes) {
-  if (file < 0)
-    if (Failure failure = openFile())
+Result<uint64_t> ValueStore::allocateIn(File &file, uint64_t bytes) {
+  if (file.descriptor < 0)
+    if (Failure failure = open(file))
       return Result<uint64_t>::failure(*failure);
-  for (auto range = freeRanges.begin(); range != freeRanges.end(); ++range) {
+  for (auto range = file.freeRanges.begin(); range != file.freeRanges.end(); ++range) {
     auto [offset, size] = *range;
     if (size < bytes)
       continue;
-    freeRanges.erase(range);
+    file.freeRanges.erase(range);
     if (size > bytes)
-      freeRanges.emplace(offset + bytes, size - bytes);
+      file.freeRanges.emplace(offset + bytes, size - bytes);
     return offset;
   }
-  if (int error = posix_fallocate(file, off_t(fileSize), off_t(bytes)))
+  if (int error = posix_fallocate(file.descriptor, off_t(file.size), off_t(bytes)))
     return Result<uint64_t>::failure(
-        "cannot extend the temporary file in '" + directory + "' to " +
-        std::to_string(fileSize + bytes) + " bytes: " + std::strerror(error) +
+        "cannot extend a temporary file in '" + directory + "' to " +
+        std::to_string(file.size + bytes) + " bytes: " + std::strerror(error) +
         "; free space there, set TMPDIR to another directory, raise memory-budget or use fewer "
         "samples");
-  uint64_t offset = fileSize;
-  fileSize += bytes;
+  uint64_t offset = file.size;
+  file.size += bytes;
   return offset;
 }
 
@@ -77,7 +93,8 @@ Result<ValueStore::Block> ValueStore::allocate(uint64_t bytes) {
       return block;
     }
   }
-  Result<uint64_t> offset = allocateInFile(reserved);
+  block.file = getFileOfThread(files.size());
+  Result<uint64_t> offset = allocateIn(files[block.file], reserved);
   if (!offset)
     return Result<Block>::failure(offset.message());
   block.offset = *offset;
@@ -93,6 +110,7 @@ void ValueStore::release(const Block &block) {
     memoryInUse -= reserved;
     return;
   }
+  auto &freeRanges = files[block.file].freeRanges;
   auto next = freeRanges.lower_bound(block.offset);
   uint64_t offset = block.offset, size = reserved;
   if (next != freeRanges.end() && next->first == offset + size) {
@@ -115,8 +133,8 @@ Failure ValueStore::write(const Block &block, const void *bytes) {
     return std::nullopt;
   }
   for (uint64_t done = 0; done < block.size;) {
-    ssize_t n = pwrite(file, static_cast<const char *>(bytes) + done, block.size - done,
-                       off_t(block.offset + done));
+    ssize_t n = pwrite(files[block.file].descriptor, static_cast<const char *>(bytes) + done,
+                       block.size - done, off_t(block.offset + done));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)
@@ -132,8 +150,8 @@ Failure ValueStore::read(const Block &block, void *bytes) const {
     return std::nullopt;
   }
   for (uint64_t done = 0; done < block.size;) {
-    ssize_t n = pread(file, static_cast<char *>(bytes) + done, block.size - done,
-                      off_t(block.offset + done));
+    ssize_t n = pread(files[block.file].descriptor, static_cast<char *>(bytes) + done,
+                      block.size - done, off_t(block.offset + done));
     if (n < 0 && errno == EINTR)
       continue;
     if (n <= 0)

@@ -19,7 +19,11 @@
 #include "llvm/Support/SourceMgr.h"
 #include "llvm/Support/WithColor.h"
 #include <chrono>
+#include <climits>
 #include <csignal>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 using namespace mlir;
 using namespace mlir::gpfq;
@@ -249,7 +253,17 @@ LogicalResult Compilation::run() {
 
 } // namespace
 
+/// Activations of a layer take the memory of those before it: if that went back to the system, it
+/// would be cleared page by page when it is used again.
+static void keepFreedMemory() {
+#ifdef __GLIBC__
+  mallopt(M_MMAP_THRESHOLD, 32 << 20); // The most that there is.
+  mallopt(M_TRIM_THRESHOLD, INT_MAX);
+#endif
+}
+
 int main(int argc, char **argv) {
+  keepFreedMemory();
   llvm::InitLLVM init(argc, argv);
   // A limit on the size of files is an error of the write, like a full disk.
   std::signal(SIGXFSZ, SIG_IGN);
