@@ -11,7 +11,7 @@ namespace mlir::gpfq {
 
 /// A bound on the elements of `codes`, a tensor of unsigned bytes: what `lowbit.quantize`,
 /// `lowbit.quantize_rows` and constants give, through the ops that only move or compare codes; 255
-/// if nothing is known.
+/// if nothing is known. A clip of the floats that `lowbit.quantize` reads bounds its codes.
 uint32_t getMaxCode(Value codes);
 
 } // namespace mlir::gpfq
