@@ -111,17 +111,11 @@ void PackedWeights::pack(int64_t groups, int64_t depth, int64_t columns, const f
   }
 }
 
-PackedWeights gpfq::packWeights(int64_t groups, int64_t depth, int64_t columns, const float *source,
-                                int64_t ld, bool rowMajorColumns) {
-  PackedWeights packed;
-  packed.pack(groups, depth, columns, source, ld, rowMajorColumns);
-  return packed;
-}
-
 PackedWeights gpfq::packConvWeights(const ConvShape &shape, const float *filter) {
-  return packWeights(shape.groups, shape.patchSize(), shape.outputChannelsPerGroup(), filter,
-                     shape.patchSize(),
-                     /*rowMajorColumns=*/true);
+  PackedWeights packed;
+  packed.pack(shape.groups, shape.patchSize(), shape.outputChannelsPerGroup(), filter,
+              shape.patchSize(), /*rowMajorColumns=*/true);
+  return packed;
 }
 
 void gpfq::gatherPatches(const ConvShape &shape, const float *image, const int64_t *positions,

@@ -24,6 +24,12 @@ static uint32_t getConstantCode(Value value) {
   return matchPattern(value, m_ConstantInt(&code)) ? uint32_t(code.getZExtValue()) : maxCode;
 }
 
+/// True if the elements of the result of `op` are those of its first operand, or some of them.
+static bool movesElements(Operation *op) {
+  return isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,
+                         linalg::TransposeOp>(op);
+}
+
 static std::optional<float> getUpperBound(Value floats);
 
 /// An upper bound of a scalar of the body of an elementwise `op`, other than NaN.
@@ -45,8 +51,7 @@ static std::optional<float> getUpperBound(Value scalar, linalg::GenericOp op) {
 /// An upper bound of the elements of a tensor of floats, other than NaN, from clips with constants.
 static std::optional<float> getUpperBound(Value floats) {
   Operation *op = floats.getDefiningOp();
-  if (isa_and_nonnull<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,
-                      linalg::TransposeOp>(op))
+  if (movesElements(op))
     return getUpperBound(op->getOperand(0));
   auto generic = dyn_cast_or_null<linalg::GenericOp>(op);
   if (!generic || generic.getNumLoops() != generic.getNumParallelLoops())
@@ -65,8 +70,9 @@ static uint32_t getMaxCodeOf(QuantizeOp quantize) {
   // Kernels may multiply by what is nearly 1 / scale, so a bound in the middle of two codes is
   // the upper one.
   double code = std::floor(double(*bound) / scale->values[0] * (1.0 + 1e-5) + 0.5 + 1e-3);
-  code += quantize.getZeroPoint();
-  return uint32_t(std::clamp(code, double(quantize.getZeroPoint()), double(largest)));
+  code = std::max(code, 0.0) + quantize.getZeroPoint();
+  // False for a bound that is NaN.
+  return code < largest ? uint32_t(code) : largest;
 }
 
 uint32_t mlir::gpfq::getMaxCode(Value codes) {
@@ -77,8 +83,7 @@ uint32_t mlir::gpfq::getMaxCode(Value codes) {
     return getMaxCodeOf(quantize);
   if (auto rows = dyn_cast<QuantizeRowsOp>(op))
     return rows.getMax();
-  if (isa<tensor::ExpandShapeOp, tensor::CollapseShapeOp, tensor::ExtractSliceOp,
-          linalg::TransposeOp>(op))
+  if (movesElements(op))
     return getMaxCode(op->getOperand(0));
   if (auto pad = dyn_cast<tensor::PadOp>(op)) {
     Value constant = pad.getConstantPaddingValue();

@@ -25,6 +25,10 @@ bool Gram::isFinite() const {
          allFinite(shiftEnergy) && allFinite(sumShift);
 }
 
+static RowShape getRowShape(const GramAccumulator::Shape &shape) {
+  return {shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+}
+
 static Gram makeGram(const GramAccumulator::Shape &shape) {
   Gram gram;
   gram.groups = shape.groups;
@@ -95,7 +99,7 @@ GramAccumulator::GramAccumulator(const Shape &shape, const float *weights)
     : shape(shape), gram(makeGram(shape)) {
   if (gram.outputEnergy.empty())
     return;
-  RowShape rowShape{shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+  RowShape rowShape = getRowShape(shape);
   std::vector<float> bias(rowShape.outputs(), 0.0f);
   multiplier = std::make_unique<RowMultiplier>(rowShape, weights, bias.data());
 }
@@ -193,7 +197,7 @@ void GramAccumulator::addGroups(const float *x, const float *xq, int64_t rows,
 
 void GramAccumulator::addOutputs(const float *x, int64_t rows, const ParallelFor &parallelFor) {
   constexpr int64_t block = 128;
-  int64_t outputs = shape.groups * shape.neuronsPerGroup;
+  int64_t outputs = getRowShape(shape).outputs();
   std::vector<float> y(rows * outputs);
   multiplier->multiply(rows, x, y.data(), parallelFor);
   int64_t blocks = (rows + block - 1) / block;
@@ -213,7 +217,7 @@ void GramAccumulator::addOutputs(const float *x, int64_t rows, const ParallelFor
 std::vector<float> GramAccumulator::foldMismatch(const float *x, const float *xq, int64_t rows,
                                                  const float *targetShift,
                                                  const ParallelFor &parallelFor) const {
-  int64_t inputs = shape.groups * shape.columns, outputs = shape.groups * shape.neuronsPerGroup;
+  int64_t inputs = getRowShape(shape).inputs(), outputs = getRowShape(shape).outputs();
   // Not initialised: megabytes that are written at once.
   std::unique_ptr<float[]> difference(new float[rows * inputs]);
   runParallel(parallelFor, (rows + rowsPerSum - 1) / rowsPerSum, [&](int64_t block) {
@@ -230,7 +234,7 @@ std::vector<float> GramAccumulator::foldMismatch(const float *x, const float *xq
 
 void GramAccumulator::addTargetShift(const float *x, const float *xq, int64_t rows,
                                      const float *targetShift, const ParallelFor &parallelFor) {
-  RowShape rowShape{shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+  RowShape rowShape = getRowShape(shape);
   int64_t outputs = rowShape.outputs();
   if (!gram.hasTargetShift()) {
     gram.shiftXq.assign(outputs * shape.columns, 0.0);

@@ -81,9 +81,6 @@ private:
   AlignedBuffer<float> data;
 };
 
-/// As PackedWeights::pack.
-PackedWeights packWeights(int64_t groups, int64_t depth, int64_t columns, const float *source,
-                          int64_t ld, bool rowMajorColumns);
 /// Packs an FHWC filter: outputChannels x kernelHeight x kernelWidth x channelsPerGroup.
 PackedWeights packConvWeights(const ConvShape &shape, const float *filter);
 

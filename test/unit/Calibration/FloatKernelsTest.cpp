@@ -163,8 +163,8 @@ TEST_P(FloatKernels, MatrixProduct) {
           sum += double(a[m * lda + k]) * b[isTransposed ? n * depth + k : k * columns + n];
         expected.push_back(sum);
       }
-    PackedWeights packed =
-        packWeights(1, depth, columns, b.data(), isTransposed ? depth : columns, isTransposed);
+    PackedWeights packed;
+    packed.pack(1, depth, columns, b.data(), isTransposed ? depth : columns, isTransposed);
     std::vector<float> c(rows * ldc, 7.0f), threaded = c, dense;
     matmul(rows, a.data(), lda, packed, bias.data(), c.data(), ldc);
     for (int64_t m = 0; m < rows; ++m) {
