@@ -106,13 +106,11 @@ void PanelSolver::sweeps() {
 }
 
 void PanelSolver::search(int64_t count, const ParallelFor &parallelFor) {
-  if (spec.method == Method::Msq || spec.tabuMoves == 0)
-    return;
   const GroupMoments &moments = system.training;
   int64_t n = system.columns.count;
   multiply(moments, differences);
   runParallel(parallelFor, count, [&](int64_t lane) {
-    NeuronLevels neuron{std::vector<int8_t>(n), std::vector<float>(n), AlignedBuffer<float>(n)};
+    NeuronLevels neuron{std::vector<int8_t>(n), std::vector<float>(n), std::vector<float>(n)};
     for (int64_t t = 0; t < n; ++t) {
       neuron.levels[t] = level(t, lane);
       neuron.steps[t] = step(t, lane);

@@ -11,35 +11,28 @@
 
 namespace gpfq {
 
-/// The columns of one neuron: each pointer is to `count` elements.
-struct TabuColumns {
-  int64_t count;
-  /// Of H, above 0.
-  const float *diagonal;
-  /// Changes of the weight to the next level above and to that below, above 0; infinite where there
-  /// is none.
-  const float *up, *down;
-  /// A column may move after this move.
-  const int32_t *restsUntil;
+/// Columns of one neuron side by side. A change of a weight by d > 0 adds cost - slope r to the
+/// error and one by -d cost + slope r, with the cost d^2 H_tt, the slope 2 d and the residual r.
+/// Where all slopes are equal, costs are divided by them.
+struct alignas(64) TabuBlock {
+  static constexpr int64_t columns = 16;
+
+  /// Of the move to the next level above and of that to the one below; a column with infinite costs
+  /// stays where it is.
+  float upCosts[columns], downCosts[columns];
+  float upSlopes[columns], downSlopes[columns];
   /// X~'(T - X~q).
-  float *residuals;
-  /// Scratch.
-  int32_t *keys;
+  float residuals[columns];
 };
 
-/// What a change of one weight adds to the error, where `residual` is in the direction of the
-/// change.
-[[gnu::always_inline]] inline float addedError(float change, float diagonal, float residual) {
-#pragma clang fp contract(off)
-  return change * (change * diagonal - 2.0f * residual);
-}
+/// residuals -= row * change, then finds the column whose better move adds least to the error, up
+/// to the bits of a float that its index takes. Negative when none may move. `row` has `count`
+/// elements and is part of a matrix that ends at `matrixEnd`.
+using TabuMove = int64_t (*)(TabuBlock *blocks, int64_t count, const float *row,
+                             const float *matrixEnd, float change);
 
 struct TabuKernels {
-  /// residuals -= row * change, then finds the column whose better move changes the error least
-  /// (most negative), the first of several: of those that may move, and those whose change is below
-  /// `aspiration`. Negative when there is none.
-  int64_t (*move)(const TabuColumns &columns, const float *row, float change, int32_t move,
-                  float aspiration);
+  TabuMove moveEqualSlopes, moveAnySlopes;
 };
 
 /// The kernels of floatIsa().

@@ -8,7 +8,6 @@
 #define GPFQ_LIB_QUANTIZER_TABUSEARCH_H
 
 #include "GroupSystem.h"
-#include "gpfq/Calibration/AlignedBuffer.h"
 
 namespace gpfq {
 
@@ -17,14 +16,14 @@ struct NeuronLevels {
   std::vector<int8_t> levels;
   std::vector<float> steps;
   /// c + Hd (see GroupMoments).
-  AlignedBuffer<float> residuals;
+  std::vector<float> residuals;
 };
 
 /// Tabu search (Glover, ORSA Journal on Computing 1(3), 1989) on the training error of one neuron:
 /// each move, of spec.tabuMoves, takes one column to a neighbouring level, the one that lowers the
 /// error most or raises it least, and that column then rests for a few moves (a random number, by
-/// `seed`), unless moving it gives less error than ever before. The levels become those of the
-/// least error on the way, which may be the ones at the start; the residuals are not kept up.
+/// `seed`). The levels become those of the least error on the way, which may be the ones at the
+/// start; the residuals are not kept up.
 void searchLevels(const LayerSpec &spec, const GroupMoments &moments, uint64_t seed,
                   NeuronLevels &neuron);
 

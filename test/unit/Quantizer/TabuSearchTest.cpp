@@ -95,7 +95,7 @@ TEST(TabuSearch, FindsTheBestLevelsOfFewColumns) {
       ++channels;
     }
   }
-  EXPECT_GT(best, 0.98 * channels);
+  EXPECT_GT(best, 0.96 * channels);
   EXPECT_LT(bestWithout, 0.85 * channels);
 }
 
