@@ -96,7 +96,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.refit = true;
     spec.step = StepRule::Search;
     spec.sweeps = 2;
-    spec.tabuMoves = 1000;
+    spec.tabuMoves = 3000;
     spec.alternations = 2;
     spec.clipRounds = 4;
     spec.scaleMatching = ScaleMatching::Variance;
@@ -173,9 +173,9 @@ LayerSpec QuantizationRecipe::getLayerSpec(const ::gpfq::Alphabet &alphabet,
   LayerSpec result = spec;
   result.alphabet = alphabet;
   setGranularity(layer, result);
-  constexpr int64_t fewLevels = 8;
+  constexpr int64_t fewLevels = 8, someLevels = 16;
   // With more levels than these a search takes its time for little.
-  if (isTabuSearchOptional && alphabet.size() > fewLevels)
+  if (isTabuSearchOptional && alphabet.size() > someLevels)
     result.tabuMoves = 0;
   // Least squares shrinks the outputs of few levels; with more, matching costs more than it gives.
   if (isScaleMatchingOptional &&
