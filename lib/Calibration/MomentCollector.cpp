@@ -123,8 +123,10 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
   kept.targets = makeUninitialized(most * (options.isPooled ? 1 : rows.rowsPerSample) * channels);
   if (options.hasShortcut)
     kept.offsets = makeUninitialized(most * rows.rowsPerSample * channels);
-  if (!rows.layer.isDepthwise)
-    kept.weights = packConvWeights(shape, rows.layer.weights);
+  kept.layer = std::make_unique<RowMultiplier>(
+      RowShape{shape.groups, shape.patchSize(), shape.outputChannelsPerGroup(),
+               rows.layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor},
+      rows.layer.weights);
 }
 
 void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsigned layer,
@@ -186,27 +188,6 @@ void MomentCollector::endBatch(int64_t batchBegin, int64_t count, const Parallel
     keepRows(batchBegin, count, parallelFor);
 }
 
-void MomentCollector::computeOutputs(const float *x, int64_t rows, float *outputs,
-                                     const ParallelFor &parallelFor) const {
-  const Layer &layer = layers.front().layer;
-  int64_t channels = layer.shape.outputChannels, neurons = layer.shape.outputChannelsPerGroup(),
-          columns = layer.shape.patchSize();
-  if (!layer.isDepthwise) {
-    for (int64_t g = 0; g < layer.shape.groups; ++g)
-      matmul(rows, x + g * columns, rowElements, kept.weights, nullptr, outputs + g * neurons,
-             channels, parallelFor, g);
-    return;
-  }
-  runParallel(parallelFor, rows, [&](int64_t row) {
-    float *y = outputs + row * channels;
-    const float *taps = x + row * rowElements;
-    std::fill_n(y, channels, 0.0f);
-    for (int64_t t = 0; t < columns; ++t)
-      for (int64_t c = 0; c < channels; ++c)
-        y[c] += taps[t * channels + c] * layer.weights[c * columns + t];
-  });
-}
-
 void MomentCollector::keepRows(int64_t batchBegin, int64_t count, const ParallelFor &parallelFor) {
   const LayerRows &rows = layers.front();
   // In the batch, of each sample that is kept.
@@ -239,8 +220,8 @@ void MomentCollector::keepSample(int64_t index, int64_t firstRow, const Parallel
   // Of those of a pooled sample the means are kept.
   std::vector<float> pooled(options.isPooled ? outputs : 0);
   float *targets = options.isPooled ? pooled.data() : kept.targets.get() + index * outputs;
-  computeOutputs(rows.rows[0][Float].get() + firstRow * rowElements, perSample, targets,
-                 parallelFor);
+  kept.layer->multiply(perSample, rows.rows[0][Float].get() + firstRow * rowElements, targets,
+                       parallelFor);
   for (int64_t i = 0; options.targetsShortcut && i < outputs; ++i)
     targets[i] += rows.shifts[0][firstRow * channels + i];
   if (options.isPooled)

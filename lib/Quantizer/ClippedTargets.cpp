@@ -4,7 +4,7 @@
 
 #include "ClippedTargets.h"
 #include "RowKernels.h"
-#include "RowProducts.h"
+#include "gpfq/Quantizer/RowProducts.h"
 #include <algorithm>
 #include <cmath>
 #include <numeric>

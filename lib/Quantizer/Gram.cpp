@@ -3,8 +3,8 @@
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
 #include "gpfq/Quantizer/Gram.h"
-#include "RowProducts.h"
 #include "gpfq/Calibration/FloatKernels.h"
+#include "gpfq/Quantizer/RowProducts.h"
 #include <algorithm>
 #include <cmath>
 #include <utility>

@@ -2,7 +2,8 @@
 // See LICENSE for license information.
 // SPDX-License-Identifier: Apache-2.0 WITH LLVM-exception
 
-#include "RowProducts.h"
+#include "gpfq/Quantizer/RowProducts.h"
+
 #include "RowKernels.h"
 #include "gpfq/Calibration/AlignedBuffer.h"
 #include <algorithm>
@@ -98,7 +99,9 @@ void gpfq::accumulateCrossMoments(const RowShape &shape, int64_t rows, const flo
 }
 
 RowMultiplier::RowMultiplier(const RowShape &shape, const float *weights, const float *bias)
-    : shape(shape), bias(bias, bias + shape.outputs()) {
+    : shape(shape), bias(shape.outputs(), 0.0f) {
+  if (bias)
+    this->bias.assign(bias, bias + shape.outputs());
   int64_t n = shape.columns;
   if (shape.layout == RowLayout::GroupMajor) {
     packed.pack(shape.groups, n, shape.neurons, weights, n, /*rowMajorColumns=*/true);

@@ -9,6 +9,7 @@
 
 #include "gpfq/Calibration/FloatKernels.h"
 #include "gpfq/Quantizer/LayerQuantizer.h"
+#include "gpfq/Quantizer/RowProducts.h"
 #include <limits>
 #include <memory>
 #include <vector>
@@ -140,7 +141,8 @@ private:
   /// Rows of all batches; see ClippedRows and PooledRows.
   struct KeptRows {
     SampleFraction samples{0.0};
-    PackedWeights weights;
+    /// The layer in float.
+    std::unique_ptr<RowMultiplier> layer;
     /// Samples so far.
     int64_t count = 0;
     /// With room for all samples that are kept.
@@ -155,8 +157,6 @@ private:
   /// The mean over the rows of a sample of clamp(output + offset) for each channel; the offset is
   /// the bias where there are no offsets.
   void keepMeans(const float *outputs, const float *offsets, float *means) const;
-  void computeOutputs(const float *x, int64_t rows, float *outputs,
-                      const ParallelFor &parallelFor) const;
 
   Options options;
   std::vector<LayerRows> layers;

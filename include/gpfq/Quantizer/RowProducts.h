@@ -5,8 +5,8 @@
 // Products of the rows of a layer with its weights and with targets, for both row layouts. Results
 // do not depend on the number of threads.
 
-#ifndef GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
-#define GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
+#ifndef GPFQ_QUANTIZER_ROWPRODUCTS_H
+#define GPFQ_QUANTIZER_ROWPRODUCTS_H
 
 #include "gpfq/Calibration/FloatKernels.h"
 #include "gpfq/Calibration/ThreadPool.h"
@@ -36,8 +36,8 @@ void accumulateCrossMoments(const RowShape &shape, int64_t rows, const float *x,
 /// The product of rows with the weights of a layer.
 class RowMultiplier {
 public:
-  /// `weights` is outputs x columns, `bias` has a value for each output.
-  RowMultiplier(const RowShape &shape, const float *weights, const float *bias);
+  /// `weights` is outputs x columns, `bias` has a value for each output or is null.
+  RowMultiplier(const RowShape &shape, const float *weights, const float *bias = nullptr);
 
   /// y[row][o] = bias[o] + sum over t of x[row][t of the group of o] * weights[o][t].
   void multiply(int64_t rows, const float *x, float *y, const ParallelFor &parallelFor) const;
@@ -53,4 +53,4 @@ private:
 
 } // namespace gpfq
 
-#endif // GPFQ_LIB_QUANTIZER_ROWPRODUCTS_H
+#endif // GPFQ_QUANTIZER_ROWPRODUCTS_H
