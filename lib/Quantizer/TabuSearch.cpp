@@ -15,7 +15,7 @@ using namespace gpfq;
 
 /// A column moves again after so many moves. On layers of squeezenet1_1 longer and fixed rests give
 /// more error, and shorter ones cycles.
-static constexpr int64_t shortestRest = 2, longestRest = 9;
+static constexpr int64_t shortestRest = 2, longestRest = 11;
 /// New best levels have an error that is less by this share of what one step of a mean column
 /// makes, so that rounding alone makes none.
 static constexpr double margin = 1e-4;
