@@ -47,9 +47,9 @@ STEPS = (
     ("refit",),
     ("method",),
     ("alternations",),
-    ("tabu-moves",),
     ("residual-targets",),
     ("clip-rounds",),
+    ("tabu-moves",),
     ("scale-matching",),
 )
 METRICS = ("top1", "agreement", "error")

@@ -188,7 +188,6 @@ Result<LayerResult> gpfq::quantizeLayer(const LayerProblem &problem, const Layer
   solveLayer(context, solution);
   for (int64_t i = 0; i < spec.alternations && alternate(context, solution); ++i)
     ;
-  searchLayer(context, solution);
   RoundsOutcome clip;
   if (problem.clipped && spec.clipRounds > 0) {
     Result<RoundsOutcome> outcome = fitClippedTargets(context, solution);

@@ -53,6 +53,7 @@ void gpfq::solveLayer(const LayerContext &context, LayerSolution &solution) {
   forEachLanePanel(context, solution,
                    [&](PanelSolver &solver, const Lanes &lanes, int64_t channel) {
                      solver.solve(lanes);
+                     solver.search(int64_t(lanes.size()), context.parallelFor);
                      solver.store(int64_t(lanes.size()),
                                   solution.levels.data() + channel * context.problem.columns);
                    });
@@ -200,6 +201,7 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
   std::vector<double> after(before.size());
   forEachStartedPanel(context, candidate, [&](PanelSolver &solver, int64_t channel, int64_t count) {
     solver.sweeps();
+    solver.search(count, context.parallelFor);
     solver.store(count, candidate.levels.data() + channel * n);
     std::copy_n(solver.objectives().begin(), count, after.begin() + channel);
   });
@@ -219,16 +221,6 @@ bool gpfq::alternate(const LayerContext &context, LayerSolution &solution) {
     std::copy_n(candidate.levels.begin() + o * n, n, solution.levels.begin() + o * n);
   }
   return improved;
-}
-
-void gpfq::searchLayer(const LayerContext &context, LayerSolution &solution) {
-  if (context.spec.method == Method::Msq || context.spec.tabuMoves == 0)
-    return;
-  int64_t n = context.problem.columns;
-  forEachStartedPanel(context, solution, [&](PanelSolver &solver, int64_t channel, int64_t count) {
-    solver.search(count, context.parallelFor);
-    solver.store(count, solution.levels.data() + channel * n);
-  });
 }
 
 void gpfq::matchScales(const LayerContext &context, LayerSolution &solution) {

@@ -70,13 +70,10 @@ float scaleStep(float step, double factor);
 
 /// One round of: step *= q'X~'T / ||X~q||^2 (over the channel, or over all channels for
 /// Granularity::Tensor; jointly for the blocks of a channel), which is the best step for the
-/// levels, then sweeps. Of the old and the new solution the one is kept that has the
+/// levels, then sweeps and the search. Of the old and the new solution the one is kept that has the
 /// smaller ||T - X~q||^2 + ridge ||w - q||^2, for each channel or in total. False when the old one
 /// was.
 bool alternate(const LayerContext &context, LayerSolution &solution);
-
-/// LayerSpec::tabuMoves.
-void searchLayer(const LayerContext &context, LayerSolution &solution);
 
 /// LayerSpec::scaleMatching.
 void matchScales(const LayerContext &context, LayerSolution &solution);

@@ -106,6 +106,8 @@ void PanelSolver::sweeps() {
 }
 
 void PanelSolver::search(int64_t count, const ParallelFor &parallelFor) {
+  if (spec.method == Method::Msq || spec.tabuMoves == 0)
+    return;
   const GroupMoments &moments = system.training;
   int64_t n = system.columns.count;
   multiply(moments, differences);

@@ -117,17 +117,17 @@ struct LayerSpec {
   /// leaves it; sweeping stops early when nothing changes. With a threshold its penalties, times
   /// ||X~_t||^2, are part of what the sweeps lower.
   int64_t sweeps = 2;
-  /// Rounds, after the sweeps, of: the best step for the levels in closed form, <X~q, T> /
-  /// ||X~q||^2 (its change limited to [1/2, 2]), or for Granularity::Block the joint least squares
-  /// of all steps of the channel, then sweeps. No round raises the training error
-  /// with its ridge, of a channel or, for Granularity::Tensor, in total.
-  int64_t alternations = 0;
-  /// Moves of a tabu search, after the alternations, for each output channel (not for Msq, and
+  /// Moves of a tabu search wherever sweeps have ended, for each output channel (not for Msq, and
   /// neither with a threshold nor an accumulator bound): one level at a time goes to the next one,
   /// also where that raises the training error, and the levels with the least are kept. At most
   /// 2^30; N > 1024 columns have 1024 / N of them.
   int64_t tabuMoves = 0;
-  /// Rounds, after all that, that aim at ||clamp(z) - clamp(zq)||^2 over the rows of
+  /// Rounds, after those, of: the best step for the levels in closed form, <X~q, T> /
+  /// ||X~q||^2 (its change limited to [1/2, 2]), or for Granularity::Block the joint least squares
+  /// of all steps of the channel, then sweeps. No round raises the training error
+  /// with its ridge, of a channel or, for Granularity::Tensor, in total.
+  int64_t alternations = 0;
+  /// Rounds, after the alternations, that aim at ||clamp(z) - clamp(zq)||^2 over the rows of
   /// LayerProblem::clipped (nothing happens without them): the target moves to zq where z and zq
   /// are clipped alike and to the bound where z alone is, then one alternation. That error never
   /// ends above where it started, of a channel or, for Granularity::Tensor, in total.
