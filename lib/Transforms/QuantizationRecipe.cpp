@@ -96,7 +96,7 @@ Result<QuantizationRecipe> QuantizationRecipe::create(const RecipeOptions &optio
     spec.refit = true;
     spec.step = StepRule::Search;
     spec.sweeps = 2;
-    spec.tabuMoves = 1000;
+    spec.tabuMoves = 1500;
     spec.alternations = 2;
     spec.clipRounds = 4;
     spec.scaleMatching = ScaleMatching::Variance;

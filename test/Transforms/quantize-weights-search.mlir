@@ -2,15 +2,15 @@
 
 // RUN: %python %S/../Inputs/make_npy.py %t.npy 128x24
 // RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-weights="calibration=%t.npy" -o %t.few
-// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1000" | cmp - %t.few
+// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1500" | cmp - %t.few
 // RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=4" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=0" | not cmp - %t.few
 // RUN: rm -rf %t.run
 // RUN: %python %S/../Inputs/make_npy.py %t.npy 48x24
 // RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy checkpoint=%t.run" -o %t.many
 // RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=0" | cmp - %t.many
-// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1000" | not cmp - %t.many
+// RUN: gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1500" | not cmp - %t.many
 // What the recipe leaves out is not what was asked for: another run.
-// RUN: not gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1000 checkpoint=%t.run" 2>&1 | FileCheck %s --check-prefix=OTHER
+// RUN: not gpfq-opt %s --gpfq-annotate-layers="weight-bits=5" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=1500 checkpoint=%t.run" 2>&1 | FileCheck %s --check-prefix=OTHER
 // OTHER: belongs to another model, other data or other options
 // RUN: not gpfq-opt %s --gpfq-annotate-layers="weight-bits=2" --gpfq-quantize-weights="calibration=%t.npy tabu-moves=some" 2>&1 | FileCheck %s --check-prefix=NUMBER
 // NUMBER: tabu-moves=some is not a number of at least 0, or auto

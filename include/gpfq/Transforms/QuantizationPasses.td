@@ -264,7 +264,7 @@ def GPFQQuantizeWeights : Pass<"gpfq-quantize-weights", "::mlir::ModuleOp"> {
     | `step` | `search` | `constant` | `search`: the step with the least held-out error; `constant`: `step-factor` (the paper's C) times the mean over the channels of the largest weight, or times the largest weight of the channel |
     | `order` | `norm` | `natural` | of the columns |
     | `sweeps` | 2 | 0 | coordinate descent on the error |
-    | `tabu-moves` | 1000 | 0 | after the sweeps, here and in the rounds below, a tabu search of so many moves for the levels of each output channel, past minima of coordinate descent; 1,024 / N of them where it has N > 1,024 weights. Not with thresholds and `accumulator-bits`; by the recipe only without these, and for up to 16 levels |
+    | `tabu-moves` | 1500 | 0 | after the sweeps, here and in the rounds below, a tabu search of so many moves for the levels of each output channel, past minima of coordinate descent; 1,024 / N of them where it has N > 1,024 weights. Not with thresholds and `accumulator-bits`; by the recipe only without these, and for up to 16 levels |
     | `alternations` | 2 | 0 | the best step for the levels in closed form, then sweeps |
     | `residual-targets` | `clipped` | `false` | where a shortcut is added to the output, the target of the layer includes what the shortcut lost; `clipped`: where a ReLU or ReLU6 follows the sum, with `inputs=quantized`; `true`: everywhere |
     | `clip-rounds` | 4 | 0 | where a ReLU or ReLU6 follows, directly or behind a shortcut, no error counts that it clips away: majorise-minimise over the rows of the data |
