@@ -13,7 +13,7 @@
 
 using namespace gpfq;
 
-/// A column moves again after so many moves. On layers of squeezenet1_1 longer and fixed rests give
+/// A column rests for so many moves. On layers of squeezenet1_1 longer and fixed rests give
 /// more error, and shorter ones cycles.
 static constexpr int64_t shortestRest = 2, longestRest = 11;
 /// New best levels have an error that is less by this share of what one step of a mean column
