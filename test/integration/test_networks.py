@@ -18,7 +18,7 @@ import networks
 from gpfq import evaluation
 
 NAMES = ("lenet", "resnet8", "resnet20", pytest.param("resnet56", marks=pytest.mark.long))
-IMAGES = 400
+IMAGES = 1000
 
 
 @pytest.fixture(scope="module", params=NAMES)
