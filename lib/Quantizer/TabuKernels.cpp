@@ -54,7 +54,7 @@ GPFQ_KERNEL int64_t moveBody(TabuBlock *blocks, int64_t count, const float *row,
   for (int64_t t = 0; t < count; t += TabuBlock::columns) {
     // The next row takes the place of columns that do not exist; they do not move.
     Floats values{};
-    if (row + t + TabuBlock::columns <= matrixEnd)
+    if (matrixEnd - row >= t + TabuBlock::columns)
       std::memcpy(&values, row + t, sizeof(values));
     else
       std::memcpy(&values, row + t, (count - t) * sizeof(float));
