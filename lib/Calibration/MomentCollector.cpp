@@ -123,10 +123,8 @@ MomentCollector::MomentCollector(const std::vector<Layer> &inputLayers, const Op
   kept.targets = makeUninitialized(most * (options.isPooled ? 1 : rows.rowsPerSample) * channels);
   if (options.hasShortcut)
     kept.offsets = makeUninitialized(most * rows.rowsPerSample * channels);
-  kept.layer = std::make_unique<RowMultiplier>(
-      RowShape{shape.groups, shape.patchSize(), shape.outputChannelsPerGroup(),
-               rows.layer.isDepthwise ? RowLayout::Interleaved : RowLayout::GroupMajor},
-      rows.layer.weights);
+  kept.layer = std::make_unique<RowMultiplier>(getRowShape(getMomentShape(rows.layer, options)),
+                                               rows.layer.weights);
 }
 
 void MomentCollector::gather(int64_t batchBegin, int64_t sample, Side side, unsigned layer,

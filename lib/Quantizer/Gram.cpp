@@ -25,10 +25,6 @@ bool Gram::isFinite() const {
          allFinite(shiftEnergy) && allFinite(sumShift);
 }
 
-static RowShape getRowShape(const GramAccumulator::Shape &shape) {
-  return {shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
-}
-
 static Gram makeGram(const GramAccumulator::Shape &shape) {
   Gram gram;
   gram.groups = shape.groups;
@@ -99,9 +95,7 @@ GramAccumulator::GramAccumulator(const Shape &shape, const float *weights)
     : shape(shape), gram(makeGram(shape)) {
   if (gram.outputEnergy.empty())
     return;
-  RowShape rowShape = getRowShape(shape);
-  std::vector<float> bias(rowShape.outputs(), 0.0f);
-  multiplier = std::make_unique<RowMultiplier>(rowShape, weights, bias.data());
+  multiplier = std::make_unique<RowMultiplier>(getRowShape(shape), weights);
 }
 
 GramAccumulator::GramAccumulator(GramAccumulator &&) = default;

@@ -18,6 +18,10 @@ static constexpr int64_t transposedStride = rowsPerSum + 16;
 
 static int64_t ceilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
+RowShape gpfq::getRowShape(const GramAccumulator::Shape &shape) {
+  return {shape.groups, shape.columns, shape.neuronsPerGroup, shape.layout};
+}
+
 /// target[t][r] = source[r][t], in strips of rows that share the lines of the cache they write.
 static void transpose(int64_t rows, int64_t columns, const float *source, int64_t ld,
                       float *target) {

@@ -25,6 +25,9 @@ struct RowShape {
   int64_t outputs() const { return groups * neurons; }
 };
 
+/// That of the rows of such moments.
+RowShape getRowShape(const GramAccumulator::Shape &shape);
+
 /// Rows of which sums are formed in f32; such sums are added in f64, in the order of the rows.
 constexpr int64_t rowsPerSum = 256;
 
